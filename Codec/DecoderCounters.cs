@@ -1,0 +1,30 @@
+namespace DotNettyFraming.Codec;
+
+/// <summary>Byte counts that decoders keep; one object may serve all decoders of one event loop.</summary>
+/// <remarks>
+/// Written by one thread, the event loop, with plain additions; read by any. At rest
+/// <c>received = bytes of the packets handed on + discarded + unfinished</c>.
+/// </remarks>
+public sealed class DecoderCounters
+{
+    private long _received;
+    private long _discarded;
+    private long _unfinished;
+
+    /// <summary>Bytes given to the decoders.</summary>
+    public long BytesReceived => Volatile.Read(ref _received);
+
+    /// <summary>Bytes that never became part of a packet: all from a fault on, and packets cut off by the end of a connection.</summary>
+    public long BytesDiscarded => Volatile.Read(ref _discarded);
+
+    /// <summary>Bytes held at the moment for packets that are not whole yet.</summary>
+    public long BytesUnfinished => Volatile.Read(ref _unfinished);
+
+    internal void Received(int bytes) => _received += bytes;
+
+    internal void Discarded(int bytes) => _discarded += bytes;
+
+    internal void Held(int bytes) => _unfinished += bytes;
+
+    internal void LetGo(int bytes) => _unfinished -= bytes;
+}
