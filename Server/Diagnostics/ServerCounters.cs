@@ -1,0 +1,74 @@
+namespace DotNettyFraming.Server.Diagnostics;
+
+/// <summary>The counters of all event loops, summed when read.</summary>
+/// <remarks>Any thread. While packets flow a sum is a moment's view; at rest it is exact.</remarks>
+internal sealed class ServerCounters
+{
+    private readonly Lock _adding = new();
+    private LoopCounters[] _loops = [];
+
+    /// <summary>The counters of a new event loop.</summary>
+    public LoopCounters AddLoop()
+    {
+        var added = new LoopCounters();
+        lock (_adding)
+        {
+            _loops = [.. _loops, added];
+        }
+
+        return added;
+    }
+
+    /// <summary>Connections accepted since start.</summary>
+    public long Accepted => Sum(static loop => loop.Accepted);
+
+    /// <summary>Connections open now.</summary>
+    /// <remarks>Closed is read first, so that a connection that ends meanwhile cannot make this negative.</remarks>
+    public long Open
+    {
+        get
+        {
+            long closed = Enum.GetValues<CloseReason>().Sum(Closed);
+            return Accepted - closed;
+        }
+    }
+
+    /// <summary>Connections held back now.</summary>
+    public long Paused => Sum(static loop => loop.Paused);
+
+    /// <summary>Packets found whole since start.</summary>
+    public long PacketsReceived => Sum(static loop => loop.PacketsReceived);
+
+    /// <summary>Packets processed since start.</summary>
+    public long PacketsProcessed => Sum(static loop => loop.PacketsProcessed);
+
+    /// <summary>Packets received, and not processed for a failure or an expired drain.</summary>
+    public long PacketsDropped => Sum(static loop => loop.PacketsDropped);
+
+    /// <summary>Connections that ended for <paramref name="reason"/> since start.</summary>
+    public long Closed(CloseReason reason) => Volatile.Read(ref _loops).Sum(loop => loop.Closed(reason));
+
+    /// <summary>Every counter with its name in <c>/api/stats</c>, dots for its levels; zeros included.</summary>
+    /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = 7 × packets.received + payload +
+    /// discarded + unfinished</c>.</remarks>
+    public IEnumerable<KeyValuePair<string, long>> Named()
+    {
+        yield return new("connections.open", Open);
+        yield return new("connections.accepted", Accepted);
+        yield return new("connections.paused", Paused);
+        foreach (CloseReason reason in Enum.GetValues<CloseReason>())
+        {
+            yield return new($"connections.closed.{reason}", Closed(reason));
+        }
+
+        yield return new("packets.received", PacketsReceived);
+        yield return new("packets.processed", PacketsProcessed);
+        yield return new("packets.dropped", PacketsDropped);
+        yield return new("bytes.received", Sum(static loop => loop.Bytes.BytesReceived));
+        yield return new("bytes.payload", Sum(static loop => loop.PayloadBytes));
+        yield return new("bytes.discarded", Sum(static loop => loop.Bytes.BytesDiscarded));
+        yield return new("bytes.unfinished", Sum(static loop => loop.Bytes.BytesUnfinished));
+    }
+
+    private long Sum(Func<LoopCounters, long> counter) => Volatile.Read(ref _loops).Sum(counter);
+}

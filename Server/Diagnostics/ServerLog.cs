@@ -1,0 +1,48 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Diagnostics;
+
+/// <summary>Every event that the server logs, in one place.</summary>
+/// <remarks>
+/// Lifecycle is Information, our own fault Error, a peer's misbehaviour Debug (and a counter), so that no peer can fill a disk.
+/// A peer's bytes are never logged.
+/// </remarks>
+internal static partial class ServerLog
+{
+    /// <summary>The category whose lines <c>nlog.config</c> writes to standard output at once, past any queue.</summary>
+    public const string LifecycleCategory = "DotNettyFraming.Server.Lifecycle";
+
+    [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
+    public static partial void Listening(this ILogger logger, EndPoint endpoint);
+
+    [LoggerMessage(2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes, open-file limit {OpenFiles}")]
+    public static partial void Configured(this ILogger logger, string transport, int eventLoops, int backlog, int maxPayload, string openFiles);
+
+    [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
+    public static partial void Draining(this ILogger logger, long open, string timeout);
+
+    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed with work left")]
+    public static partial void DrainExpired(this ILogger logger, int open);
+
+    [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
+    public static partial void Stopped(this ILogger logger, string counters);
+
+    [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
+    public static partial void PacketsProcessed(this ILogger logger, long packets);
+
+    [LoggerMessage(20, LogLevel.Debug, "connection {Id} from {Peer} closed: {Reason}")]
+    public static partial void ConnectionClosed(this ILogger logger, long id, EndPoint? peer, CloseReason reason);
+
+    [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
+    public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
+
+    [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
+    public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
+
+    [LoggerMessage(31, LogLevel.Error, "unexpected error on connection {Id} from {Peer}")]
+    public static partial void UnexpectedError(this ILogger logger, Exception exception, long id, EndPoint? peer);
+
+    [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
+    public static partial void OptionWarning(this ILogger logger, string warning);
+}

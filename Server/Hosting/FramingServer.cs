@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNetty.Transport.Bootstrapping;
+using DotNetty.Transport.Channels;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Processing;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>The server: binds, serves until it is stopped, and stops in order.</summary>
+/// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
+internal sealed class FramingServer : IDisposable
+{
+    /// <summary>How long the event loops may take to end when nothing is left to do.</summary>
+    private static readonly TimeSpan LoopShutdown = TimeSpan.FromSeconds(1);
+
+    private readonly ServerOptions _options;
+    private readonly ILogger _logger;
+    private readonly IEventLoopGroup _acceptLoop = SocketTransport.NewEventLoops(1);
+    private readonly IEventLoopGroup _loops;
+    private readonly Dictionary<IEventLoop, LoopState> _states;
+    private readonly ServerBootstrap _bootstrap;
+    private readonly CancellationTokenSource _forcedStop = new();
+    private IChannel? _listener;
+
+    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, ILogger logger)
+    {
+        _options = options;
+        _logger = logger;
+        _loops = SocketTransport.NewEventLoops(options.EventLoops);
+        _states = ((MultithreadEventLoopGroup)_loops).Items
+            .Select((loop, index) => (Loop: loop, State: new LoopState(index, counters.AddLoop())))
+            .ToDictionary(pair => pair.Loop, pair => pair.State);
+        _bootstrap = new ServerBootstrap()
+            .Group(_acceptLoop, _loops)
+            .ChannelFactory(() => SocketTransport.NewServerChannel(options.Address))
+            .Option(ChannelOption.SoBacklog, options.Backlog)
+            .ChildOption(ChannelOption.RcvbufAllocator, new ReceiveBuffers())
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
+    }
+
+    /// <summary>Connections open now, over all event loops, for the log.</summary>
+    private long Open => _states.Values.Sum(state => state.Counters.Accepted - Enum.GetValues<CloseReason>().Sum(state.Counters.Closed));
+
+    /// <summary>Begins to listen.</summary>
+    /// <returns>The address and port bound.</returns>
+    /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
+    public async Task<IPEndPoint> StartAsync()
+    {
+        var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
+        try
+        {
+            _listener = await _bootstrap.BindAsync(wanted).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            await ShutDownLoopsAsync().ConfigureAwait(false);
+            throw new StartupException($"cannot listen on {wanted}: {e.Message}", e);
+        }
+
+        return (IPEndPoint)_listener.LocalAddress;
+    }
+
+    /// <summary>
+    /// Stops accepting, reads each connection until its socket is once empty, lets the processing complete, and closes; by force
+    /// when <see cref="ServerOptions.DrainTimeout"/> is over.
+    /// </summary>
+    public async Task StopAsync()
+    {
+        if (_listener is null)
+        {
+            return;
+        }
+
+        _logger.Draining(Open, $"{_options.DrainTimeout.TotalSeconds} s");
+        await _listener.CloseAsync().ConfigureAwait(false);
+        OnEachLoop(static state => state.BeginDrain(static connection =>
+            connection.Pipeline.AddFirst("drain", new DrainHandler(connection, SocketTransport.AvailableBytes))));
+
+        Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));
+        if (await Task.WhenAny(drained, Task.Delay(_options.DrainTimeout)).ConfigureAwait(false) != drained)
+        {
+            await ForceAsync(drained).ConfigureAwait(false);
+        }
+
+        await ShutDownLoopsAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _forcedStop.Dispose();
+
+    private async Task ForceAsync(Task drained)
+    {
+        int left = 0;
+        OnEachLoop(state => Interlocked.Add(ref left, state.AbortAll()));
+        await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
+        await _forcedStop.CancelAsync().ConfigureAwait(false);
+        _logger.DrainExpired(left);
+    }
+
+    private void OnEachLoop(Action<LoopState> action)
+    {
+        foreach ((IEventLoop loop, LoopState state) in _states)
+        {
+            loop.Execute(() => action(state));
+        }
+    }
+
+    private Task ShutDownLoopsAsync() => Task.WhenAll(
+        _acceptLoop.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown),
+        _loops.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown));
+}

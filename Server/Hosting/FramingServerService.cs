@@ -1,0 +1,69 @@
+using System.Net;
+using DotNettyFraming.Server.Diagnostics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>Ties the server to the host's life: listens when it starts, drains before anything else stops.</summary>
+internal sealed class FramingServerService : IHostedLifecycleService, IDisposable
+{
+    private readonly FramingServer _server;
+    private readonly ServerCounters _counters;
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ILogger _lifecycle;
+    private IPEndPoint? _endpoint;
+    private ProgressReport? _progress;
+
+    public FramingServerService(
+        FramingServer server, ServerCounters counters, ServerOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        _server = server;
+        _counters = counters;
+        _options = options;
+        _time = time;
+        _logger = loggers.CreateLogger<FramingServerService>();
+        _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _endpoint = await _server.StartAsync().ConfigureAwait(false);
+        if (_options.ReportEvery > 0)
+        {
+            _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _logger);
+        }
+    }
+
+    /// <summary>Everything has started: only now does the line appear that scripts wait for.</summary>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        _lifecycle.Listening(_endpoint!);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The first step of stopping: whatever else the host runs is still there while connections are drained.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        await _server.StopAsync().ConfigureAwait(false);
+        Dispose();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        _lifecycle.Stopped(string.Join(' ', _counters.Named().Select(counter => $"{counter.Key}={counter.Value}")));
+        return Task.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+        _progress?.Dispose();
+        _progress = null;
+    }
+}

@@ -1,0 +1,32 @@
+using System.Net;
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>What the server was asked to do; data only. The command line declares where each value comes from.</summary>
+internal sealed record ServerOptions
+{
+    /// <summary>The address to listen on; null is <c>any</c>, IPv4 and IPv6.</summary>
+    public IPAddress? Address { get; init; }
+
+    /// <summary>The TCP port; 0 picks a free one.</summary>
+    public int Port { get; init; } = 9999;
+
+    /// <summary>Event-loop threads that serve connections; one more accepts them.</summary>
+    public int EventLoops { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Connections that the kernel keeps waiting to be accepted. The kernel caps it at <c>somaxconn</c>.</summary>
+    public int Backlog { get; init; } = 4096;
+
+    /// <summary>The longest payload accepted, in bytes.</summary>
+    public int MaxPayloadBytes { get; init; } = PacketHeader.MaxPayloadLength;
+
+    /// <summary>Packets between two lines of progress; 0 is never.</summary>
+    public long ReportEvery { get; init; } = 1_000_000;
+
+    /// <summary>Simulated processing time of a packet; zero is the counting processor.</summary>
+    public TimeSpan Work { get; init; }
+
+    /// <summary>How long an orderly stop may take. <c>docker stop</c> kills after 10 s.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
+}

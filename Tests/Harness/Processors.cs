@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Processing;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>Keeps the bytes of every packet, per connection.</summary>
+internal sealed class RecordingProcessor : IPacketProcessor
+{
+    public ConcurrentDictionary<long, ConcurrentQueue<byte[]>> ByConnection { get; } = new();
+
+    public IEnumerable<byte[]> All => ByConnection.Values.SelectMany(packets => packets);
+
+    public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+    {
+        ConcurrentQueue<byte[]> packets = ByConnection.GetOrAdd(source.ConnectionId, _ => new ConcurrentQueue<byte[]>());
+        foreach (Packet packet in batch)
+        {
+            packets.Enqueue(packet.Bytes.ToArray());
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Completes each batch when the test says so.</summary>
+internal sealed class GatedProcessor : IPacketProcessor
+{
+    private readonly ConcurrentQueue<TaskCompletionSource> _open = new();
+
+    /// <summary>Batches taken in so far.</summary>
+    public int Batches;
+
+    public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _open.Enqueue(gate);
+        Interlocked.Increment(ref Batches);
+        return new ValueTask(gate.Task);
+    }
+
+    /// <summary>Completes all batches that wait.</summary>
+    public void CompleteAll()
+    {
+        while (_open.TryDequeue(out TaskCompletionSource? gate))
+        {
+            gate.SetResult();
+        }
+    }
+
+    /// <summary>The gates, oldest first, for completing out of order.</summary>
+    public TaskCompletionSource[] TakeGates()
+    {
+        TaskCompletionSource[] gates = [.. _open];
+        _open.Clear();
+        return gates;
+    }
+}
+
+/// <summary>Fails on packets whose payload is <c>poison</c>, at once or later.</summary>
+internal sealed class PoisonedProcessor(bool later) : IPacketProcessor
+{
+    public static byte[] Poison { get; } = Packets.Of("poison"u8.ToArray());
+
+    public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+    {
+        foreach (Packet packet in batch)
+        {
+            if (packet.Payload.SequenceEqual("poison"u8))
+            {
+                var failure = new InvalidOperationException("poisoned");
+                return later ? new ValueTask(Task.Run(() => throw failure, CancellationToken.None)) : throw failure;
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Net;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Processing;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>The real server in the test's process, on a free port, with its counters at hand.</summary>
+internal sealed class RunningServer : IAsyncDisposable
+{
+    private readonly FramingServer _server;
+    private bool _stopped;
+
+    private RunningServer(FramingServer server, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+    {
+        _server = server;
+        Endpoint = endpoint;
+        Counters = counters;
+        Log = log;
+    }
+
+    public IPEndPoint Endpoint { get; }
+
+    public ServerCounters Counters { get; }
+
+    public RecordingLogger Log { get; }
+
+    public static async Task<RunningServer> StartAsync(IPacketProcessor? processor = null, Func<ServerOptions, ServerOptions>? configure = null)
+    {
+        ServerOptions options = new() { Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
+        options = configure?.Invoke(options) ?? options;
+        var counters = new ServerCounters();
+        var log = new RecordingLogger();
+        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, log);
+        return new RunningServer(server, await server.StartAsync(), counters, log);
+    }
+
+    public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
+
+    /// <summary>Waits until the server has seen the end of <paramref name="count"/> connections, and checks its books.</summary>
+    public void AssertClosed(CloseReason reason, int count = 1)
+    {
+        Eventually.That(() => Counters.Closed(reason), Is.EqualTo(count), $"connections.closed.{reason}");
+        Eventually.That(() => Counters.PacketsProcessed + Counters.PacketsDropped, Is.EqualTo(Counters.PacketsReceived));
+        AssertBooksBalance();
+    }
+
+    /// <summary>The identities that hold at rest.</summary>
+    public void AssertBooksBalance()
+    {
+        Dictionary<string, long> c = Counters.Named().ToDictionary();
+        Assert.Multiple(() =>
+        {
+            Assert.That(c["packets.processed"] + c["packets.dropped"], Is.EqualTo(c["packets.received"]), "packets");
+            Assert.That(
+                (7 * c["packets.received"]) + c["bytes.payload"] + c["bytes.discarded"] + c["bytes.unfinished"],
+                Is.EqualTo(c["bytes.received"]),
+                "bytes");
+            Assert.That(
+                c["connections.open"] + c.Where(pair => pair.Key.StartsWith("connections.closed.", StringComparison.Ordinal)).Sum(pair => pair.Value),
+                Is.EqualTo(c["connections.accepted"]),
+                "connections");
+        });
+    }
+
+    public async Task StopAsync()
+    {
+        if (!_stopped)
+        {
+            _stopped = true;
+            await _server.StopAsync().WaitAsync(Peer.Patience);
+            _server.Dispose();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+}

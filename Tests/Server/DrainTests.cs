@@ -1,0 +1,99 @@
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Tests.Harness;
+using Microsoft.Extensions.Logging;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>FAULTS 25, inside one process: the orderly stop.</summary>
+[CancelAfter(60_000)]
+public sealed class DrainTests
+{
+    [Test]
+    public async Task Stop_processes_what_the_sockets_hold_and_closes()
+    {
+        var processor = new GatedProcessor();
+        await using RunningServer server = await RunningServer.StartAsync(processor);
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(Repeat(OfLength(1000), 900)); // some in the server, held back, some still in its socket
+        Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
+
+        Task stopping = server.StopAsync();
+        while (!stopping.IsCompleted)
+        {
+            processor.CompleteAll();
+            await Task.Yield();
+        }
+
+        await stopping;
+        await peer.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.ServerStopping);
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(900));
+    }
+
+    [Test]
+    public async Task Idle_connections_do_not_hold_the_stop_up()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            configure: options => options with { DrainTimeout = TimeSpan.FromMinutes(10) });
+        using Peer idle = await server.ConnectAsync();
+        using Peer half = await server.ConnectAsync();
+        await half.SendAsync(Article.AsMemory(..9));
+        Eventually.That(() => server.Counters.Named().Single(c => c.Key == "bytes.unfinished").Value, Is.EqualTo(9));
+
+        await server.StopAsync();
+
+        server.AssertClosed(CloseReason.ServerStopping, 2);
+    }
+
+    [Test]
+    public async Task Peer_that_keeps_sending_does_not_hold_the_stop_up()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            configure: options => options with { DrainTimeout = TimeSpan.FromMinutes(10) });
+        using Peer peer = await server.ConnectAsync();
+        byte[] much = Repeat(Article, 2000);
+        Task sending = Task.Run(async () =>
+        {
+            while (true)
+            {
+                await peer.SendAsync(much);
+            }
+        });
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.GreaterThan(10_000));
+
+        await server.StopAsync();
+
+        Assert.That(async () => await sending.WaitAsync(Peer.Patience), Throws.InstanceOf<System.Net.Sockets.SocketException>());
+        server.AssertClosed(CloseReason.ServerStopping);
+        Assert.That(server.Counters.PacketsDropped, Is.Zero);
+    }
+
+    [Test]
+    public async Task Expired_drain_closes_by_force_and_counts_what_was_dropped()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            new GatedProcessor(), options => options with { DrainTimeout = TimeSpan.FromMilliseconds(50) });
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(Repeat(Article, 7));
+        Eventually.That(() => server.Counters.PacketsReceived, Is.EqualTo(7));
+
+        await server.StopAsync();
+
+        server.AssertClosed(CloseReason.ServerStopping);
+        Assert.Multiple(() =>
+        {
+            Assert.That(server.Counters.PacketsDropped, Is.EqualTo(7));
+            Assert.That(server.Log.Lines.Count(line => line.Level == LogLevel.Warning), Is.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public async Task New_connections_are_refused_once_it_has_stopped()
+    {
+        await using RunningServer server = await RunningServer.StartAsync();
+        await server.StopAsync();
+
+        Assert.That(async () => await server.ConnectAsync(), Throws.InstanceOf<System.Net.Sockets.SocketException>());
+    }
+}

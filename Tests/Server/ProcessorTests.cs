@@ -1,0 +1,92 @@
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>FAULTS 20 and 21: processors that fail, and processors that are slow.</summary>
+[CancelAfter(60_000)]
+public sealed class ProcessorTests
+{
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Failing_processor_closes_its_connection_only_and_is_logged_once(bool later)
+    {
+        await using RunningServer server = await RunningServer.StartAsync(new PoisonedProcessor(later));
+        using Peer poisoner = await server.ConnectAsync();
+        using Peer other = await server.ConnectAsync();
+
+        await poisoner.SendAsync(Glue(Repeat(Article, 3), PoisonedProcessor.Poison));
+        await poisoner.ClosedByServerAsync();
+        await other.SendAsync(Article);
+
+        server.AssertClosed(CloseReason.ProcessingFailed);
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.GreaterThanOrEqualTo(1));
+        Assert.Multiple(() =>
+        {
+            Assert.That(server.Counters.PacketsDropped, Is.InRange(1, 4));
+            Assert.That(server.Log.Errors.Count(), Is.EqualTo(1));
+            Assert.That(server.Counters.Open, Is.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public async Task Slow_processor_holds_the_peer_back_and_loses_nothing()
+    {
+        var processor = new GatedProcessor();
+        await using RunningServer server = await RunningServer.StartAsync(processor);
+        using Peer peer = await server.ConnectAsync();
+        byte[] packet = OfLength(1000);
+        const int Count = 20_000; // 20 MB, far above the mark and what sockets can hold
+
+        Task sending = peer.SendAsync(Repeat(packet, Count));
+        Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
+        long received = server.Counters.PacketsReceived;
+        Assert.That(received * packet.Length, Is.LessThan(1024 * 1024), "bytes taken in while nothing is processed");
+
+        while (server.Counters.PacketsProcessed < Count)
+        {
+            processor.CompleteAll();
+            await Task.Yield();
+            TestContext.CurrentContext.CancellationToken.ThrowIfCancellationRequested();
+        }
+
+        await sending;
+        peer.Finish();
+        server.AssertClosed(CloseReason.PeerClosed);
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(Count));
+        Assert.That(server.Counters.Paused, Is.Zero);
+    }
+
+    [Test]
+    public async Task Bad_prefix_waits_for_the_packets_before_it()
+    {
+        var processor = new GatedProcessor();
+        await using RunningServer server = await RunningServer.StartAsync(processor);
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(Glue(Article, "X"u8.ToArray()));
+        Eventually.That(() => processor.Batches, Is.EqualTo(1));
+        Assert.That(server.Counters.Open, Is.EqualTo(1), "open while its packet is pending");
+        processor.CompleteAll();
+
+        await peer.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.InvalidPrefix);
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Simulated_work_processes_everything()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            new SimulatedWorkProcessor(TimeSpan.FromMicroseconds(20), TimeProvider.System));
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(Repeat(Article, 5000));
+        peer.Finish();
+
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(5000));
+        server.AssertClosed(CloseReason.PeerClosed);
+    }
+}
