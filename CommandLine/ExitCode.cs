@@ -1,0 +1,14 @@
+namespace DotNettyFraming.CommandLine;
+
+/// <summary>The exit codes that every program here gives alike. A program's own further ones start at 3 and stand beside its options.</summary>
+public static class ExitCode
+{
+    /// <summary>The program did what it was asked to; help and version included.</summary>
+    public const int Success = 0;
+
+    /// <summary>What was asked is understood but impossible: a file that cannot be read, a port in use.</summary>
+    public const int CannotRun = 1;
+
+    /// <summary>What was asked is not understood: an option unknown, missing its value, unparseable, out of range or in conflict.</summary>
+    public const int Usage = 2;
+}

@@ -1,0 +1,113 @@
+using DotNetty.Common.Internal.Logging;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using NLog;
+using NLog.Extensions.Logging;
+
+namespace DotNettyFraming.CommandLine.Logging;
+
+/// <summary>A program's log, from its first line to its last: NLog as nlog.config says, for our own code, DotNetty and the host alike.</summary>
+/// <remarks>
+/// <para>Start it before any DotNetty class is used: each of them takes its logger once, when it is loaded, from whatever factory is
+/// there. Give <see cref="Factory"/> to the host as its <see cref="ILoggerFactory"/>, and dispose of this last; that writes out what
+/// is queued.</para>
+/// <para>What is worth a line is nlog.config's business alone; Microsoft.Extensions.Logging filters nothing. The file may be edited
+/// while the program runs. Loggers may be used from any thread; starting and disposing belong to <c>Program</c>.</para>
+/// </remarks>
+public sealed class ProgramLogging : IDisposable
+{
+    /// <summary>The end of the names whose lines are written at once and never lost (nlog.config): start-up line, <c>stopped:</c> line.</summary>
+    private const string LifecycleSuffix = ".Lifecycle";
+
+    // Long enough for full queues on a slow disk, shorter than the patience of whoever asked the program to stop.
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly LogFactory _logFactory;
+    private readonly string _programName;
+
+    private ProgramLogging(string programName, LogFactory logFactory)
+    {
+        _programName = programName;
+        _logFactory = logFactory;
+        var provider = new NLogLoggerProvider(
+            new NLogProviderOptions
+            {
+                // The text is made by Microsoft.Extensions.Logging alone; NLog would parse its templates a second time, by other rules.
+                ParseMessageTemplates = false,
+                CaptureMessageTemplates = false,
+                IncludeScopes = false,
+                ShutdownOnDispose = false,
+            },
+            logFactory);
+        Factory = new LoggerFactory([provider], new LoggerFilterOptions { MinLevel = Microsoft.Extensions.Logging.LogLevel.Trace });
+    }
+
+    /// <summary>Makes loggers. Disposed of with this.</summary>
+    public ILoggerFactory Factory { get; }
+
+    /// <summary>Starts logging as the nlog.config beside the executable says.</summary>
+    /// <param name="programName">The executable's name; files are named by it and by the process's id.</param>
+    /// <param name="directory">Where files go.</param>
+    /// <returns>The log; dispose of it last.</returns>
+    /// <exception cref="StartupException">nlog.config is missing or broken, or the directory cannot be written to.</exception>
+    public static ProgramLogging Start(string programName, LogDirectory directory) =>
+        Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"));
+
+    /// <summary>Makes the logger whose lines reach standard output at once, whatever queues the others wait in.</summary>
+    /// <returns>A logger for the start-up line and the <c>stopped:</c> line, not for anything frequent.</returns>
+    public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LifecycleSuffix);
+
+    /// <summary>Writes out what is queued, for at most two seconds, and closes the files. Loggers stay usable and write nothing.</summary>
+    public void Dispose()
+    {
+        if (ReferenceEquals(InternalLoggerFactory.DefaultFactory, Factory))
+        {
+            // A DotNetty class that is loaded after this must still get a logger; a disposed factory would throw.
+            InternalLoggerFactory.DefaultFactory = NullLoggerFactory.Instance;
+        }
+
+        Factory.Dispose();
+        _logFactory.Flush(FlushTimeout);
+        _logFactory.Shutdown();
+        _logFactory.Dispose();
+    }
+
+    internal static ProgramLogging Start(string programName, LogDirectory directory, string configurationPath)
+    {
+        string? absolute = directory.Path is null ? null : Prepare(directory.Path);
+        var logFactory = new LogFactory { ThrowConfigExceptions = true };
+        logFactory.Setup().SetupExtensions(extensions => extensions
+            .RegisterLayoutRenderer<EscapedLayoutRenderer>(EscapedLayoutRenderer.Name)
+            .RegisterLayoutRenderer<ExceptionLinesLayoutRenderer>(ExceptionLinesLayoutRenderer.Name));
+        try
+        {
+            logFactory.Configuration = new LoggingConfigurationFile(configurationPath, programName, absolute, logFactory);
+        }
+        catch (Exception e) when (e is NLogConfigurationException or NLogRuntimeException or IOException or UnauthorizedAccessException)
+        {
+            logFactory.Dispose();
+            throw new StartupException($"{configurationPath}: {e.Message}", e);
+        }
+
+        var logging = new ProgramLogging(programName, logFactory);
+        InternalLoggerFactory.DefaultFactory = logging.Factory;
+        return logging;
+    }
+
+    /// <summary>Creates the directory and tries it out: NLog itself would fail silently, at the first line.</summary>
+    private static string Prepare(string directory)
+    {
+        try
+        {
+            string absolute = Path.GetFullPath(directory);
+            Directory.CreateDirectory(absolute);
+            string probe = Path.Combine(absolute, $".writable-{Environment.ProcessId}");
+            using FileStream _ = new(probe, FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return absolute;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new StartupException($"--log-directory '{directory}': cannot be written to: {e.Message}", e);
+        }
+    }
+}
