@@ -1,1 +1,93 @@
-return 0;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Processing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server;
+
+/// <summary>From the command line to a running host; and from whatever went wrong to one line and an exit code.</summary>
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        var commandLine = new ServerCommandLine();
+        ParseOutcome outcome = commandLine.Set.Parse(args);
+        ServerOptions options = commandLine.Read(outcome);
+        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        try
+        {
+            BufferPool.Configure(options.EventLoops);
+            using ProgramLogging logging = ProgramLogging.Start(commandLine.Set.ProgramName, commandLine.LogDirectoryOf(outcome));
+            ILogger logger = logging.Factory.CreateLogger(typeof(Program));
+            foreach (string warning in outcome.Warnings)
+            {
+                logger.OptionWarning(warning);
+            }
+
+            if (commandLine.IsCheck(outcome))
+            {
+                Show(commandLine.Set, outcome);
+                return ExitCode.Success;
+            }
+
+            using var secondSignal = new SecondSignal();
+            using IHost host = BuildHost(options, logging);
+            await host.RunAsync().ConfigureAwait(false);
+            return ExitCode.Success;
+        }
+        catch (StartupException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return ExitCode.CannotRun;
+        }
+    }
+
+    private static IHost BuildHost(ServerOptions options, ProgramLogging logging)
+    {
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services
+            .AddSingleton(logging.Factory)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton(options)
+            .AddSingleton<ServerCounters>()
+            .AddSingleton(services => NewProcessor(options, services.GetRequiredService<TimeProvider>()))
+            .AddSingleton(services => new FramingServer(
+                options,
+                services.GetRequiredService<IPacketProcessor>(),
+                services.GetRequiredService<ServerCounters>(),
+                logging.Factory.CreateLogger<FramingServer>()))
+            .AddHostedService<FramingServerService>();
+        builder.Services
+            .Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true)
+            .Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
+        return builder.Build();
+    }
+
+    /// <summary>The place to put your own processor.</summary>
+    private static IPacketProcessor NewProcessor(ServerOptions options, TimeProvider time) =>
+        options.Work > TimeSpan.Zero ? new SimulatedWorkProcessor(options.Work, time) : new CountingProcessor(options.EventLoops);
+
+    /// <summary>What <c>--check</c> prints: each option with the value that would hold, and where it came from.</summary>
+    private static void Show(OptionSet set, ParseOutcome outcome)
+    {
+        foreach (OptionDeclaration option in set.Declarations)
+        {
+            Console.WriteLine($"{option.Name} {outcome.TextOf(option)}{Origin(outcome.SourceOf(option), option)}");
+        }
+    }
+
+    private static string Origin(OptionSource source, OptionDeclaration option) => source switch
+    {
+        OptionSource.Environment => $" ({option.EnvironmentVariable})",
+        OptionSource.Default => " (default)",
+        _ => string.Empty,
+    };
+}

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
@@ -13,10 +14,14 @@ namespace DotNettyFraming.Server.Hosting;
 /// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
 internal sealed class FramingServer : IDisposable
 {
+    /// <summary>What a stop may take beyond <see cref="ServerOptions.DrainTimeout"/>: to close by force, and to end the loops.</summary>
+    public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
+
     /// <summary>How long the event loops may take to end when nothing is left to do.</summary>
     private static readonly TimeSpan LoopShutdown = TimeSpan.FromSeconds(1);
 
     private readonly ServerOptions _options;
+    private readonly ServerCounters _counters;
     private readonly ILogger _logger;
     private readonly IEventLoopGroup _acceptLoop = SocketTransport.NewEventLoops(1);
     private readonly IEventLoopGroup _loops;
@@ -28,6 +33,7 @@ internal sealed class FramingServer : IDisposable
     public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, ILogger logger)
     {
         _options = options;
+        _counters = counters;
         _logger = logger;
         _loops = SocketTransport.NewEventLoops(options.EventLoops);
         _states = ((MultithreadEventLoopGroup)_loops).Items
@@ -40,9 +46,6 @@ internal sealed class FramingServer : IDisposable
             .ChildOption(ChannelOption.RcvbufAllocator, new ReceiveBuffers())
             .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
     }
-
-    /// <summary>Connections open now, over all event loops, for the log.</summary>
-    private long Open => _states.Values.Sum(state => state.Counters.Accepted - Enum.GetValues<CloseReason>().Sum(state.Counters.Closed));
 
     /// <summary>Begins to listen.</summary>
     /// <returns>The address and port bound.</returns>
@@ -74,7 +77,7 @@ internal sealed class FramingServer : IDisposable
             return;
         }
 
-        _logger.Draining(Open, $"{_options.DrainTimeout.TotalSeconds} s");
+        _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
         await _listener.CloseAsync().ConfigureAwait(false);
         OnEachLoop(static state => state.BeginDrain(static connection =>
             connection.Pipeline.AddFirst("drain", new DrainHandler(connection, SocketTransport.AvailableBytes))));

@@ -1,4 +1,5 @@
 using System.Net;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -32,6 +33,8 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        string openFiles = OpenFileLimit.Read() is { } limit ? $"{limit.Hard}" : "unknown";
+        _logger.Configured(SocketTransport.Name, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes, openFiles);
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
         if (_options.ReportEvery > 0)
         {

@@ -1,0 +1,96 @@
+using System.Net;
+using DotNettyFraming.Codec;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
+
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>The server's options: declared here once each, for the command line, the environment, <c>--help</c> and the README.</summary>
+internal sealed class ServerCommandLine
+{
+    private static readonly ServerOptions Defaults = new();
+
+    private readonly OptionDeclaration<IPAddress?> _address;
+    private readonly OptionDeclaration<int> _port;
+    private readonly OptionDeclaration<int> _eventLoops;
+    private readonly OptionDeclaration<int> _backlog;
+    private readonly OptionDeclaration<int> _maxPayload;
+    private readonly OptionDeclaration<TimeSpan> _drainTimeout;
+    private readonly OptionDeclaration<long> _reportEvery;
+    private readonly OptionDeclaration<TimeSpan> _work;
+    private readonly OptionDeclaration<LogDirectory> _logDirectory;
+    private readonly OptionDeclaration<bool> _check;
+
+    public ServerCommandLine()
+    {
+        _address = Set.Custom(
+            "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ParseAddress);
+        _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
+        _eventLoops = Set.Number(
+            "--event-loops",
+            "N",
+            Defaults.EventLoops,
+            "Event-loop threads. More than processors only helps where a processor blocks, which it should not.",
+            1,
+            1024,
+            "number of processors");
+        _backlog = Set.Number(
+            "--backlog",
+            "N",
+            Defaults.Backlog,
+            "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at net.core.somaxconn.",
+            1,
+            1_000_000);
+        _maxPayload = Set.Number(
+            "--max-payload", "BYTES", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
+        _drainTimeout = Set.Duration(
+            "--drain-timeout",
+            Defaults.DrainTimeout,
+            "How long an orderly stop (SIGTERM, Ctrl+C) may take; then what is left is closed by force. docker stop kills at 10 s.",
+            max: TimeSpan.FromDays(1));
+        _reportEvery = Set.Number(
+            "--report-every", "N", Defaults.ReportEvery, "Log a line every so many packets; 0 = never.", 0, long.MaxValue);
+        _work = Set.Duration(
+            "--work",
+            Defaults.Work,
+            "Simulated processing time a packet, off the event loops; 0 = none.",
+            max: TimeSpan.FromHours(1));
+        _logDirectory = LogDirectory.Declare(Set);
+        _check = Set.Flag("--check", "Validate the options, print what would run, and exit.");
+    }
+
+    /// <summary>The declarations.</summary>
+    public OptionSet Set { get; } = new(
+        "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server);
+
+    /// <summary>What the server is to do.</summary>
+    public ServerOptions Read(ParseOutcome outcome) => new()
+    {
+        Address = outcome.Value(_address),
+        Port = outcome.Value(_port),
+        EventLoops = outcome.Value(_eventLoops),
+        Backlog = outcome.Value(_backlog),
+        MaxPayloadBytes = outcome.Value(_maxPayload),
+        DrainTimeout = outcome.Value(_drainTimeout),
+        ReportEvery = outcome.Value(_reportEvery),
+        Work = outcome.Value(_work),
+    };
+
+    /// <summary>Where the log's files go.</summary>
+    public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
+
+    /// <summary>Whether only to check.</summary>
+    public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
+
+    private static Parsed<IPAddress?> ParseAddress(string text)
+    {
+        if (text == "any")
+        {
+            return Parsed.Of<IPAddress?>(null);
+        }
+
+        return IPAddress.TryParse(text, out IPAddress? address)
+            ? Parsed.Of<IPAddress?>(address)
+            : Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address");
+    }
+}
