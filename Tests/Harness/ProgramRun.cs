@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>One of our programs as a child process; killed at the end of its test, whatever happens.</summary>
+internal sealed partial class ProgramRun : IDisposable
+{
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly ConcurrentQueue<string> _errors = new();
+
+    private ProgramRun(Process process) => _process = process;
+
+    public int Id => _process.Id;
+
+    /// <summary>Lines written to standard output so far.</summary>
+    public IReadOnlyCollection<string> Output => _output;
+
+    /// <summary>Lines written to standard error so far.</summary>
+    public IReadOnlyCollection<string> Errors => _errors;
+
+    public static ProgramRun Start(string project, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(Repository.Program(project), arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        var run = new ProgramRun(new Process { StartInfo = start });
+        run._process.OutputDataReceived += (_, e) => Keep(run._output, e.Data);
+        run._process.ErrorDataReceived += (_, e) => Keep(run._errors, e.Data);
+        run._process.Start();
+        run._process.StandardInput.Close();
+        run._process.BeginOutputReadLine();
+        run._process.BeginErrorReadLine();
+        return run;
+    }
+
+    /// <summary>A server on a free port of the loopback, ready.</summary>
+    public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> StartServerAsync(params string[] arguments)
+    {
+        ProgramRun run = Start("Server", ["--port", "0", "--log-directory", "none", .. arguments]);
+        string line = await run.LineAsync("listening on ");
+        return (run, new IPEndPoint(IPAddress.Loopback, int.Parse(PortAtEnd().Match(line).Value)));
+    }
+
+    /// <summary>Waits for a line of standard output that contains <paramref name="text"/>.</summary>
+    public async Task<string> LineAsync(string text)
+    {
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        while (true)
+        {
+            if (_output.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
+            {
+                return found;
+            }
+
+            Assert.That(_process.HasExited && _process.WaitForExit(0), Is.False, () => $"it ended: {Everything()}");
+            Assert.That(timeout.IsCancellationRequested, Is.False, () => $"no '{text}' in: {Everything()}");
+            await Task.Delay(2);
+        }
+    }
+
+    /// <summary>Waits for the end.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> ExitAsync()
+    {
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        await _process.WaitForExitAsync(timeout.Token);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Sends a signal, as <c>kill</c> does.</summary>
+    public void Signal(PosixSignal signal)
+    {
+        string name = signal == PosixSignal.SIGTERM ? "-TERM" : "-INT";
+        using Process kill = Process.Start("kill", [name, $"{Id}"]);
+        kill.WaitForExit(Peer.Patience);
+    }
+
+    /// <summary>The counters of the server's <c>stopped:</c> line.</summary>
+    public Dictionary<string, long> StoppedCounters() => Output.Single(line => line.Contains("stopped:", StringComparison.Ordinal))
+        .Split("stopped: ")[1].Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]));
+
+    /// <summary>Resident memory, KiB.</summary>
+    public long ResidentKiB() => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])).Single();
+
+    public string Everything() => string.Join('\n', Output.Concat(Errors));
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    private static void Keep(ConcurrentQueue<string> lines, string? line)
+    {
+        if (line is not null)
+        {
+            lines.Enqueue(line);
+        }
+    }
+
+    [GeneratedRegex("[0-9]+$")]
+    private static partial Regex PortAtEnd();
+}

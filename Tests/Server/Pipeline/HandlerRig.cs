@@ -1,0 +1,68 @@
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Embedded;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Server.Pipeline;
+
+/// <summary>A connection over an <see cref="EmbeddedChannel"/>, with the handlers that a test asks for.</summary>
+internal sealed class HandlerRig : IDisposable
+{
+    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers)
+    {
+        Channel = new EmbeddedChannel();
+        Loop = new LoopState(0, Counters.AddLoop());
+        Connection = new Connection(1, Channel, Loop, Log);
+        Channel.Pipeline.AddLast("head", new Head());
+        Channel.Pipeline.AddLast(handlers(this));
+        Channel.Pipeline.FireChannelActive(); // the embedded channel was active before its handlers came
+    }
+
+    /// <summary>The server's whole pipeline.</summary>
+    public static HandlerRig WholePipeline(IPacketProcessor processor, int maxPayloadBytes = PacketHeader.MaxPayloadLength) => new(rig =>
+    [
+        new PacketDecoder(maxPayloadBytes, rig.Loop.Counters.Bytes),
+        new PrefixValidationHandler(rig.Connection, rig.Log),
+        new ProcessingHandler(rig.Connection, processor, CancellationToken.None),
+        new CloseHandler(rig.Connection, rig.Log),
+    ]);
+
+    public EmbeddedChannel Channel { get; }
+
+    public ServerCounters Counters { get; } = new();
+
+    public LoopState Loop { get; }
+
+    public Connection Connection { get; }
+
+    public RecordingLogger Log { get; } = new();
+
+    /// <summary>Reads <paramref name="bytes"/> from the peer.</summary>
+    public void Receive(params byte[] bytes)
+    {
+        IByteBuffer buffer = Channel.Allocator.HeapBuffer(Math.Max(1, bytes.Length));
+        buffer.WriteBytes(bytes);
+        Channel.WriteInbound(buffer);
+    }
+
+    /// <summary>Runs what was given to the event loop until <paramref name="done"/>.</summary>
+    public void RunLoopUntil(Func<bool> done) => Eventually.That(
+        () =>
+        {
+            Channel.RunPendingTasks();
+            return done();
+        },
+        Is.True);
+
+    /// <summary>Ends the input, as a handler at the head of the pipeline would.</summary>
+    public void EndInput(CloseReason reason) => Connection.EndInput(Channel.Pipeline.Context("head"), reason);
+
+    public void Dispose() => Channel.FinishAndReleaseAll();
+
+    /// <summary>Lets everything through.</summary>
+    private sealed class Head : ChannelHandlerAdapter;
+}
