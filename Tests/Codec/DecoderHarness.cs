@@ -63,6 +63,8 @@ internal sealed class DecoderHarness : IDisposable
         _channel.WriteInbound(read);
     }
 
+    public bool HasMessage => _channel.InboundMessages.Count > 0;
+
     /// <summary>The next message that <see cref="Give"/> left; the caller releases it.</summary>
     public PacketBatch TakeBatch()
     {
