@@ -2,16 +2,6 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>One packet as a test keeps it.</summary>
-internal sealed record ReceivedPacket(uint Time, byte[] Payload)
-{
-    public bool Equals(ReceivedPacket? other) => other is not null && Time == other.Time && Payload.AsSpan().SequenceEqual(other.Payload);
-
-    public override int GetHashCode() => HashCode.Combine(Time, Payload.Length);
-
-    public override string ToString() => $"{Time:X8}:{Convert.ToHexString(Payload)}";
-}
-
 /// <summary>PROTOCOL.md word for word, one byte at a time: slow, and so short that it can be seen to be right.</summary>
 internal sealed class ReferenceDecoder(int maxPayload = 65535)
 {
