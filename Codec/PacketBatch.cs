@@ -21,8 +21,10 @@ namespace DotNettyFraming.Codec;
 /// <item>With leak detection at Paranoid each read gets a private buffer, and a batch that is dropped without a release is
 /// reported as a leak.</item>
 /// </list>
-/// <para>Use after the last release throws <c>IllegalReferenceCountException</c>. The count is the buffer's own; there is no
-/// second one. Threads: one at a time; hand over by <see cref="Detach"/>.</para>
+/// <para>Use after the last release throws <c>IllegalReferenceCountException</c>, but do not rely on it: the count is the
+/// buffer's own, and a slice of a pooled buffer is itself pooled, so once the next read has taken that slice again, a stale
+/// batch shows the next read's bytes, and a second release takes its reference. Threads: one at a time; hand over by
+/// <see cref="Detach"/>.</para>
 /// </remarks>
 public sealed class PacketBatch : DefaultByteBufferHolder
 {

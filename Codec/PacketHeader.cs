@@ -11,7 +11,7 @@ namespace DotNettyFraming.Codec;
 ///       | 0x26 &amp; |  uint16         |  uint32, Unix seconds             |  0..65535 bytes|
 ///       +--------+-----------------+-----------------------------------+----------------+
 /// </code>
-/// Example: <c>26 19 00 80 43 CE 5C</c> announces 25 bytes of payload, created 2019-05-05T01:58:56Z.
+/// Example: <c>26 19 00 80 43 CE 5C</c> announces 25 bytes of payload, created 2019-05-05T01:59:28Z.
 /// </remarks>
 /// <param name="PayloadLength">Bytes of payload that follow the header, 0 to 65,535.</param>
 /// <param name="Time">When the packet was created, in Unix seconds. Kept unsigned, so good until 2106; every value is accepted.</param>

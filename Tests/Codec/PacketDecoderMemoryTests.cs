@@ -1,0 +1,119 @@
+using DotNetty.Buffers;
+
+namespace DotNettyFraming.Tests.Codec;
+
+/// <summary>What the decoder holds for a packet that is not whole, told by the allocators' own accounts.</summary>
+[TestFixture]
+[NonParallelizable]
+[CancelAfter(30_000)]
+public class PacketDecoderMemoryTests
+{
+    private UnpooledByteBufferAllocator _channelAllocator = null!;
+    private long _before;
+
+    /// <summary>Bytes held: small tails come from the channel's allocator, which is the test's own; large ones are unpooled.</summary>
+    private long Held => _channelAllocator.Metric.UsedHeapMemory + UnpooledByteBufferAllocator.Default.Metric.UsedHeapMemory - _before;
+
+    [SetUp]
+    public void Make_allocator()
+    {
+        _channelAllocator = new UnpooledByteBufferAllocator();
+        _before = UnpooledByteBufferAllocator.Default.Metric.UsedHeapMemory;
+    }
+
+    [Test]
+    public void Tail_is_never_larger_than_its_packet_and_hardly_larger_than_what_was_sent(
+        [Values(1, 2, 3, 7, 100, 1460, 8192)] int readSize, [Values(0, 1, 500, 1017, 1018, 40_000, 65_535)] int payload)
+    {
+        byte[] packet = Wire.Packet(payload);
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+        for (int sent = Math.Min(readSize, packet.Length); sent < packet.Length; sent += readSize)
+        {
+            decoder.Read(packet[(sent - readSize)..sent]);
+
+            // Up to 1 KiB the whole packet's room is taken at once.
+            long allowed = packet.Length <= 1024 ? Math.Max(7, packet.Length) : Math.Min(packet.Length, (sent * 9 / 8) + 8);
+            if (Held < sent || Held > allowed)
+            {
+                Assert.Fail($"{Held} bytes held for {sent} sent, {allowed} allowed");
+            }
+        }
+
+        decoder.Close();
+        Assert.That(Held, Is.Zero);
+    }
+
+    [Test]
+    public void Large_packet_in_one_byte_reads_is_copied_a_bounded_number_of_times()
+    {
+        byte[] packet = Wire.Packet(65_535);
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+        int growths = 0;
+        long copied = 0;
+        long held = 0;
+
+        foreach (byte b in packet[..^1])
+        {
+            decoder.Read([b]);
+            if (Held != held)
+            {
+                growths++;
+                copied += held;
+                held = Held;
+            }
+        }
+
+        // By an eighth each time: old capacities sum up to at most 8 (and a little) times the last one.
+        Assert.That(growths, Is.LessThan(120));
+        Assert.That(copied, Is.LessThan(10 * packet.Length));
+    }
+
+    [Test]
+    public void First_piece_is_held_as_it_came()
+    {
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+
+        decoder.Read(Wire.Packet(65_000)[..40_000]);
+
+        Assert.That(Held, Is.EqualTo(40_000));
+    }
+
+    [Test]
+    public void Payload_above_the_maximum_holds_nothing_and_never_did([Values(0, 1, 2, 3, 7)] int cut)
+    {
+        byte[] stream = [.. Wire.Packet(65_535), .. Wire.Packet(65_535)];
+        using var decoder = new DecoderHarness(maxPayload: 65_534, allocator: _channelAllocator);
+
+        decoder.Read(stream[..cut]);
+        Assert.That(Held, Is.EqualTo(cut is 1 or 2 ? 7 : 0), "room for a header, until the length is known");
+        decoder.Read(stream[cut..]);
+
+        Assert.That(decoder.Faults, Has.Count.EqualTo(1));
+        Assert.That(decoder.Counters.BytesUnfinished, Is.Zero);
+        Assert.That(Held, Is.Zero);
+    }
+
+    [Test]
+    public void Tail_is_let_go_when_its_packet_is_released([Values(3, 2_000)] int payload)
+    {
+        byte[] packet = Wire.Packet(payload);
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+
+        decoder.Read(packet[..8], packet[8..]);
+
+        Assert.That(decoder.Packets, Has.Count.EqualTo(1));
+        Assert.That(Held, Is.Zero);
+    }
+
+    [Test]
+    public void Removed_decoder_lets_its_tail_go([Values(3, 2_000)] int payload)
+    {
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+        decoder.Read(Wire.Packet(payload)[..8]);
+        Assert.That(Held, Is.Positive);
+
+        decoder.Channel.Pipeline.Remove(decoder.Decoder);
+
+        Assert.That(Held, Is.Zero);
+    }
+}
