@@ -5,24 +5,21 @@ using NLog.Targets.Wrappers;
 
 namespace DotNettyFraming.CommandLine.Logging;
 
-/// <summary>nlog.config as read, with the command line's word on files applied; again each time that the file changes.</summary>
+/// <summary>nlog.config as read, with the command line's word on files applied.</summary>
 internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
 {
-    private readonly LogFactory _logFactory;
-    private readonly string _path;
-    private readonly string _programName;
-    private readonly string? _directory;
-
     /// <summary>Reads the file.</summary>
+    /// <param name="path">nlog.config.</param>
+    /// <param name="programName">Its variable <c>program</c>.</param>
+    /// <param name="directory">Its variable <c>logDirectory</c>; null takes all files out of its rules.</param>
+    /// <param name="logFactory">What it is for.</param>
     /// <exception cref="NLogConfigurationException">It is broken.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public LoggingConfigurationFile(string path, string programName, string? directory, LogFactory logFactory)
         : base(path, logFactory)
     {
-        _path = path;
-        _programName = programName;
-        _directory = directory;
-        _logFactory = logFactory;
+        // ConfigurationWatch does that, and does it through this constructor.
+        AutoReload = false;
         Variables["program"] = programName;
         if (directory is null)
         {
@@ -31,21 +28,6 @@ internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
         else
         {
             Variables["logDirectory"] = directory;
-        }
-    }
-
-    /// <summary>Called by NLog when the file has changed. Where it is broken now, says so and leaves things as they were.</summary>
-    public override LoggingConfiguration Reload()
-    {
-        try
-        {
-            return new LoggingConfigurationFile(_path, _programName, _directory, _logFactory);
-        }
-        catch (Exception e)
-        {
-            // NLog keeps the former configuration when this throws, but would tell nobody.
-            _logFactory.GetLogger(nameof(ProgramLogging)).Warn("{0} stays as it was: {1}", _path, e.Message);
-            throw;
         }
     }
 

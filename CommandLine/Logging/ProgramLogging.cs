@@ -23,10 +23,12 @@ public sealed class ProgramLogging : IDisposable
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
 
     private readonly LogFactory _logFactory;
+    private readonly ConfigurationWatch _watch;
     private readonly string _programName;
 
-    private ProgramLogging(string programName, LogFactory logFactory)
+    private ProgramLogging(string programName, LogFactory logFactory, ConfigurationWatch watch)
     {
+        _watch = watch;
         _programName = programName;
         _logFactory = logFactory;
         var provider = new NLogLoggerProvider(
@@ -51,7 +53,7 @@ public sealed class ProgramLogging : IDisposable
     /// <returns>The log; dispose of it last.</returns>
     /// <exception cref="StartupException">nlog.config is missing or broken, or the directory cannot be written to.</exception>
     public static ProgramLogging Start(string programName, LogDirectory directory) =>
-        Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"));
+        Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"), TimeProvider.System);
 
     /// <summary>Makes the logger whose lines reach standard output at once, whatever queues the others wait in.</summary>
     /// <returns>A logger for the start-up line and the <c>stopped:</c> line, not for anything frequent.</returns>
@@ -67,21 +69,27 @@ public sealed class ProgramLogging : IDisposable
         }
 
         Factory.Dispose();
+        _watch.Dispose();
         _logFactory.Flush(FlushTimeout);
         _logFactory.Shutdown();
         _logFactory.Dispose();
     }
 
-    internal static ProgramLogging Start(string programName, LogDirectory directory, string configurationPath)
+    internal static ProgramLogging Start(string programName, LogDirectory directory, string configurationPath, TimeProvider clock)
     {
         string? absolute = directory.Path is null ? null : Prepare(directory.Path);
         var logFactory = new LogFactory { ThrowConfigExceptions = true };
         logFactory.Setup().SetupExtensions(extensions => extensions
             .RegisterLayoutRenderer<EscapedLayoutRenderer>(EscapedLayoutRenderer.Name)
             .RegisterLayoutRenderer<ExceptionLinesLayoutRenderer>(ExceptionLinesLayoutRenderer.Name));
+        ConfigurationWatch watch;
         try
         {
-            logFactory.Configuration = new LoggingConfigurationFile(configurationPath, programName, absolute, logFactory);
+            watch = new ConfigurationWatch(
+                logFactory,
+                configurationPath,
+                () => new LoggingConfigurationFile(configurationPath, programName, absolute, logFactory),
+                clock);
         }
         catch (Exception e) when (e is NLogConfigurationException or NLogRuntimeException or IOException or UnauthorizedAccessException)
         {
@@ -89,7 +97,7 @@ public sealed class ProgramLogging : IDisposable
             throw new StartupException($"{configurationPath}: {e.Message}", e);
         }
 
-        var logging = new ProgramLogging(programName, logFactory);
+        var logging = new ProgramLogging(programName, logFactory, watch);
         InternalLoggerFactory.DefaultFactory = logging.Factory;
         return logging;
     }
