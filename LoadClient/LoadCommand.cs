@@ -1,0 +1,104 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
+
+namespace DotNettyFraming.LoadClient;
+
+/// <summary>From the command line to the exit code; the console and the signals come from outside, so that tests can run it too.</summary>
+internal static class LoadCommand
+{
+    /// <summary>Runs the load client.</summary>
+    /// <param name="arguments">The command line, without the program's name.</param>
+    /// <param name="environment">Variables by name.</param>
+    /// <param name="output">Standard output: progress and summary.</param>
+    /// <param name="error">Standard error: what went wrong, a line each.</param>
+    /// <param name="startLogging">Starts the log; null for none.</param>
+    /// <param name="stop">Ends the run early, with the full report.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> arguments,
+        IReadOnlyDictionary<string, string> environment,
+        TextWriter output,
+        TextWriter error,
+        Func<LogDirectory, ProgramLogging>? startLogging,
+        CancellationToken stop)
+    {
+        var declarations = new LoadOptionDeclarations();
+        ParseOutcome outcome = declarations.Set.Parse(arguments, environment);
+        LoadOptions options = declarations.Read(outcome);
+        if (outcome.Conclude(output, error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        foreach (string warning in outcome.Warnings)
+        {
+            await error.WriteLineAsync($"warning: {warning}");
+        }
+
+        try
+        {
+            // Before any DotNetty class is loaded: each takes its logger once.
+            using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
+            return await RunAsync(options, output, error, stop);
+        }
+        catch (StartupException exception)
+        {
+            await error.WriteLineAsync(exception.Message);
+            return ExitCode.CannotRun;
+        }
+    }
+
+    private static async Task<int> RunAsync(LoadOptions options, TextWriter output, TextWriter error, CancellationToken stop)
+    {
+        IPEndPoint target = await ResolveAsync(options, stop);
+        await using FileStream? json = JsonReport.Open(options.JsonFile);
+        ConnectionCap cap = ConnectionCap.Read(options.Connections);
+        if (cap.Message is not null)
+        {
+            await error.WriteLineAsync(cap.Message);
+        }
+
+        var run = new LoadRun(
+            options, cap.Connections, target, Transports.Sockets(options.EventLoops, target.AddressFamily), TimeProvider.System);
+        await output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
+        RunReport report;
+        await using (Progress.Start(run, options, output, TimeProvider.System))
+        {
+            report = await run.RunAsync(stop);
+        }
+
+        await output.WriteAsync(Summary.Of(report));
+        foreach (string line in Summary.Complaints(report, target))
+        {
+            await error.WriteLineAsync(line);
+        }
+
+        if (json is not null)
+        {
+            await JsonReport.WriteAsync(report, json);
+        }
+
+        return report.ExitCode;
+    }
+
+    private static async Task<IPEndPoint> ResolveAsync(LoadOptions options, CancellationToken stop)
+    {
+        if (IPAddress.TryParse(options.Host, out IPAddress? literal))
+        {
+            return new IPEndPoint(literal, options.Port);
+        }
+
+        try
+        {
+            IPAddress[] addresses = await Dns.GetHostAddressesAsync(options.Host, stop);
+            IPAddress address = addresses.FirstOrDefault(candidate => candidate.AddressFamily == AddressFamily.InterNetwork) ?? addresses[0];
+            return new IPEndPoint(address, options.Port);
+        }
+        catch (Exception exception) when (exception is SocketException or ArgumentException or OperationCanceledException)
+        {
+            throw new StartupException($"--host '{options.Host}' is not known: {exception.Message}", exception);
+        }
+    }
+}

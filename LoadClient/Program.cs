@@ -1,0 +1,47 @@
+using System.Collections;
+using System.Runtime.InteropServices;
+using DotNettyFraming.CommandLine.Logging;
+
+namespace DotNettyFraming.LoadClient;
+
+/// <summary>Where the process begins: signals and the console; everything else is <see cref="LoadCommand"/>.</summary>
+/// <remarks>
+/// # Layout, in the order in which a run meets them
+/// <see cref="LoadCommand"/> reads the options, looks for what could stop the run, and reports it.
+/// <see cref="LoadRun"/> is the run: <see cref="ConnectionRamp"/> makes the connections, a <see cref="LoadLoop"/> for each event loop
+/// holds them, a <see cref="SendingHandler"/> for each connection sends its share of the <see cref="PacketTape"/>.
+/// <see cref="LoadCounters"/> counts; <see cref="RunReport"/> is what is left at the end, and <see cref="Summary"/> and
+/// <see cref="JsonReport"/> show it.
+/// </remarks>
+internal static class Program
+{
+    /// <summary>The executable's name.</summary>
+    public const string Name = "DotNettyFraming.LoadClient";
+
+    private static async Task<int> Main(string[] arguments)
+    {
+        using var stop = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOrExit);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopOrExit);
+
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            environment[(string)variable.Key] = (string?)variable.Value ?? "";
+        }
+
+        return await LoadCommand.RunAsync(
+            arguments, environment, Console.Out, Console.Error, directory => ProgramLogging.Start(Name, directory), stop.Token);
+
+        void StopOrExit(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (stop.IsCancellationRequested)
+            {
+                Environment.Exit(LoadExitCode.Killed);
+            }
+
+            stop.Cancel();
+        }
+    }
+}

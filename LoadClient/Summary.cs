@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.LoadClient;
+
+/// <summary>What a person reads before and after a run.</summary>
+internal static class Summary
+{
+    /// <summary>The line before the run.</summary>
+    public static string Heading(LoadOptions options, int connections, IPEndPoint target)
+    {
+        string limit = (options.Packets, options.Duration) switch
+        {
+            (null, { } duration) => $"for {DurationText.Format(duration)}",
+            ({ } packets, null) => $"until {packets} are sent",
+            ({ } packets, { } duration) => $"until {packets} are sent, at most for {DurationText.Format(duration)}",
+            _ => "without end",
+        };
+        return $"{connections} connections to {target}: packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write, "
+            + $"{limit} (seed {options.Seed})";
+    }
+
+    /// <summary>The figures after the run, a line each.</summary>
+    public static string Of(RunReport report)
+    {
+        var text = new StringBuilder();
+        LoadTotals totals = report.Totals;
+        Line("connections", $"{totals.Connected} made in {Seconds(report.Connecting)}, {report.Failed} failed"
+            + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
+        Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
+        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {report.PacketsPerSecond.ToString("F0", CultureInfo.InvariantCulture)} a second"
+            + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when their connection ended" : ""));
+        Line("bytes sent", $"{totals.BytesSent}: {(report.BytesPerSecond / 1e6).ToString("F1", CultureInfo.InvariantCulture)} MB a second");
+        Line("connections ended", string.Join(", ", Enum.GetValues<ConnectionEnd>()
+            .Where(end => totals.Ended(end) > 0)
+            .Select(end => $"{totals.Ended(end)} {Words(end)}")
+            .DefaultIfEmpty("none")));
+        return text.ToString();
+
+        void Line(string name, string value) => text.Append(name.PadRight(18)).Append(' ').AppendLine(value);
+    }
+
+    /// <summary>What did not go as asked, a line each; for standard error.</summary>
+    public static IEnumerable<string> Complaints(RunReport report, IPEndPoint target)
+    {
+        string reasons = string.Join(", ", report.Failures.Select(reason => $"{reason.Value} {reason.Key}"));
+        if (report.Failed > 0 && report.Totals.Connected == 0)
+        {
+            yield return $"no connection could be made to {target}: {report.Failed} attempts failed ({reasons})";
+        }
+        else if (report.Failed > 0)
+        {
+            yield return $"{report.Failed} of {report.Options.Connections} connections could not be made: {reasons}";
+        }
+
+        if (report.RanOutOfConnections)
+        {
+            yield return $"the connections ended before the run did: {report.Totals.PacketsSent} packets were sent"
+                + (report.Options.Packets is long packets ? $" of {packets}" : "");
+        }
+    }
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:F2} s");
+
+    private static string Words(ConnectionEnd end) => end switch
+    {
+        ConnectionEnd.Completed => "by us when done",
+        ConnectionEnd.FlushTimedOut => "by us with the last write not taken",
+        ConnectionEnd.ClosedByServer => "closed by the server",
+        ConnectionEnd.ResetByServer => "reset by the server",
+        _ => "failed",
+    };
+}

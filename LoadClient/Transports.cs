@@ -1,0 +1,23 @@
+using System.Net.Sockets;
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Sockets;
+
+namespace DotNettyFraming.LoadClient;
+
+/// <summary>What differs from transport to transport, all in one place.</summary>
+/// <param name="Group">The event loops. Whoever asked for the transport shuts them down.</param>
+/// <param name="NewChannel">Makes a channel that is not yet connected.</param>
+/// <param name="ShutdownOutput">Sends a FIN, and goes on reading; on the channel's event loop.</param>
+internal sealed record Transport(IEventLoopGroup Group, Func<IChannel> NewChannel, Func<IChannel, Task> ShutdownOutput);
+
+/// <summary>The one place where a transport is chosen.</summary>
+internal static class Transports
+{
+    /// <summary>DotNetty's own transport over .NET's sockets, which runs everywhere.</summary>
+    /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
+    /// <param name="family">IPv4 or IPv6, as the server's address has it.</param>
+    public static Transport Sockets(int eventLoops, AddressFamily family) => new(
+        new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), eventLoops),
+        () => new TcpSocketChannel(family),
+        channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
+}
