@@ -1,0 +1,101 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Architecture;
+
+/// <summary>Who may know whom: between projects by their references, inside Server by its <c>using</c>s.</summary>
+public sealed partial class ArrowTests
+{
+    private static readonly Dictionary<string, string[]> Projects = new()
+    {
+        ["Codec"] = [],
+        ["CommandLine"] = [],
+        ["Server"] = ["Codec", "CommandLine"],
+        ["LoadClient"] = ["Codec", "CommandLine"],
+    };
+
+    private static readonly Dictionary<string, string[]> ServerFolders = new()
+    {
+        ["Diagnostics"] = [],
+        ["Processing"] = ["Diagnostics"],
+        ["Pipeline"] = ["Processing", "Diagnostics"],
+        ["Hosting"] = ["Pipeline", "Processing", "Diagnostics"],
+    };
+
+    private static IEnumerable<string> ProjectNames => Projects.Keys;
+
+    private static IEnumerable<string> FolderNames => ServerFolders.Keys;
+
+    [Test]
+    public void Every_project_has_its_arrows_written_down()
+    {
+        IEnumerable<string> projects = Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileNameWithoutExtension(file));
+
+        Assert.That(projects.Except(["Tests"]), Is.EquivalentTo(ProjectNames));
+    }
+
+    [TestCaseSource(nameof(ProjectNames))]
+    public void Project_references_only_what_it_may(string project)
+    {
+        IEnumerable<string> references = XDocument.Load(Path.Combine(Repository.Root, project, $"{project}.csproj"))
+            .Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
+
+        Assert.That(references, Is.SubsetOf(Projects[project]));
+    }
+
+    [Test]
+    public void Codec_knows_buffers_and_codecs_only()
+    {
+        IEnumerable<string> packages = XDocument.Load(Path.Combine(Repository.Root, "Codec", "Codec.csproj"))
+            .Descendants("PackageReference").Select(reference => reference.Attribute("Include")!.Value);
+
+        Assert.That(packages, Is.EquivalentTo(new[] { "DotNetty.Buffers", "DotNetty.Codecs" }));
+    }
+
+    [Test]
+    public void Server_has_no_other_folders()
+    {
+        IEnumerable<string> folders = Directory.EnumerateDirectories(Path.Combine(Repository.Root, "Server"))
+            .Select(folder => Path.GetFileName(folder)!).Except(["bin", "obj", "logs"]);
+
+        Assert.That(folders, Is.EquivalentTo(FolderNames));
+    }
+
+    [TestCaseSource(nameof(FolderNames))]
+    public void Server_folder_uses_only_what_it_may(string folder)
+    {
+        IEnumerable<string> used = Directory.EnumerateFiles(Path.Combine(Repository.Root, "Server", folder), "*.cs", SearchOption.AllDirectories)
+            .SelectMany(File.ReadLines)
+            .Select(line => ServerName().Match(line))
+            .Where(match => match.Success)
+            .Select(match => match.Groups["folder"].Value)
+            .Distinct()
+            .Except([folder]);
+
+        Assert.That(used, Is.SubsetOf(ServerFolders[folder]));
+    }
+
+    [TestCase("Server")]
+    [TestCase("LoadClient")]
+    [TestCase("Codec")]
+    [TestCase("CommandLine")]
+    public void Namespaces_follow_folders(string project)
+    {
+        string root = Path.Combine(Repository.Root, project);
+        IEnumerable<string> strays = Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal))
+            .Where(file =>
+            {
+                string folder = Path.GetRelativePath(root, Path.GetDirectoryName(file)!);
+                string expected = $"namespace DotNettyFraming.{project}{(folder == "." ? "" : "." + folder.Replace('/', '.'))};";
+                return !File.ReadLines(file).Contains(expected);
+            });
+
+        Assert.That(strays, Is.Empty);
+    }
+
+    [GeneratedRegex(@"^using (static )?DotNettyFraming\.Server\.(?<folder>[A-Z][A-Za-z]+)")]
+    private static partial Regex ServerName();
+}

@@ -1,0 +1,76 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>Both programs as their users run them, against each other: what one sent, the other processed.</summary>
+[CancelAfter(120_000)]
+public sealed class LoadAgainstServerTests
+{
+    [TestCase(100, 100_000, 1)]
+    [TestCase(100, 3_000_001, 1000)]
+    [TestCase(1, 10_000, 64)]
+    public async Task Every_packet_sent_is_processed(int connections, int packets, int packetsPerWrite)
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync();
+        using ProgramRun server = run;
+
+        JsonElement report = await LoadAsync(
+            endpoint, "--connections", $"{connections}", "--packets", $"{packets}", "--packets-per-write", $"{packetsPerWrite}");
+        Dictionary<string, long> counters = await StopAsync(server);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(report.GetProperty("packets").GetProperty("sent").GetInt64(), Is.EqualTo(packets));
+            Assert.That(counters["packets.processed"], Is.EqualTo(packets));
+            Assert.That(counters["bytes.payload"], Is.EqualTo(25L * packets));
+            Assert.That(counters["connections.closed.PeerClosed"], Is.EqualTo(connections));
+        });
+    }
+
+    [Test]
+    public async Task Ten_thousand_connections_connect_and_send()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync();
+        using ProgramRun server = run;
+
+        JsonElement report = await LoadAsync(endpoint, "--connections", "10000", "--duration", "2s");
+        Dictionary<string, long> counters = await StopAsync(server);
+
+        JsonElement connections = report.GetProperty("connections");
+        Assert.Multiple(() =>
+        {
+            Assert.That(connections.GetProperty("requested").GetInt64(), Is.EqualTo(10_000));
+            Assert.That(connections.GetProperty("connected").GetInt64(), Is.EqualTo(10_000));
+            Assert.That(connections.GetProperty("failed").GetInt64(), Is.Zero);
+            Assert.That(connections.GetProperty("closedByServer").GetInt64(), Is.Zero);
+            Assert.That(counters["packets.processed"], Is.EqualTo(report.GetProperty("packets").GetProperty("sent").GetInt64()));
+            Assert.That(counters["packets.processed"], Is.GreaterThan(10_000));
+        });
+    }
+
+    private static async Task<JsonElement> LoadAsync(IPEndPoint server, params string[] arguments)
+    {
+        string json = Path.GetTempFileName();
+        try
+        {
+            using ProgramRun client = ProgramRun.Start(
+                "LoadClient", ["--port", $"{server.Port}", "--json", json, "--log-directory", "none", .. arguments]);
+            Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);
+            return JsonDocument.Parse(await File.ReadAllTextAsync(json)).RootElement;
+        }
+        finally
+        {
+            File.Delete(json);
+        }
+    }
+
+    private static async Task<Dictionary<string, long>> StopAsync(ProgramRun server)
+    {
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero);
+        return server.StoppedCounters();
+    }
+}
