@@ -37,12 +37,25 @@ internal sealed class ConfigurationWatchTests : IDisposable
     {
         using (ProgramLogging logging = _program.Start(LogDirectory.None))
         {
-            _program.RewriteConfiguration(text => text.Replace("<nlog ", "<nlog autoReload=\"true\" ", StringComparison.Ordinal));
+            _program.RewriteConfiguration(text => text + "<!-- changed -->");
             _program.PassTwoLooks();
             logging.Factory.CreateLogger("Part").Line(LogLevel.Error, "only on standard output");
         }
 
         Assert.That(Directory.GetFileSystemEntries(_program.Folder), Is.EqualTo([_program.Configuration]));
+    }
+
+    [Test]
+    public void Reload_of_NLog_itself_is_never_on()
+    {
+        // It would read the file without the command line's word on files.
+        _program.RewriteConfiguration(text => text.Replace("<nlog ", "<nlog autoReload=\"true\" ", StringComparison.Ordinal));
+        using var logFactory = new NLog.LogFactory();
+
+        var configuration = new LoggingConfigurationFile(_program.Configuration, LoggingProgram.Name, null, logFactory);
+
+        Assert.That(configuration.AutoReload, Is.False);
+        Assert.That(configuration.AutoReloadFileNames, Is.Empty);
     }
 
     [Test]
