@@ -2,11 +2,12 @@ using System.Globalization;
 
 namespace DotNettyFraming.CommandLine;
 
-/// <summary>Durations as users write them: an integer and <c>us</c>, <c>ms</c>, <c>s</c>, <c>m</c> or <c>h</c>; only <c>0</c> may be bare.</summary>
+/// <summary>Durations as users write them: <c>250ms</c>, <c>5m</c>.</summary>
+/// <remarks>An integer and <c>us</c>, <c>ms</c>, <c>s</c>, <c>m</c> or <c>h</c>; only <c>0</c> may be bare.</remarks>
 public static class DurationText
 {
-    /// <summary>The longest duration that an option accepts unless it says otherwise: long enough to mean "never", short enough to be
-    /// added to any clock without overflow.</summary>
+    /// <summary>The longest duration that an option accepts unless it says otherwise.</summary>
+    /// <remarks>Long enough to mean "never", short enough to be added to any clock without overflow.</remarks>
     public static readonly TimeSpan Longest = TimeSpan.FromDays(365);
 
     private const string Shape = "an integer and us, ms, s, m or h; only 0 may be bare";
@@ -47,7 +48,7 @@ public static class DurationText
             : Parsed.OutOfRange<TimeSpan>("too long");
     }
 
-    /// <summary>Writes a duration as <see cref="Parse"/> reads it: minutes and hours only from ten minutes on, so <c>300s</c>, <c>2h</c>.</summary>
+    /// <summary>Writes a duration as <see cref="Parse"/> reads it; in minutes and hours only from ten minutes on.</summary>
     /// <param name="duration">Not negative; whole microseconds.</param>
     /// <returns>The text.</returns>
     public static string Format(TimeSpan duration)

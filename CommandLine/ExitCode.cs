@@ -1,6 +1,7 @@
 namespace DotNettyFraming.CommandLine;
 
-/// <summary>The exit codes that every program here gives alike. A program's own further ones start at 3 and stand beside its options.</summary>
+/// <summary>The exit codes that every program here gives alike.</summary>
+/// <remarks>A program's own further ones stand beside its options.</remarks>
 public static class ExitCode
 {
     /// <summary>The program did what it was asked to; help and version included.</summary>

@@ -40,7 +40,9 @@ public readonly record struct OpenFileLimit(long Soft, long Hard)
             }
 
             string[] columns = line[Title.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            return columns.Length >= 2 && ParseLimit(columns[0]) is long soft && ParseLimit(columns[1]) is long hard ? new(soft, hard) : null;
+            return columns.Length >= 2 && ParseLimit(columns[0]) is long soft && ParseLimit(columns[1]) is long hard
+                ? new(soft, hard)
+                : null;
         }
 
         return null;

@@ -105,10 +105,11 @@ internal sealed class OptionReader
         _errors.Add(Fault.Line(declaration.Name, reason));
     }
 
-    /// <summary>Faults for what belongs to no option. The parser takes a leading <c>[x]</c> for a directive, and would say nothing.</summary>
+    /// <summary>Faults for what belongs to no option.</summary>
     private void ReadStrays(ParseResult result)
     {
         string? unknownOption = null;
+        // The parser takes a leading `[x]` for a directive, and would say nothing.
         IEnumerable<string> directives = result.Tokens.Where(token => token.Type == TokenType.Directive).Select(token => token.Value);
         foreach (string stray in directives.Concat(result.UnmatchedTokens))
         {
@@ -149,8 +150,10 @@ internal sealed class OptionReader
     {
         var known = _set.Declarations.Select(declaration => declaration.EnvironmentVariable).ToHashSet(StringComparer.Ordinal);
         return [.. _environment
-            .Where(variable => variable.Value.Length > 0 && EnvironmentPrefix.Owns(_set.Prefix, variable.Key) && !known.Contains(variable.Key))
-            .Select(variable => Fault.Line(Fault.Shorten(variable.Key), "unknown environment variable, ignored"))
+            .Where(variable => variable.Value.Length > 0)
+            .Select(variable => variable.Key)
+            .Where(name => EnvironmentPrefix.Owns(_set.Prefix, name) && !known.Contains(name))
+            .Select(name => Fault.Line(Fault.Shorten(name), "unknown environment variable, ignored"))
             .Order(StringComparer.Ordinal)];
     }
 }

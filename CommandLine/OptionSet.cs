@@ -146,7 +146,8 @@ public sealed class OptionSet
         string name, string placeholder, string defaultValue, string description, string? defaultText = null) =>
         Add(new(name, placeholder, defaultText ?? defaultValue, description), defaultValue, Parsed.Of);
 
-    /// <summary>Declares the path of a file or directory that may be absent. Only its text is read here; the file is its user's to open.</summary>
+    /// <summary>Declares a path that may be absent.</summary>
+    /// <remarks>Only its text is read here; whether the file can be is for whoever opens it to find out.</remarks>
     /// <param name="name">Its name with dashes.</param>
     /// <param name="placeholder">What stands for the value in help: <c>FILE</c>.</param>
     /// <param name="description">What it means.</param>

@@ -35,7 +35,7 @@ public sealed class ParseOutcome
     /// <summary>An option's value.</summary>
     /// <typeparam name="T">Its type.</typeparam>
     /// <param name="option">An option of the set that was parsed.</param>
-    /// <returns>What was given; its default where nothing was, or where what was given is faulty, so that the rest can be checked too.</returns>
+    /// <returns>What was given; its default where nothing was, or something faulty, so that the rest can be checked too.</returns>
     public T Value<T>(OptionDeclaration<T> option)
     {
         ArgumentNullException.ThrowIfNull(option);

@@ -16,10 +16,12 @@ internal sealed class ExceptionLinesLayoutRenderer : LayoutRenderer
 
     protected override void Append(StringBuilder builder, LogEventInfo logEvent)
     {
+        const StringSplitOptions NoBlanks = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
         for (Exception? exception = logEvent.Exception; exception is not null; exception = exception.InnerException)
         {
-            builder.AppendLine().Append("    ").Append(exception.GetType()).Append(": ").Append(ControlCharacters.Escape(exception.Message));
-            foreach (string frame in (exception.StackTrace ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            string message = ControlCharacters.Escape(exception.Message);
+            builder.AppendLine().Append("    ").Append(exception.GetType()).Append(": ").Append(message);
+            foreach (string frame in (exception.StackTrace ?? "").Split('\n', NoBlanks))
             {
                 builder.AppendLine().Append("      ").Append(frame);
             }

@@ -6,8 +6,9 @@ using NLog.Extensions.Logging;
 
 namespace DotNettyFraming.CommandLine.Logging;
 
-/// <summary>A program's log, from its first line to its last: NLog as nlog.config says, for our own code, DotNetty and the host alike.</summary>
+/// <summary>A program's log, from its first line to its last: NLog, as nlog.config says.</summary>
 /// <remarks>
+/// <para>It is one log for our own code, DotNetty and the host.</para>
 /// <para>Start it before any DotNetty class is used: each of them takes its logger once, when it is loaded, from whatever factory is
 /// there. Give <see cref="Factory"/> to the host as its <see cref="ILoggerFactory"/>, and dispose of this last; that writes out what
 /// is queued.</para>
@@ -16,7 +17,7 @@ namespace DotNettyFraming.CommandLine.Logging;
 /// </remarks>
 public sealed class ProgramLogging : IDisposable
 {
-    /// <summary>The end of the names whose lines are written at once and never lost (nlog.config): start-up line, <c>stopped:</c> line.</summary>
+    // nlog.config writes the lines of loggers with this ending at once.
     private const string LifecycleSuffix = ".Lifecycle";
 
     // Long enough for full queues on a slow disk, shorter than the patience of whoever asked the program to stop.

@@ -53,6 +53,16 @@ public class PacketBatchTests
     }
 
     [Test]
+    public void Bytes_start_at_the_contents_reader_index()
+    {
+        var batch = new PacketBatch(Unpooled.WrappedBuffer([0xAA, 0xAA, .. Run]).SkipBytes(2), 3, 0);
+
+        Assert.That(batch.Bytes.ToArray(), Is.EqualTo(Run));
+        Assert.That((batch.ByteCount, batch.PayloadByteCount, CountByVisiting(batch)), Is.EqualTo((29, 8, 3)));
+        batch.Release();
+    }
+
+    [Test]
     public void First_sequence_counts_the_packets_of_all_reads_before()
     {
         byte[] packet = Wire.Packet(2);

@@ -42,6 +42,17 @@ public class PacketDecoderFaultTests
     }
 
     [Test]
+    public void Bad_prefix_of_a_packet_that_is_whole_and_good_otherwise_is_a_fault_amid_good_ones()
+    {
+        using var decoder = new DecoderHarness();
+
+        decoder.Read([.. Wire.Packets(1, 2), (byte)'X', .. Wire.Packet(3)[1..], .. Wire.Packet(4)]);
+
+        Assert.That(decoder.Packets, Has.Count.EqualTo(2));
+        Assert.That(decoder.Faults, Is.EqualTo([new FramingFault(FramingFaultKind.InvalidPrefix, 17, 'X')]));
+    }
+
+    [Test]
     public void Bad_prefix_is_the_same_fault_however_the_stream_is_split()
     {
         byte[] stream = [.. Wire.Packets(2, 0, 3), .. "X"u8, .. Wire.Packets(1)];
