@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Server.Diagnostics;
 
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ProgressReportTests
 {
     private readonly FakeTimeProvider _time = new();
@@ -68,10 +69,7 @@ public sealed class ProgressReportTests
         Assert.That(Lines, Is.EqualTo(new[] { "processed 10 packets" }));
     }
 
-    private ProgressReport Start(long every)
-    {
-        return new ProgressReport(() => _processed, every, _time, _log);
-    }
+    private ProgressReport Start(long every) => new(() => _processed, every, _time, _log);
 
     private void ProcessAndTick(long processed)
     {
