@@ -21,8 +21,8 @@ internal sealed class Progress : IAsyncDisposable
         _run = run;
         _clock = clock;
         _began = _beforeAt = clock.GetTimestamp();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
-        _showing = console.Profile.Out.IsTerminal ? ShowInPlaceAsync(console, options) : ShowLinesAsync(output);
+        bool onTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        _showing = onTerminal ? ShowInPlaceAsync(AnsiConsole.Console, options) : ShowLinesAsync(output);
     }
 
     /// <summary>Begins to show a run; disposing ends it.</summary>
