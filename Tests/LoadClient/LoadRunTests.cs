@@ -158,7 +158,8 @@ public sealed class LoadRunTests
         ClientRun run = await ClientRun.AgainstAsync(((IPEndPoint)bound.LocalEndPoint!).Port, "--connections 20 --duration 1s");
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Error, Does.Match(@"\Ano connection could be made to 127\.0\.0\.1:\d+: 20 attempts failed \(20 ConnectionRefused\)\r?\n\z"));
+        Assert.That(run.Error, Does.Match(
+            @"\Ano connection could be made to 127\.0\.0\.1:\d+: 20 attempts failed \(20 ConnectionRefused\)\r?\n\z"));
         Assert.That(run.Number("connections.requested"), Is.EqualTo(20));
         Assert.That(run.Number("connections.failed"), Is.EqualTo(20));
         Assert.That(run.Number("connections.connected"), Is.Zero);

@@ -61,7 +61,6 @@ public sealed class RunReportTests
         Options = new LoadOptions { Connections = 10 },
         Allowed = 10,
         Totals = new LoadTotals(Connected: 8, PacketsSent: 1000, BytesSent: 32_000, PacketsUnconfirmed: 0, Ends: [3, 0, 4, 1, 0]),
-        Attempted = 9,
         Failures = [new("ConnectionRefused", 1)],
         Connecting = TimeSpan.FromSeconds(1),
         Sending = TimeSpan.FromSeconds(2),

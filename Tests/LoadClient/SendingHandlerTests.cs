@@ -4,6 +4,7 @@ using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TaskCompletionSource = DotNetty.Common.Concurrency.TaskCompletionSource;
 
@@ -147,7 +148,7 @@ public sealed class SendingHandlerTests
         var tape = new PacketTape(PayloadShape.Of(LoadOptions.DefaultPayload), packetsPerWrite, seed: 0);
         var transport = new Transport(
             _anyLoop.EventLoop, () => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
-        _loop = new LoadLoop(_anyLoop.EventLoop, index: 0, loops: 1, transport, tape, TimeSpan.FromSeconds(1), _clock);
+        _loop = new LoadLoop(_anyLoop.EventLoop, index: 0, loops: 1, transport, tape, TimeSpan.FromSeconds(1), _clock, NullLogger.Instance);
         _sender = new SendingHandler(_loop, number: 0);
         _channel = new EmbeddedChannel(_kernel, _sender);
     }
