@@ -32,8 +32,8 @@ internal sealed record ConnectionCap(int Connections, string? Message)
         }
 
         string reason = byFiles <= byPorts
-            ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with 'ulimit -n {requested + openFiles + SpareFiles}' "
-                + "(its hard limit as root, or LimitNOFILE= in a systemd unit)"
+            ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with "
+                + $"'ulimit -n {requested + openFiles + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
             : $"there are {byPorts} source ports ({ports!.Value.First} to {ports.Value.Last}); widen them with "
                 + "'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"'";
         return new ConnectionCap((int)Math.Min(byFiles, byPorts), $"--connections {requested} is too many: {reason}");

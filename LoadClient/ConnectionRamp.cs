@@ -24,9 +24,6 @@ internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint tar
     /// <summary>The attempts that failed.</summary>
     public ConnectFailures Failures { get; } = new();
 
-    /// <summary>Attempts begun.</summary>
-    public int Attempted => Volatile.Read(ref _attempted);
-
     /// <summary>Tries every connection once.</summary>
     /// <param name="stop">Ends it early; attempts under way are not counted as failures then.</param>
     public async Task RunAsync(CancellationToken stop)
@@ -41,7 +38,7 @@ internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint tar
                 await PaceAsync(began, stop);
                 await slots.WaitAsync(stop);
                 attempts.Add(AttemptAsync(loops[_attempted % loops.Count], slots, stop));
-                Volatile.Write(ref _attempted, _attempted + 1);
+                _attempted++;
             }
 
             await Task.WhenAll(attempts).WaitAsync(stop);
@@ -52,7 +49,9 @@ internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint tar
         }
     }
 
-    /// <summary>Attempt n is due n / <c>--ramp-up</c> seconds after the first; what the timer's grain makes late is caught up with.</summary>
+    /// <summary>
+    /// Attempt n is due n / <c>--ramp-up</c> seconds after the first; what the timer's grain makes late is caught up with.
+    /// </summary>
     private async Task PaceAsync(long began, CancellationToken stop)
     {
         if (perSecond is int rate)

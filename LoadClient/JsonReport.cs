@@ -23,7 +23,8 @@ internal static class JsonReport
         {
             return path is null ? null : new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new StartupException($"--json: '{path}' cannot be written: {exception.Message}", exception);
         }

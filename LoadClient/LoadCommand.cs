@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.LoadClient;
 
@@ -41,7 +43,8 @@ internal static class LoadCommand
         {
             // Before any DotNetty class is loaded: each takes its logger once.
             using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
-            return await RunAsync(options, output, error, stop);
+            ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);
+            return await RunAsync(options, output, error, logger, stop);
         }
         catch (StartupException exception)
         {
@@ -50,7 +53,8 @@ internal static class LoadCommand
         }
     }
 
-    private static async Task<int> RunAsync(LoadOptions options, TextWriter output, TextWriter error, CancellationToken stop)
+    private static async Task<int> RunAsync(
+        LoadOptions options, TextWriter output, TextWriter error, ILogger logger, CancellationToken stop)
     {
         IPEndPoint target = await ResolveAsync(options, stop);
         await using FileStream? json = JsonReport.Open(options.JsonFile);
@@ -60,8 +64,8 @@ internal static class LoadCommand
             await error.WriteLineAsync(cap.Message);
         }
 
-        var run = new LoadRun(
-            options, cap.Connections, target, Transports.Sockets(options.EventLoops, target.AddressFamily), TimeProvider.System);
+        Transport transport = Transports.Sockets(options.EventLoops, target.AddressFamily);
+        var run = new LoadRun(options, cap.Connections, target, transport, TimeProvider.System, logger);
         await output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
         RunReport report;
         await using (Progress.Start(run, options, output, TimeProvider.System))
@@ -93,8 +97,8 @@ internal static class LoadCommand
         try
         {
             IPAddress[] addresses = await Dns.GetHostAddressesAsync(options.Host, stop);
-            IPAddress address = addresses.FirstOrDefault(candidate => candidate.AddressFamily == AddressFamily.InterNetwork) ?? addresses[0];
-            return new IPEndPoint(address, options.Port);
+            IPAddress? ipv4 = Array.Find(addresses, address => address.AddressFamily == AddressFamily.InterNetwork);
+            return new IPEndPoint(ipv4 ?? addresses[0], options.Port);
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException or OperationCanceledException)
         {

@@ -2,7 +2,7 @@ using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>What one event loop has done. Written by that loop alone, plainly; any thread may read a momentary <see cref="Totals"/>.</summary>
+/// <summary>What one event loop has done. Written by that loop alone, plainly; any thread may read the <see cref="Totals"/>.</summary>
 internal sealed class LoadCounters
 {
     private const long LongestConnectMicroseconds = 120_000_000;

@@ -6,7 +6,8 @@ internal static class LoadExitCode
 {
     /// <summary>
     /// Some connections could not be made, or <c>--connections</c> was capped, or the server closed connections so that not all of
-    /// <c>--packets</c> could be sent or none was left before the end. A server that closes some while the run goes on is counted, no fault.
+    /// <c>--packets</c> could be sent or none was left before the end. A server that closes some while the run goes on is counted,
+    /// and no fault.
     /// </summary>
     public const int SomeConnectionsFailed = 4;
 

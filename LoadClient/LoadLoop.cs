@@ -2,6 +2,7 @@ using System.Net;
 using DotNetty.Buffers;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient;
 
@@ -33,9 +34,18 @@ internal sealed class LoadLoop
     /// <param name="tape">What they send.</param>
     /// <param name="connectTimeout">How long one connection attempt may take.</param>
     /// <param name="clock">Time of all kinds.</param>
+    /// <param name="logger">For what happens to single connections.</param>
     public LoadLoop(
-        IEventLoop eventLoop, int index, int loops, Transport transport, PacketTape tape, TimeSpan connectTimeout, TimeProvider clock)
+        IEventLoop eventLoop,
+        int index,
+        int loops,
+        Transport transport,
+        PacketTape tape,
+        TimeSpan connectTimeout,
+        TimeProvider clock,
+        ILogger logger)
     {
+        Logger = logger;
         _eventLoop = eventLoop;
         _index = index;
         _loops = loops;
@@ -55,6 +65,9 @@ internal sealed class LoadLoop
 
     /// <summary>Time of all kinds.</summary>
     public TimeProvider Clock { get; }
+
+    /// <summary>For what happens to single connections.</summary>
+    public ILogger Logger { get; }
 
     /// <summary>What has been done on this loop; any thread may read its totals.</summary>
     public LoadCounters Counters { get; } = new();
@@ -92,7 +105,8 @@ internal sealed class LoadLoop
     /// <param name="firstOrdinal">Number of those on the loops before this one.</param>
     public Task StartAsync(PacketShares shares, int firstOrdinal) => RunAsync(() =>
     {
-        foreach (SendingHandler connection in _connections.Where(connection => connection.IsWaiting).OrderBy(connection => connection.Number))
+        IEnumerable<SendingHandler> waiting = _connections.Where(connection => connection.IsWaiting);
+        foreach (SendingHandler connection in waiting.OrderBy(connection => connection.Number))
         {
             Start(connection, shares.Of(firstOrdinal++));
         }
@@ -101,7 +115,9 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     });
 
-    /// <summary>Stops producing: each connection flushes what is on its way, sends its FIN, and closes when the server does. Any thread.</summary>
+    /// <summary>
+    /// Stops producing: each connection flushes what is on its way, sends its FIN, and closes when the server does. Any thread.
+    /// </summary>
     public Task FinishAsync() => RunAsync(() =>
     {
         _allConnected = true;
@@ -159,7 +175,7 @@ internal sealed class LoadLoop
     }
 
     /// <summary>A write has been taken; only the flush at the end wants to know when.</summary>
-    public void WriteSettled()
+    public void WriteTaken()
     {
         if (_finishing)
         {

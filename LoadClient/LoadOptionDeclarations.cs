@@ -5,7 +5,7 @@ using DotNettyFraming.CommandLine.Logging;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>The command line of the load client, each option said once: parsing, <c>--help</c> and the environment come from here.</summary>
+/// <summary>The load client's command line, each option said once: parsing, <c>--help</c> and the environment come from here.</summary>
 internal sealed class LoadOptionDeclarations
 {
     /// <summary>The longest write. Larger ones would only wait in memory: a socket buffer takes a few MiB at a time.</summary>
@@ -30,7 +30,8 @@ internal sealed class LoadOptionDeclarations
     {
         Set = new OptionSet(Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient);
         var defaults = new LoadOptions();
-        _host = Set.Text("--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
+        _host = Set.Text(
+            "--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
         _port = Set.Number("--port", "PORT", defaults.Port, "The server's TCP port.", 1, ushort.MaxValue);
         _connections = Set.Number(
             "--connections", "N", defaults.Connections,
@@ -51,7 +52,8 @@ internal sealed class LoadOptionDeclarations
         _packets = Set.OptionalNumber<long>(
             "--packets", "N", "Packets to send in total, shared evenly by the connections; then the run ends.", 1, long.MaxValue, "no end");
         _rampUp = Set.OptionalNumber<int>(
-            "--ramp-up", "N", "New connections a second, each sending as soon as it is made. Without it all are made first and then start at once.",
+            "--ramp-up", "N",
+            "New connections a second, each sending as soon as it is made. Without it all are made first and then start at once.",
             1, 1_000_000, "as fast as they are accepted");
         _seed = Set.OptionalNumber<int>(
             "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX reproducible.", 0, int.MaxValue, "random, and printed");

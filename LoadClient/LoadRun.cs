@@ -1,6 +1,7 @@
 using System.Net;
 using DotNetty.Transport.Channels;
 using HdrHistogram;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient;
 
@@ -47,7 +48,8 @@ internal sealed class LoadRun
     /// <param name="target">The server.</param>
     /// <param name="transport">Event loops and channels.</param>
     /// <param name="clock">Time of all kinds.</param>
-    public LoadRun(LoadOptions options, int allowed, IPEndPoint target, Transport transport, TimeProvider clock)
+    /// <param name="logger">For what happens to single connections.</param>
+    public LoadRun(LoadOptions options, int allowed, IPEndPoint target, Transport transport, TimeProvider clock, ILogger logger)
     {
         _options = options;
         _allowed = allowed;
@@ -56,7 +58,7 @@ internal sealed class LoadRun
         var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
         IEventLoop[] eventLoops = [.. _group.Items.Cast<IEventLoop>()];
         _loops = [.. eventLoops.Select((loop, index) =>
-            new LoadLoop(loop, index, eventLoops.Length, transport, tape, ConnectionRamp.AttemptTimeout, clock))];
+            new LoadLoop(loop, index, eventLoops.Length, transport, tape, ConnectionRamp.AttemptTimeout, clock, logger))];
         _ramp = new ConnectionRamp(_loops, target, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed);
     }
@@ -175,7 +177,6 @@ internal sealed class LoadRun
             Options = _options,
             Allowed = _allowed,
             Totals = Totals(),
-            Attempted = _ramp.Attempted,
             Failures = _ramp.Failures.ByReason(),
             Connecting = connecting,
             Sending = sending,

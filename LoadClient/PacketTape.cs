@@ -19,7 +19,7 @@ namespace DotNettyFraming.LoadClient;
 /// </remarks>
 internal sealed class PacketTape
 {
-    /// <summary>Bytes of packets of different lengths that are worth preparing; a copy a loop, and one a second that a write stays stuck.</summary>
+    /// <summary>Bytes of packets of different lengths that are worth preparing; each loop copies them.</summary>
     private const int TargetBytes = 256 * 1024;
     private const int FewestStarts = 16;
     private const int MostStarts = 1024;

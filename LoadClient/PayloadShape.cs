@@ -26,7 +26,7 @@ internal sealed record PayloadShape(ReadOnlyMemory<byte> Text, int MinBytes, int
     public static PayloadShape Of(string text, int minBytes, int maxBytes) =>
         new(Encoding.UTF8.GetBytes(text), minBytes, maxBytes);
 
-    /// <summary>Fills a payload with the text, again and again.</summary>
+    /// <summary>Fills a payload with the text, again and again. An empty text fills only an empty payload.</summary>
     public void Fill(Span<byte> payload)
     {
         while (!payload.IsEmpty)

@@ -21,12 +21,13 @@ internal sealed class Progress : IAsyncDisposable
         _run = run;
         _clock = clock;
         _began = _beforeAt = clock.GetTimestamp();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
-        _showing = console.Profile.Out.IsTerminal ? ShowInPlaceAsync(console, options) : ShowLinesAsync(output);
+        bool onTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        _showing = onTerminal ? ShowInPlaceAsync(AnsiConsole.Console, options) : ShowLinesAsync(output);
     }
 
     /// <summary>Begins to show a run; disposing ends it.</summary>
-    public static Progress Start(LoadRun run, LoadOptions options, TextWriter output, TimeProvider clock) => new(run, options, output, clock);
+    public static Progress Start(LoadRun run, LoadOptions options, TextWriter output, TimeProvider clock) =>
+        new(run, options, output, clock);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -78,8 +79,8 @@ internal sealed class Progress : IAsyncDisposable
         double bytesPerSecond = (now.BytesSent - (_before?.BytesSent ?? 0)) / seconds;
         string line = string.Create(
             CultureInfo.InvariantCulture,
-            $"{_clock.GetElapsedTime(_began, at).TotalSeconds,4:F0} s  {now.Open} open, {_run.Failed} failed, {now.EndedByServer} closed by the "
-            + $"server  {packetsPerSecond:F0} packets/s  {bytesPerSecond / 1e6:F1} MB/s");
+            $"{_clock.GetElapsedTime(_began, at).TotalSeconds,4:F0} s  {now.Open} open, {_run.Failed} failed, "
+            + $"{now.EndedByServer} closed by the server  {packetsPerSecond:F0} packets/s  {bytesPerSecond / 1e6:F1} MB/s");
         _before = now;
         _beforeAt = at;
         return line;

@@ -12,9 +12,6 @@ internal sealed record RunReport
     /// <summary>What was counted.</summary>
     public required LoadTotals Totals { get; init; }
 
-    /// <summary>Connection attempts begun.</summary>
-    public required int Attempted { get; init; }
-
     /// <summary>Attempts that failed, by reason.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
 

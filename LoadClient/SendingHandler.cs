@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Utilities;
 using DotNetty.Transport.Channels;
@@ -10,12 +9,11 @@ namespace DotNettyFraming.LoadClient;
 
 /// <summary>One connection's producer: writes its share of packets, one write at a time, as fast as the kernel takes them.</summary>
 /// <remarks>
-/// In → nothing: whatever the server sends is discarded. Out: <see cref="IByteBuffer"/> views of the loop's <see cref="StampedPackets"/>.
+/// In → nothing: whatever the server sends is discarded. Out: buffers of packets, by a <see cref="PacketWriter"/>.
 /// <para>
 /// <b>One write at a time.</b> The channel's watermarks are 1 and 0, so that it is unwritable exactly while a write is on its way,
 /// and <see cref="ChannelWritabilityChanged"/> says that it has been taken. The kernel's socket buffer is the queue; a second one in
-/// front of it would add memory for each connection and no speed. So the packets sent are known to the byte, and a write costs no
-/// continuation: the task that DotNetty makes for it is only looked at.
+/// front of it would add memory for each connection and no speed. So the packets sent are known to the byte.
 /// </para>
 /// <para>
 /// <b>Turns.</b> A connection that finds the kernel willing makes at most <see cref="MostWritesPerTurn"/> writes or about
@@ -29,22 +27,15 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     internal const int MostBytesPerTurn = 64 * 1024;
 
     private readonly LoadLoop _loop;
+    private readonly PacketWriter _writer;
     private IChannelHandlerContext? _context;
-    private State _state = State.Connecting;
+    private ConnectionState _state = ConnectionState.Connecting;
     private long _connectStarted;
     private long _packetsLeft;
-    private int _start; // of the next write, on the tape
     private bool _turnQueued;
     private bool _inTurn;
-    private Exception? _fault;
+    private Exception? _fault; // of reading, or of shutting down
     private ConnectionEnd? _end; // ours, when we chose it
-
-    // The write on its way, if there is one: what it holds, and the task by which DotNetty tells how it went.
-    private Task? _write;
-    private int _writePackets;
-    private int _writeFrom;
-    private StampedPackets.Copy? _copy;
-    private IByteBuffer? _view;
 
     /// <summary>Makes the handler of one new connection.</summary>
     /// <param name="loop">The connection's event loop.</param>
@@ -52,70 +43,48 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     public SendingHandler(LoadLoop loop, int number)
     {
         _loop = loop;
+        _writer = new PacketWriter(loop, number);
         Number = number;
-        _start = loop.Packets.Tape.StartOf(number);
-    }
-
-    private enum State
-    {
-        /// <summary>Not yet connected.</summary>
-        Connecting,
-
-        /// <summary>Connected, and not told to send.</summary>
-        Waiting,
-
-        /// <summary>Sending its share.</summary>
-        Sending,
-
-        /// <summary>Has sent its share, and stays open.</summary>
-        Idle,
-
-        /// <summary>Told to finish, while a write is on its way.</summary>
-        Flushing,
-
-        /// <summary>Has sent its FIN and waits for the server's.</summary>
-        ShutDown,
-
-        /// <summary>Closed and counted.</summary>
-        Ended,
     }
 
     /// <summary>The connection's number in the run, from 0.</summary>
     public int Number { get; }
 
     /// <summary>Connected, and waiting for <see cref="Start"/>.</summary>
-    public bool IsWaiting => _state == State.Waiting;
+    public bool IsWaiting => _state == ConnectionState.Waiting;
 
     /// <summary>Has something left to send, or to see taken.</summary>
-    public bool IsBusy => _state is State.Sending or State.Flushing;
+    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
 
     /// <summary>Begins to send.</summary>
     /// <param name="packets">The connection's share, or <see cref="PacketShares.Endless"/>.</param>
     public void Start(long packets)
     {
-        Debug.Assert(_state == State.Waiting);
+        Debug.Assert(_state == ConnectionState.Waiting);
         _packetsLeft = packets;
-        Become(State.Sending);
+        Become(ConnectionState.Sending);
         QueueTurn();
     }
 
-    /// <summary>Ends the connection orderly: what is on its way is flushed, then comes the FIN. A connection still being made is given up.</summary>
+    /// <summary>
+    /// Ends the connection orderly: what is on its way is flushed, then comes the FIN. A connection still being made is given up.
+    /// </summary>
     public void Finish()
     {
         switch (_state)
         {
-            case State.Connecting:
+            case ConnectionState.Connecting:
                 Close(ConnectionEnd.Completed);
                 break;
-            case State.Waiting or State.Sending or State.Idle:
-                Become(State.Flushing);
+            case ConnectionState.Waiting or ConnectionState.Sending or ConnectionState.Idle:
+                Become(ConnectionState.Flushing);
                 QueueTurn();
                 break;
         }
     }
 
     /// <summary>Closes the connection now, whatever is on its way.</summary>
-    public void Abandon() => Close(_state == State.Flushing ? ConnectionEnd.FlushTimedOut : ConnectionEnd.Completed);
+    public void Abandon() => Close(_state == ConnectionState.Flushing ? ConnectionEnd.FlushTimedOut : ConnectionEnd.Completed);
 
     /// <inheritdoc/>
     public override void HandlerAdded(IChannelHandlerContext context)
@@ -149,7 +118,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     public override void ChannelActive(IChannelHandlerContext context)
     {
         _loop.Counters.Connected(_loop.Clock.GetElapsedTime(_connectStarted));
-        _state = State.Waiting;
+        _state = ConnectionState.Waiting;
         _loop.Connected(this);
         context.FireChannelActive();
     }
@@ -179,19 +148,20 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <inheritdoc/>
     public override void ChannelInactive(IChannelHandlerContext context)
     {
-        Settle();
-        State last = _state;
-        _view = null;
-        _copy = null;
-        _loop.Counters.Ended(_end ?? EndOf(last));
-        Become(State.Ended);
+        _writer.Settle();
+        _writer.Release();
+        _fault ??= _writer.Fault;
+        ConnectionEnd end = _end ?? EndByOthers();
+        _loop.Counters.Ended(end);
+        Log(end);
+        Become(ConnectionState.Ended);
         context.FireChannelInactive();
     }
 
     /// <inheritdoc/>
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
-        Become(State.Ended); // where the connection was never made, there was no ChannelInactive
+        Become(ConnectionState.Ended); // where the connection was never made, there was no ChannelInactive
         _loop.Remove(this);
         context.FireChannelUnregistered();
     }
@@ -203,18 +173,18 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         _inTurn = true;
         int bytes = 0;
         // A channel that has closed meanwhile says so by ChannelInactive, a task or two later.
-        for (int writes = 0; Settle() && _context!.Channel.Active; writes++)
+        for (int writes = 0; _writer.Settle() && _context!.Channel.Active; writes++)
         {
-            if (_state == State.Sending && _packetsLeft == 0)
+            if (_state == ConnectionState.Sending && _packetsLeft == 0)
             {
-                Become(State.Idle);
+                Become(ConnectionState.Idle);
             }
-            else if (_state == State.Flushing)
+            else if (_state == ConnectionState.Flushing)
             {
                 ShutDown();
             }
 
-            if (_state != State.Sending)
+            if (_state != ConnectionState.Sending)
             {
                 break;
             }
@@ -225,13 +195,18 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                 break;
             }
 
-            bytes += Write();
+            (int Packets, int Bytes) written = _writer.Write(_context, _packetsLeft);
+            bytes += written.Bytes;
+            if (_packetsLeft != PacketShares.Endless)
+            {
+                _packetsLeft -= written.Packets;
+            }
         }
 
         _inTurn = false;
     }
 
-    private void Become(State next)
+    private void Become(ConnectionState next)
     {
         bool wasBusy = IsBusy;
         _state = next;
@@ -250,73 +225,9 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <summary>Hands the next stretch of packets to the channel.</summary>
-    /// <returns>Its bytes.</returns>
-    private int Write()
-    {
-        PacketTape tape = _loop.Packets.Tape;
-        StampedPackets.Copy copy = _loop.Packets.At((uint)_loop.Clock.GetUtcNow().ToUnixTimeSeconds());
-        if (copy != _copy)
-        {
-            _copy = copy;
-            _view = copy.NewView();
-        }
-
-        _writePackets = (int)Math.Min(tape.PacketsPerWrite, _packetsLeft);
-        _writeFrom = _start;
-        int begin = tape.Offsets[_start];
-        int end = tape.Offsets[_start + _writePackets];
-        _start = (_start + _writePackets) % tape.Starts;
-        if (_packetsLeft != PacketShares.Endless)
-        {
-            _packetsLeft -= _writePackets;
-        }
-
-        _view!.SetIndex(begin, end);
-        _view.Retain();
-        _write = _context!.WriteAsync(_view);
-        _context.Flush();
-        return end - begin;
-    }
-
-    /// <summary>Counts the write on its way, if the channel is done with it.</summary>
-    /// <returns>Whether nothing is on its way.</returns>
-    private bool Settle()
-    {
-        if (_write is null)
-        {
-            return true;
-        }
-
-        if (!_write.IsCompleted)
-        {
-            return false;
-        }
-
-        ReadOnlySpan<int> offsets = _loop.Packets.Tape.Offsets;
-        int begin = offsets[_writeFrom];
-        if (_write.IsCompletedSuccessfully)
-        {
-            _loop.Counters.Taken(_writePackets, offsets[_writeFrom + _writePackets] - begin);
-            _loop.WriteSettled();
-        }
-        else
-        {
-            // The channel moves the reader index over what the kernel took. A send that the socket transport had under way says no more.
-            _fault ??= _write.Exception!.GetBaseException();
-            int taken = _view!.ReaderIndex;
-            int whole = _loop.Packets.Tape.WholePacketsBefore(_writeFrom, taken);
-            _loop.Counters.Taken(whole, taken - begin);
-            _loop.Counters.Unconfirmed(_writePackets - whole);
-        }
-
-        _write = null;
-        return true;
-    }
-
     private void ShutDown()
     {
-        Become(State.ShutDown);
+        Become(ConnectionState.ShutDown);
         Observe(ShutDownOrClose());
 
         async Task ShutDownOrClose()
@@ -340,7 +251,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     }
 
     /// <summary>How the connection ended, where it was not us who closed it.</summary>
-    private ConnectionEnd EndOf(State last)
+    private ConnectionEnd EndByOthers()
     {
         SocketError? error = ((_fault as SocketException) ?? (_fault?.InnerException as SocketException))?.SocketErrorCode;
         return error switch
@@ -349,9 +260,21 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
             SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
                 ConnectionEnd.ResetByServer,
             null when _fault is null or ClosedChannelException =>
-                last == State.ShutDown ? ConnectionEnd.Completed : ConnectionEnd.ClosedByServer,
+                _state == ConnectionState.ShutDown ? ConnectionEnd.Completed : ConnectionEnd.ClosedByServer,
             _ => ConnectionEnd.Failed,
         };
+    }
+
+    private void Log(ConnectionEnd end)
+    {
+        if (end == ConnectionEnd.Failed && _fault is not SocketException)
+        {
+            LoadClientLog.ConnectionFailed(_loop.Logger, Number, _fault!);
+        }
+        else if (_fault is not null)
+        {
+            LoadClientLog.ConnectionEnded(_loop.Logger, Number, end, _fault.Message);
+        }
     }
 
     /// <summary>For a task whose outcome other events tell: marks its exception as seen.</summary>

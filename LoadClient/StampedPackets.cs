@@ -3,7 +3,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>One event loop's copies of the <see cref="PacketTape"/>, each stamped with one second; all its connections write from them.</summary>
+/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second, which its connections send.</summary>
 /// <remarks>
 /// The packets' time counts in seconds, so one copy serves every write of a second and is stamped anew at the next, not rebuilt.
 /// A copy that a write still has bytes in (the kernel took a part, the rest waits) must not change under it: it is set aside, and comes

@@ -30,9 +30,9 @@ internal static class Summary
         Line("connections", $"{totals.Connected} made in {Seconds(report.Connecting)}, {report.Failed} failed"
             + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
         Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
-        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {report.PacketsPerSecond.ToString("F0", CultureInfo.InvariantCulture)} a second"
-            + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when their connection ended" : ""));
-        Line("bytes sent", $"{totals.BytesSent}: {(report.BytesPerSecond / 1e6).ToString("F1", CultureInfo.InvariantCulture)} MB a second");
+        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"
+            + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
+        Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB a second");
         Line("connections ended", string.Join(", ", Enum.GetValues<ConnectionEnd>()
             .Where(end => totals.Ended(end) > 0)
             .Select(end => $"{totals.Ended(end)} {Words(end)}")
@@ -62,7 +62,9 @@ internal static class Summary
         }
     }
 
-    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:F2} s");
+    private static string Seconds(TimeSpan time) => $"{Number(time.TotalSeconds, "F2")} s";
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 
     private static string Words(ConnectionEnd end) => end switch
     {

@@ -14,6 +14,10 @@ internal sealed record Transport(IEventLoopGroup Group, Func<IChannel> NewChanne
 internal static class Transports
 {
     /// <summary>DotNetty's own transport over .NET's sockets, which runs everywhere.</summary>
+    /// <remarks>
+    /// After <see cref="Transport.ShutdownOutput"/> .NET calls the socket disconnected, and so the channel takes the next input for the end
+    /// and closes: an answer that comes after our FIN is not read, and the close resets. Today no server answers.
+    /// </remarks>
     /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
     /// <param name="family">IPv4 or IPv6, as the server's address has it.</param>
     public static Transport Sockets(int eventLoops, AddressFamily family) => new(

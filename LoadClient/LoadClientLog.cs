@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.LoadClient;
+
+/// <summary>Every event that the load client logs. Its progress and summary are no log: they go to standard output as they are.</summary>
+internal static partial class LoadClientLog
+{
+    /// <summary>The network or the server ended a connection; there can be as many as connections.</summary>
+    [LoggerMessage(Level = LogLevel.Debug, Message = "connection {Number} ended ({End}): {Reason}")]
+    public static partial void ConnectionEnded(ILogger logger, int number, ConnectionEnd end, string reason);
+
+    /// <summary>Something went wrong on our own side.</summary>
+    [LoggerMessage(Level = LogLevel.Error, Message = "connection {Number} failed")]
+    public static partial void ConnectionFailed(ILogger logger, int number, Exception exception);
+}

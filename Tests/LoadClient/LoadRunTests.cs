@@ -1,0 +1,232 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.Tests.LoadClient;
+
+/// <summary>Whole runs over real sockets, against a stand-in that counts for itself.</summary>
+[CancelAfter(60_000)]
+public sealed class LoadRunTests
+{
+    [TestCase(1, 1, 1)]
+    [TestCase(1000, 7, 1)]
+    [TestCase(1000, 7, 64)]
+    [TestCase(5, 9, 3)] // more connections than packets
+    [TestCase(20_001, 2, 1000)]
+    public async Task Packets_in_total_arrive_exactly(int packets, int connections, int packetsPerWrite)
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(
+            server.Port, $"--connections {connections} --packets {packets} --packets-per-write {packetsPerWrite}");
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        int[] received = [.. server.Connections.Select(connection => CountArticlePackets(connection.Received)).Order()];
+        Assert.That(received.Sum(), Is.EqualTo(packets));
+        Assert.That(received, Has.Length.EqualTo(connections));
+        Assert.That(received[^1] - received[0], Is.LessThanOrEqualTo(1), "the packets are shared evenly");
+        Assert.That(run.Number("packets.sent"), Is.EqualTo(packets));
+        Assert.That(run.Number("bytes.sent"), Is.EqualTo(packets * 32L));
+        Assert.That(run.Number("packets.unconfirmed"), Is.Zero);
+    }
+
+    [Test]
+    public async Task Lengths_in_a_range_arrive_whole_and_are_those_of_the_seed()
+    {
+        byte[][][] runs = new byte[2][][];
+        for (int i = 0; i < runs.Length; i++)
+        {
+            await using var server = new StandInServer(StandInServer.ReadToEnd);
+            ClientRun run = await ClientRun.AgainstAsync(
+                server.Port, "--connections 3 --packets 3000 --packets-per-write 7 --payload-bytes 0-300 --seed 42");
+            await server.ServedAllAsync();
+            Assert.That(run.ExitCode, Is.Zero, run.Error);
+            runs[i] = [.. server.Connections.Select(connection => WithoutTimes(connection.Received))];
+        }
+
+        int total = runs[0].Sum(received => LengthsOf(received).Count);
+        Assert.That(total, Is.EqualTo(3000));
+        Assert.That(runs[0].SelectMany(LengthsOf).Max(), Is.GreaterThan(250).And.AtMost(300));
+        // Connections may be accepted in another order: compared as sets.
+        Assert.That(runs[1], Is.EquivalentTo(runs[0]));
+    }
+
+    [Test]
+    public async Task Duration_ends_the_run_and_what_was_counted_has_arrived()
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 20 --duration 300ms --packets-per-write 10");
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        int received = server.Connections.Sum(connection => CountArticlePackets(connection.Received));
+        Assert.That(run.Number("packets.sent"), Is.EqualTo(received).And.Positive);
+        Assert.That(run.Number("seconds"), Is.InRange(0.3, 6.0));
+        Assert.That(run.Number("packets.perSecond"), Is.EqualTo(received / run.Number("seconds")).Within(0.1).Percent);
+        Assert.That(run.Number("connections.ended.Completed"), Is.EqualTo(20));
+        Assert.That(run.Number("latencyMicroseconds.connect.max"), Is.Positive);
+    }
+
+    [Test]
+    public async Task Ramp_up_sends_while_connecting()
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 10 --ramp-up 20 --packets 1000");
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(server.Connections.Sum(connection => CountArticlePackets(connection.Received)), Is.EqualTo(1000));
+        Assert.That(run.Number("connectSeconds"), Is.GreaterThan(0.4), "the tenth connection is due after 9/20 s");
+    }
+
+    [Test]
+    public async Task Server_that_never_reads_gets_no_more_than_one_write_queued_for_each_connection()
+    {
+        await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 8 --duration 1s --packets-per-write 1000");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Number("connections.ended.FlushTimedOut"), Is.EqualTo(8));
+        // What is under way at the end is what memory was spent on: one write each, whatever the kernel has taken before.
+        Assert.That(run.Number("packets.unconfirmed"), Is.InRange(1, 8 * 1000));
+        Assert.That(run.Number("seconds"), Is.LessThan(3), "the flush's deadline is no sending time");
+    }
+
+    [Test]
+    public async Task Connections_that_the_server_ends_are_counted_by_reason_and_the_others_go_on()
+    {
+        await using var server = new StandInServer(async connection =>
+        {
+            await connection.ReadAsync();
+            if (connection.Number < 3)
+            {
+                connection.Socket.Shutdown(SocketShutdown.Send);
+            }
+            else if (connection.Number < 5)
+            {
+                connection.Reset();
+                return;
+            }
+
+            try
+            {
+                await connection.ReadToEndAsync();
+            }
+            catch (SocketException)
+            {
+                // The client closes on our FIN, with a write of its own perhaps unsent.
+            }
+        });
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 10 --duration 500ms");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Number("connections.closedByServer"), Is.EqualTo(5));
+        Assert.That(run.Number("connections.ended.ClosedByServer"), Is.EqualTo(3));
+        Assert.That(run.Number("connections.ended.ResetByServer"), Is.EqualTo(2));
+        Assert.That(run.Number("connections.ended.Completed"), Is.EqualTo(5));
+        Assert.That(run.Output, Does.Contain("3 closed by the server, 2 reset by the server"));
+    }
+
+    [Test]
+    public async Task Server_that_resets_every_connection_ends_the_run_with_exit_code_4()
+    {
+        await using var server = new StandInServer(async connection =>
+        {
+            await connection.ReadAsync();
+            connection.Reset();
+        });
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 5 --duration 1h");
+
+        Assert.That(run.ExitCode, Is.EqualTo(4));
+        Assert.That(run.Number("connections.connected"), Is.EqualTo(5));
+        Assert.That(run.Number("connections.ended.ResetByServer"), Is.EqualTo(5));
+        Assert.That(run.Error, Does.Contain("the connections ended before the run did"));
+    }
+
+    [Test]
+    public async Task Server_that_is_not_there_is_one_line_and_exit_code_1()
+    {
+        using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // and does not listen
+
+        ClientRun run = await ClientRun.AgainstAsync(((IPEndPoint)bound.LocalEndPoint!).Port, "--connections 20 --duration 1s");
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Does.Match(
+            @"\Ano connection could be made to 127\.0\.0\.1:\d+: 20 attempts failed \(20 ConnectionRefused\)\r?\n\z"));
+        Assert.That(run.Number("connections.requested"), Is.EqualTo(20));
+        Assert.That(run.Number("connections.failed"), Is.EqualTo(20));
+        Assert.That(run.Number("connections.connected"), Is.Zero);
+    }
+
+    [Test]
+    public async Task Stop_ends_the_run_early_with_the_full_report()
+    {
+        using var stop = new CancellationTokenSource();
+        await using var server = new StandInServer(async connection =>
+        {
+            await connection.ReadAsync();
+            await stop.CancelAsync();
+            await connection.ReadToEndAsync();
+        });
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 4 --duration 1h", stop.Token);
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(
+            run.Number("packets.sent"), Is.EqualTo(server.Connections.Sum(connection => CountArticlePackets(connection.Received))));
+        Assert.That(run.Json!.Value.GetProperty("interrupted").GetBoolean(), Is.True);
+    }
+
+    /// <summary>The packets in a stream that must be nothing but whole packets of 25 bytes of 12345, stamped a moment ago.</summary>
+    private static int CountArticlePackets(byte[] stream)
+    {
+        long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        Assert.That(stream.Length % 32, Is.Zero);
+        for (int at = 0; at < stream.Length; at += 32)
+        {
+            ReadOnlySpan<byte> packet = stream.AsSpan(at, 32);
+            if (!PacketHeader.TryRead(packet, out PacketHeader header)
+                || header.PayloadLength != 25
+                || header.Time < now - 60 || header.Time > now + 1
+                || !packet[7..].SequenceEqual("1234512345123451234512345"u8))
+            {
+                Assert.Fail($"no such packet at {at}: {Convert.ToHexString(packet)}");
+            }
+        }
+
+        return stream.Length / 32;
+    }
+
+    private static List<int> LengthsOf(byte[] stream)
+    {
+        var lengths = new List<int>();
+        for (int at = 0; at < stream.Length; at += 7 + lengths[^1])
+        {
+            Assert.That(PacketHeader.TryRead(stream.AsSpan(at), out PacketHeader header), Is.True);
+            lengths.Add(header.PayloadLength);
+        }
+
+        return lengths;
+    }
+
+    private static byte[] WithoutTimes(byte[] stream)
+    {
+        byte[] copy = [.. stream];
+        int at = 0;
+        foreach (int length in LengthsOf(stream))
+        {
+            PacketHeader.WriteTime(copy.AsSpan(at), 0);
+            at += 7 + length;
+        }
+
+        return copy;
+    }
+}
