@@ -13,30 +13,28 @@ internal static class LoadCommand
     /// <summary>Runs the load client.</summary>
     /// <param name="arguments">The command line, without the program's name.</param>
     /// <param name="environment">Variables by name.</param>
-    /// <param name="output">Standard output: progress and summary.</param>
-    /// <param name="error">Standard error: what went wrong, a line each.</param>
+    /// <param name="streams">Where it writes.</param>
     /// <param name="startLogging">Starts the log; null for none.</param>
     /// <param name="stop">Ends the run early, with the full report.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
-        TextWriter output,
-        TextWriter error,
+        StandardStreams streams,
         Func<LogDirectory, ProgramLogging>? startLogging,
         CancellationToken stop)
     {
         var declarations = new LoadOptionDeclarations();
         ParseOutcome outcome = declarations.Set.Parse(arguments, environment);
         LoadOptions options = declarations.Read(outcome);
-        if (outcome.Conclude(output, error) is int exitCode)
+        if (outcome.Conclude(streams.Output, streams.Error) is int exitCode)
         {
             return exitCode;
         }
 
         foreach (string warning in outcome.Warnings)
         {
-            await error.WriteLineAsync($"warning: {warning}");
+            await streams.Error.WriteLineAsync($"warning: {warning}");
         }
 
         try
@@ -44,39 +42,38 @@ internal static class LoadCommand
             // Before any DotNetty class is loaded: each takes its logger once.
             using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
             ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);
-            return await RunAsync(options, output, error, logger, stop);
+            return await RunAsync(options, streams, logger, stop);
         }
         catch (StartupException exception)
         {
-            await error.WriteLineAsync(exception.Message);
+            await streams.Error.WriteLineAsync(exception.Message);
             return ExitCode.CannotRun;
         }
     }
 
-    private static async Task<int> RunAsync(
-        LoadOptions options, TextWriter output, TextWriter error, ILogger logger, CancellationToken stop)
+    private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
         IPEndPoint target = await ResolveAsync(options, stop);
         await using FileStream? json = JsonReport.Open(options.JsonFile);
         ConnectionCap cap = ConnectionCap.Read(options.Connections);
         if (cap.Message is not null)
         {
-            await error.WriteLineAsync(cap.Message);
+            await streams.Error.WriteLineAsync(cap.Message);
         }
 
         Transport transport = Transports.Sockets(options.EventLoops, target.AddressFamily);
         var run = new LoadRun(options, cap.Connections, target, transport, TimeProvider.System, logger);
-        await output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
+        await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
         RunReport report;
-        await using (Progress.Start(run, options, output, TimeProvider.System))
+        await using (Progress.Start(run, options, streams, TimeProvider.System))
         {
             report = await run.RunAsync(stop);
         }
 
-        await output.WriteAsync(Summary.Of(report));
+        await streams.Output.WriteAsync(Summary.Of(report));
         foreach (string line in Summary.Complaints(report, target))
         {
-            await error.WriteLineAsync(line);
+            await streams.Error.WriteLineAsync(line);
         }
 
         if (json is not null)

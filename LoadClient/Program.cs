@@ -31,7 +31,7 @@ internal static class Program
         }
 
         return await LoadCommand.RunAsync(
-            arguments, environment, Console.Out, Console.Error, directory => ProgramLogging.Start(Name, directory), stop.Token);
+            arguments, environment, StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), stop.Token);
 
         void StopOrExit(PosixSignalContext context)
         {

@@ -16,18 +16,17 @@ internal sealed class Progress : IAsyncDisposable
     private LoadTotals? _before;
     private long _beforeAt;
 
-    private Progress(LoadRun run, LoadOptions options, TextWriter output, TimeProvider clock)
+    private Progress(LoadRun run, LoadOptions options, StandardStreams streams, TimeProvider clock)
     {
         _run = run;
         _clock = clock;
         _began = _beforeAt = clock.GetTimestamp();
-        bool onTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
-        _showing = onTerminal ? ShowInPlaceAsync(AnsiConsole.Console, options) : ShowLinesAsync(output);
+        _showing = streams.OutputIsTerminal ? ShowInPlaceAsync(AnsiConsole.Console, options) : ShowLinesAsync(streams.Output);
     }
 
     /// <summary>Begins to show a run; disposing ends it.</summary>
-    public static Progress Start(LoadRun run, LoadOptions options, TextWriter output, TimeProvider clock) =>
-        new(run, options, output, clock);
+    public static Progress Start(LoadRun run, LoadOptions options, StandardStreams streams, TimeProvider clock) =>
+        new(run, options, streams, clock);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -171,6 +171,21 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     {
         _turnQueued = false;
         _inTurn = true;
+        try
+        {
+            TakeTurn();
+        }
+        catch (Exception exception)
+        {
+            // A bug. The loop would log it and go on, and the run wait for this connection for ever.
+            ExceptionCaught(_context!, exception);
+        }
+
+        _inTurn = false;
+    }
+
+    private void TakeTurn()
+    {
         int bytes = 0;
         // A channel that has closed meanwhile says so by ChannelInactive, a task or two later.
         for (int writes = 0; _writer.Settle() && _context!.Channel.Active; writes++)
@@ -186,13 +201,13 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
             if (_state != ConnectionState.Sending)
             {
-                break;
+                return;
             }
 
             if (writes == MostWritesPerTurn || bytes >= MostBytesPerTurn)
             {
                 QueueTurn();
-                break;
+                return;
             }
 
             (int Packets, int Bytes) written = _writer.Write(_context, _packetsLeft);
@@ -202,8 +217,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                 _packetsLeft -= written.Packets;
             }
         }
-
-        _inTurn = false;
     }
 
     private void Become(ConnectionState next)

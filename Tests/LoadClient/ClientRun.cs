@@ -31,8 +31,7 @@ internal sealed record ClientRun(int ExitCode, string Output, string Error, Json
         int exitCode = await LoadCommand.RunAsync(
             arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries),
             environment ?? new Dictionary<string, string>(),
-            output,
-            error,
+            new StandardStreams(output, error, OutputIsTerminal: false),
             startLogging: null,
             stop).WaitAsync(TimeSpan.FromSeconds(40), CancellationToken.None);
         return new ClientRun(exitCode, output.ToString(), error.ToString(), null);
