@@ -5,7 +5,7 @@ using DotNetty.Common;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Internal.Logging;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Transport.Loop;
+using DotNettyFraming.Transport.EventLoops;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
@@ -45,7 +45,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
 
     private static readonly long TaskBudget = Stopwatch.Frequency / 1000;
     private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<EpollEventLoop>();
-    private static int s_lastNumber;
+    private static int _lastNumber;
 
     private readonly TaskQueue _tasks = new();
     private readonly WakeUp _wakeUp;
@@ -85,7 +85,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
         _wakeUp = new WakeUp(Poller);
         ReceiveBuffer = new ReceiveBuffer(allocator, receiveBufferSize);
         _scheduler = new ExecutorTaskScheduler(this);
-        _thread = new Thread(Start) { IsBackground = true, Name = $"epoll-{Interlocked.Increment(ref s_lastNumber)}" };
+        _thread = new Thread(Start) { IsBackground = true, Name = $"epoll-{Interlocked.Increment(ref _lastNumber)}" };
         _thread.UnsafeStart();
     }
 
@@ -343,9 +343,13 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     {
         Volatile.Write(ref _state, ShuttingDown);
         CloseAllChannels();
-        RunAccepted();
+        RunTasks();
         _tasks.Close();
-        RunAccepted();
+        while (_tasks.TryDequeue(out IRunnable? accepted))
+        {
+            SafeExecute(accepted);
+        }
+
         CancelScheduledTasks();
 
         Volatile.Write(ref _state, Terminated);
@@ -364,15 +368,6 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
         else
         {
             _termination.TrySetException(failure);
-        }
-    }
-
-    /// <summary>Runs what waits now; not what that adds in turn without end.</summary>
-    private void RunAccepted()
-    {
-        for (int left = _tasks.Count + TasksPerClockLook; left > 0 && _tasks.TryDequeue(out IRunnable? task); left--)
-        {
-            SafeExecute(task);
         }
     }
 

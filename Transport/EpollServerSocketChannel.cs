@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Transport.Accepting;
-using DotNettyFraming.Transport.Loop;
+using DotNettyFraming.Transport.EventLoops;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;

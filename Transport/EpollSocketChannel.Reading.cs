@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Sockets;
-using DotNettyFraming.Transport.Loop;
+using DotNettyFraming.Transport.EventLoops;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;

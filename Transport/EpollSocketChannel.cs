@@ -4,7 +4,7 @@ using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Transport.Accepting;
-using DotNettyFraming.Transport.Loop;
+using DotNettyFraming.Transport.EventLoops;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;

@@ -9,9 +9,9 @@ namespace DotNettyFraming.Transport;
 /// </summary>
 internal sealed class SequentialChannelId : IChannelId
 {
-    private static long s_last;
+    private static long _last;
 
-    private readonly long _number = Interlocked.Increment(ref s_last);
+    private readonly long _number = Interlocked.Increment(ref _last);
 
     /// <inheritdoc />
     public string AsShortText() => _number.ToString("x8", CultureInfo.InvariantCulture);

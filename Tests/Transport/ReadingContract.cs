@@ -138,7 +138,7 @@ public class ReadingContract<T> : TransportContract<T>
     {
         Needs(Capability.ReadsBeforeReset);
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
-        byte[] sent = Pattern(200_000);
+        byte[] sent = Pattern(60_000);
 
         for (int done = 0; done < sent.Length;)
         {

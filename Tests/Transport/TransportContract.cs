@@ -142,6 +142,21 @@ public abstract class TransportContract<T>
     protected async Task<TResult> OnLoop<TResult>(IChannel channel, Func<TResult> function) =>
         await channel.EventLoop.SubmitAsync(function).WaitAsync(Cancel);
 
+    /// <summary>What the task fails with.</summary>
+    protected async Task<Exception> Failure(Task task)
+    {
+        try
+        {
+            await task.WaitAsync(Cancel);
+        }
+        catch (Exception e) when (!Cancel.IsCancellationRequested)
+        {
+            return e;
+        }
+
+        throw new AssertionException("it did not fail");
+    }
+
     /// <summary>Resets the connection: close with linger 0.</summary>
     protected static void Reset(Socket socket)
     {

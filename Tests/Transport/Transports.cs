@@ -25,9 +25,6 @@ public enum Capability
     /// <summary>SO_REUSEADDR does not set SO_REUSEPORT.</summary>
     ReuseAddressAlone,
 
-    /// <summary>A bind that fails leaves no descriptor.</summary>
-    ClosesAfterFailedBind,
-
     /// <summary>Closing a channel that is connecting completes the connect.</summary>
     CancelsConnect,
 }
@@ -70,7 +67,7 @@ public sealed class EpollTransportWithPrivateBuffers : EpollTransport
     public override ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
 }
 
-/// <summary>DotNetty's own sockets.</summary>
+/// <summary>DotNetty's own sockets. Their constructor with IPv6 is not dual-stack, the one without a family is.</summary>
 public sealed class SocketTransport : ITransport
 {
     public ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
@@ -82,7 +79,6 @@ public sealed class SocketTransport : ITransport
         Capability.RejectsAfterTermination => "tasks given to a terminated loop neither run nor fail",
         Capability.ClosesChannelsAtShutdown => "a loop ends without closing its channels",
         Capability.ReuseAddressAlone => "SO_REUSEADDR sets SO_REUSEPORT too",
-        Capability.ClosesAfterFailedBind => "the channel stays open",
         Capability.CancelsConnect => "closing while connecting does not complete the connect reliably",
         _ => null,
     };
@@ -90,8 +86,8 @@ public sealed class SocketTransport : ITransport
     public MultithreadEventLoopGroup NewGroup(int loops) => new(loops);
 
     public void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
-        bootstrap.ChannelFactory(() => family is { } f ? new TcpServerSocketChannel(f) : new TcpServerSocketChannel());
+        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork ? new TcpServerSocketChannel(AddressFamily.InterNetwork) : new TcpServerSocketChannel());
 
     public void Use(Bootstrap bootstrap, AddressFamily? family) =>
-        bootstrap.ChannelFactory(() => family is { } f ? new TcpSocketChannel(f) : new TcpSocketChannel());
+        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork ? new TcpSocketChannel(AddressFamily.InterNetwork) : new TcpSocketChannel());
 }

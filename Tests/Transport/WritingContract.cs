@@ -114,7 +114,10 @@ public class WritingContract<T> : TransportContract<T>
         await ReceiveExactly(peer, 8_000_000);
         await write.WaitAsync(Cancel);
         Assert.That(channel.IsWritable, Is.True);
-        Assert.That(string.Join(' ', changes), Is.EqualTo("False True"));
+
+        // DotNetty tells it more than once for a write from another thread; what counts is how it begins and ends.
+        Assert.That(changes.First(), Is.False);
+        Assert.That(changes.Last(), Is.True);
     }
 
     [Test]

@@ -26,7 +26,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
 
     /// <summary>All pauses of the process that wait for a descriptor, as a close on any loop serves each listener.</summary>
     private static readonly List<AcceptBackoff> Waiting = [];
-    private static volatile bool s_anyWaiting;
+    private static volatile bool _anyWaiting;
 
     private TimeSpan _next = Shortest;
     private IScheduledTask? _timer;
@@ -38,7 +38,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
     /// <summary>Our own process has closed a descriptor: whoever waits for one tries again. Any thread; one look at a field when nobody waits.</summary>
     public static void DescriptorClosed()
     {
-        if (!s_anyWaiting)
+        if (!_anyWaiting)
         {
             return;
         }
@@ -48,7 +48,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
         {
             waiting = [.. Waiting];
             Waiting.Clear();
-            s_anyWaiting = false;
+            _anyWaiting = false;
         }
 
         foreach (AcceptBackoff backoff in waiting)
@@ -69,7 +69,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
         lock (Waiting)
         {
             Waiting.Add(this);
-            s_anyWaiting = true;
+            _anyWaiting = true;
         }
 
         _timer = loop.Schedule(Resume, _next);
@@ -85,7 +85,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
         lock (Waiting)
         {
             Waiting.Remove(this);
-            s_anyWaiting = Waiting.Count > 0;
+            _anyWaiting = Waiting.Count > 0;
         }
 
         _timer?.Cancel();

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using DotNetty.Common.Concurrency;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// The tasks of one event loop: any thread adds, the loop's thread takes, in order; and once closed, adding fails.

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using DotNettyFraming.Transport.Native;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// Sends several buffers in one system call. Its vectors and pins are the loop's and serve every channel.

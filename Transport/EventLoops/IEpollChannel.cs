@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using DotNetty.Transport.Channels;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>What the event loop asks of a channel. All on the loop's thread.</summary>
 internal interface IEpollChannel : IChannel

@@ -2,7 +2,7 @@ using DotNetty.Buffers;
 using DotNetty.Common;
 using DotNetty.Common.Internal.Logging;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// The one buffer into which a loop receives for all of its channels.

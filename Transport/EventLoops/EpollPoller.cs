@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using DotNettyFraming.Transport.Native;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// One epoll instance, the array that it reports into, and the eventfd that ends a wait.

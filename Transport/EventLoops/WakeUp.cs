@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// Decides which of many threads has to end the loop's wait, so that each sleep costs one eventfd write and no task is

@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
 /// The channels of one event loop by descriptor number. The kernel hands out the lowest free number, so an array is

@@ -1,6 +1,6 @@
 using DotNetty.Common;
 
-namespace DotNettyFraming.Transport.Loop;
+namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>When a loop that shuts down may end. Times are ticks of <see cref="PreciseTimeSpan"/>; the loop's thread only.</summary>
 internal sealed class ShutdownPlan(TimeSpan quietPeriod, TimeSpan timeout)
