@@ -44,6 +44,43 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
+    public async Task Input_that_came_before_a_write_error_is_read_before_the_close()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
+        byte[] sent = Pattern(50_000);
+        await peer.SendAsync(sent, SocketFlags.None, Cancel);
+        await Eventually(() => ((EpollSocketChannel)channel).AvailableBytes == sent.Length);
+        Reset(peer);
+
+        Exception failure = await Failure(channel.WriteAndFlushAsync(Buffer(Pattern(10))));
+        Assert.That(failure, Is.InstanceOf<ClosedChannelException>());
+        Exception second = await Failure(channel.WriteAndFlushAsync(Buffer(Pattern(10))));
+        Assert.That(second, Is.SameAs(failure), "what is written afterwards fails with the same cause");
+        Assert.That(channel.Open, Is.True, "there is input to be read");
+
+        channel.Configuration.AutoRead = true;
+        await handler.Inactive.WaitAsync(Cancel);
+        Assert.That(handler.Received, Is.EqualTo(sent));
+    }
+
+    [Test]
+    public async Task Write_error_inside_a_read_hands_down_the_rest_first()
+    {
+        byte[] sent = Pattern(60_000);
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            b => b.ChildOption(ChannelOption.AutoRead, false),
+            h => h.OnRead = (c, _) => c.WriteAndFlushAsync(Buffer(new byte[10])));
+        await peer.SendAsync(sent, SocketFlags.None, Cancel);
+        await Eventually(() => ((EpollSocketChannel)channel).AvailableBytes == sent.Length);
+        Reset(peer);
+
+        channel.Configuration.AutoRead = true;
+        await handler.Inactive.WaitAsync(Cancel);
+
+        Assert.That(handler.Received, Is.EqualTo(sent));
+    }
+
+    [Test]
     public async Task Unread_input_of_a_paused_channel_does_not_spin()
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();

@@ -14,11 +14,12 @@ namespace DotNettyFraming.Tests.Transport;
 public abstract class TransportContract<T>
     where T : ITransport, new()
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
-
     private readonly List<IDisposable> _disposables = [];
     private ResourceLeakDetector.DetectionLevel _levelBefore;
     private CancellationTokenSource _cancel = null!;
+
+    /// <summary>What a test may take.</summary>
+    protected virtual TimeSpan Limit => TimeSpan.FromSeconds(10);
 
     /// <summary>Ends every wait of the test.</summary>
     protected CancellationToken Cancel => _cancel.Token;
