@@ -130,6 +130,9 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
         }
     }
 
+    /// <summary>The kernel's number of the loop's thread; 0 until it has started. For tests.</summary>
+    internal int ThreadId => Volatile.Read(ref _threadId);
+
     internal EpollPoller Poller { get; }
 
     internal ChannelTable Channels { get; } = new();

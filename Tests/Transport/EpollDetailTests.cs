@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
+using System.Runtime.InteropServices;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport;
@@ -7,6 +9,7 @@ using DotNettyFraming.Transport;
 namespace DotNettyFraming.Tests.Transport;
 
 /// <summary>What only our own transport promises: no spin, no needless system call, no descriptor lost.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class EpollDetailTests : TransportContract<EpollTransport>
 {
     [Test]
@@ -100,6 +103,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
             prepare: h => h.OnRead = (c, b) => c.WriteAndFlushAsync(b.RetainedDuplicate()));
         await Echo(peer, 10);
         long before = await ControlCalls(channel);
+        long rented = await Rented(channel);
 
         for (int i = 0; i < 200; i++)
         {
@@ -107,7 +111,105 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         }
 
         Assert.That(await ControlCalls(channel), Is.EqualTo(before));
+        Assert.That(await Rented(channel) - rented, Is.EqualTo(200), "one recv a wake-up, none to hear EAGAIN");
         Assert.That(handler.Events.Count(e => e == "read"), Is.EqualTo(201), "one read a packet");
+    }
+
+    [Test]
+    public async Task AutoRead_turned_off_holds_for_an_event_that_already_waits()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        await handler.ReceivedAtLeast(10, Cancel);
+        using var hold = new ManualResetEventSlim();
+        channel.EventLoop.Execute(() => hold.Wait(Cancel));
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+
+        channel.Configuration.AutoRead = false;
+        hold.Set();
+
+        await WakeUpsWhileIdle(channel);
+        Assert.That(handler.Received, Has.Length.EqualTo(10));
+    }
+
+    [Test]
+    public async Task Flush_while_the_kernel_is_full_makes_no_system_call()
+    {
+        (IChannel channel, _, Socket peer) = await Accepted();
+        Task first = channel.WriteAndFlushAsync(Buffer(Pattern(8_000_000)));
+        long Calls() => ((EpollEventLoop)channel.EventLoop).Writer.Calls;
+        await WakeUpsWhileIdle(channel);
+        long before = await OnLoop(channel, Calls);
+
+        Task[] more = await OnLoop(channel, () => Enumerable.Range(0, 100).Select(_ => channel.WriteAndFlushAsync(Buffer(new byte[10]))).ToArray());
+
+        Assert.That(await OnLoop(channel, Calls), Is.EqualTo(before));
+        await ReceiveExactly(peer, 8_001_000);
+        await Task.WhenAll([first, .. more]).WaitAsync(Cancel);
+    }
+
+    [Test]
+    public async Task Signal_during_a_wait_changes_nothing()
+    {
+        var loop = (EpollEventLoop)Group.Items.First();
+        using PosixSignalRegistration handled = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, static c => c.Cancel = true);
+        Task timer = loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(60));
+        await Eventually(() => loop.ThreadId != 0);
+        long before = loop.WakeUps;
+
+        const int SIGWINCH = 28;
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.That(ThreadKill(Environment.ProcessId, loop.ThreadId, SIGWINCH), Is.Zero);
+            await Task.Delay(2, Cancel);
+        }
+
+        await timer.WaitAsync(Cancel);
+        Assert.That(loop.WakeUps - before, Is.GreaterThan(2), "the waits were interrupted");
+        Assert.That(await loop.SubmitAsync(() => 1).WaitAsync(Cancel), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Burst_of_connections_is_accepted_in_batches()
+    {
+        var counter = new BatchCounter();
+        IChannel listener = await Listen(_ => { }, b => b.Handler(counter));
+        using var hold = new ManualResetEventSlim();
+        listener.EventLoop.Execute(() => hold.Wait(Cancel));
+        for (int i = 0; i < 150; i++)
+        {
+            await Peer(listener);
+        }
+
+        hold.Set();
+        await Eventually(() => counter.Total == 150);
+
+        Assert.That(counter.Largest, Is.EqualTo(64));
+    }
+
+    [Test]
+    public async Task Connection_for_a_loop_that_has_ended_is_closed()
+    {
+        MultithreadEventLoopGroup ended = Transport.NewGroup(1);
+        IChannel listener = await new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group, ended)
+            .ChannelFactory(() => new EpollServerSocketChannel()).ChildHandler(new ActionChannelInitializer<IChannel>(_ => { }))
+            .BindAsync(new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
+        await ended.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Cancel);
+
+        Socket peer = await Peer(listener);
+
+        Assert.That(await ReceiveAll(peer), Is.Empty);
+        Assert.That(listener.Active, Is.True);
+    }
+
+    [Test]
+    public void No_system_call_suppresses_the_transition_to_the_collector()
+    {
+        IEnumerable<MethodInfo> calls = typeof(EpollEventLoop).Assembly.GetType("DotNettyFraming.Transport.Native.LibC")!
+            .GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic);
+
+        Assert.That(calls.Count(), Is.GreaterThan(20));
+        Assert.That(calls.Where(m => m.GetCustomAttribute<SuppressGCTransitionAttribute>() is not null), Is.Empty);
     }
 
     [Test]
@@ -330,6 +432,8 @@ public class EpollDetailTests : TransportContract<EpollTransport>
 
     private Task<long> ControlCalls(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).Poller.ControlCalls);
 
+    private Task<long> Rented(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).ReceiveBuffer.Rented);
+
     /// <summary>Wake-ups of the channel's loop over 100 ms in which nothing happens; a spinning loop makes tens of thousands.</summary>
     private async Task<long> WakeUpsWhileIdle(IChannel channel)
     {
@@ -338,6 +442,33 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         long before = loop.WakeUps;
         await loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(100)).WaitAsync(Cancel);
         return loop.WakeUps - before;
+    }
+
+    /// <summary>tgkill(2): a signal for one thread.</summary>
+    [DllImport("libc", EntryPoint = "tgkill")]
+    private static extern int ThreadKill(int process, int thread, int signal);
+
+    /// <summary>On the listener: accepted channels from one read-complete to the next.</summary>
+    private sealed class BatchCounter : ChannelHandlerAdapter
+    {
+        private int _batch;
+
+        public int Largest { get; private set; }
+
+        public int Total { get; private set; }
+
+        public override void ChannelRead(IChannelHandlerContext context, object message)
+        {
+            Total++;
+            Largest = Math.Max(Largest, ++_batch);
+            base.ChannelRead(context, message);
+        }
+
+        public override void ChannelReadComplete(IChannelHandlerContext context)
+        {
+            _batch = 0;
+            base.ChannelReadComplete(context);
+        }
     }
 
     private sealed class SilentHandler(Action onRead) : ChannelHandlerAdapter

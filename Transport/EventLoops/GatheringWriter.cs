@@ -34,6 +34,9 @@ internal sealed unsafe class GatheringWriter : IDisposable
         }
     }
 
+    /// <summary>How often the kernel was asked to take something. For tests.</summary>
+    public long Calls { get; private set; }
+
     /// <summary>Sends the segments in order, as many as fit one call.</summary>
     /// <param name="fd">The socket.</param>
     /// <param name="segments">Not empty segments.</param>
@@ -46,6 +49,7 @@ internal sealed unsafe class GatheringWriter : IDisposable
             return offered = 0;
         }
 
+        Calls++;
         return segments.Count == 1 ? SendOne(fd, segments[0], out offered) : SendMany(fd, segments, out offered);
     }
 

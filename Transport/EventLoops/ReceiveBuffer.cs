@@ -29,9 +29,13 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
     private IByteBuffer? _shared;
     private bool _private;
 
+    /// <summary>How often a buffer was rented: once a recv. Tests hold the read path to one a wake-up.</summary>
+    public long Rented { get; private set; }
+
     /// <summary>A buffer to receive into, from index 0 to its capacity.</summary>
     public IByteBuffer Rent()
     {
+        Rented++;
         _private = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         return _private
             ? allocator.Buffer(capacity, capacity)
