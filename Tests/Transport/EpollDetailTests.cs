@@ -1,0 +1,482 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport;
+
+namespace DotNettyFraming.Tests.Transport;
+
+/// <summary>What only our own transport promises: no spin, no needless system call, no descriptor lost.</summary>
+[System.Runtime.Versioning.SupportedOSPlatform("linux")]
+public class EpollDetailTests : TransportContract<EpollTransport>
+{
+    [Test]
+    public async Task Loop_at_rest_does_not_wake_up()
+    {
+        (IChannel channel, _, _) = await Accepted();
+        Assert.That(await WakeUpsWhileIdle(channel), Is.LessThan(20));
+    }
+
+    [Test]
+    public async Task FIN_on_a_half_closed_channel_does_not_spin()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AllowHalfClosure, true));
+        peer.Shutdown(SocketShutdown.Send);
+        await handler.UserEvent.WaitAsync(Cancel);
+
+        Assert.That(await WakeUpsWhileIdle(channel), Is.LessThan(20));
+        Assert.That(((EpollSocketChannel)channel).Watched, Is.Zero);
+    }
+
+    [Test]
+    public async Task Reset_peer_of_a_paused_channel_does_not_spin_and_is_told_at_the_next_read()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        await handler.ReceivedAtLeast(10, Cancel);
+        channel.Configuration.AutoRead = false;
+        Reset(peer);
+
+        Assert.That(await WakeUpsWhileIdle(channel), Is.LessThan(20));
+        Assert.That(handler.Inactive.IsCompleted, Is.False);
+
+        channel.Configuration.AutoRead = true;
+        await handler.Inactive.WaitAsync(Cancel);
+    }
+
+    [Test]
+    public async Task Input_that_came_before_a_write_error_is_read_before_the_close()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
+        byte[] sent = Pattern(50_000);
+        await peer.SendAsync(sent, SocketFlags.None, Cancel);
+        await Eventually(() => ((EpollSocketChannel)channel).AvailableBytes == sent.Length);
+        Reset(peer);
+
+        Exception failure = await Failure(channel.WriteAndFlushAsync(Buffer(Pattern(10))));
+        Assert.That(failure, Is.InstanceOf<ClosedChannelException>());
+        Exception second = await Failure(channel.WriteAndFlushAsync(Buffer(Pattern(10))));
+        Assert.That(second, Is.SameAs(failure), "what is written afterwards fails with the same cause");
+        Assert.That(channel.Open, Is.True, "there is input to be read");
+
+        channel.Configuration.AutoRead = true;
+        await handler.Inactive.WaitAsync(Cancel);
+        Assert.That(handler.Received, Is.EqualTo(sent));
+    }
+
+    [Test]
+    public async Task Write_error_inside_a_read_hands_down_the_rest_first()
+    {
+        byte[] sent = Pattern(60_000);
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            b => b.ChildOption(ChannelOption.AutoRead, false),
+            h => h.OnRead = (c, _) => c.WriteAndFlushAsync(Buffer(new byte[10])));
+        await peer.SendAsync(sent, SocketFlags.None, Cancel);
+        await Eventually(() => ((EpollSocketChannel)channel).AvailableBytes == sent.Length);
+        Reset(peer);
+
+        channel.Configuration.AutoRead = true;
+        await handler.Inactive.WaitAsync(Cancel);
+
+        Assert.That(handler.Received, Is.EqualTo(sent));
+    }
+
+    [Test]
+    public async Task Unread_input_of_a_paused_channel_does_not_spin()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        await handler.ReceivedAtLeast(10, Cancel);
+        channel.Configuration.AutoRead = false;
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+
+        Assert.That(await WakeUpsWhileIdle(channel), Is.LessThan(20));
+        Assert.That(((EpollSocketChannel)channel).AvailableBytes, Is.EqualTo(10));
+    }
+
+    [Test]
+    public async Task Steady_reads_and_writes_never_call_epoll_ctl()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            prepare: h => h.OnRead = (c, b) => c.WriteAndFlushAsync(b.RetainedDuplicate()));
+        await Echo(peer, 10);
+        long before = await ControlCalls(channel);
+        long rented = await Rented(channel);
+
+        for (int i = 0; i < 200; i++)
+        {
+            await Echo(peer, 100);
+        }
+
+        Assert.That(await ControlCalls(channel), Is.EqualTo(before));
+        Assert.That(await Rented(channel) - rented, Is.EqualTo(200), "one recv a wake-up, none to hear EAGAIN");
+        Assert.That(handler.Events.Count(e => e == "read"), Is.EqualTo(201), "one read a packet");
+    }
+
+    [Test]
+    public async Task AutoRead_turned_off_holds_for_an_event_that_already_waits()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        await handler.ReceivedAtLeast(10, Cancel);
+        using var hold = new ManualResetEventSlim();
+        channel.EventLoop.Execute(() => hold.Wait(Cancel));
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+
+        channel.Configuration.AutoRead = false;
+        hold.Set();
+
+        await WakeUpsWhileIdle(channel);
+        Assert.That(handler.Received, Has.Length.EqualTo(10));
+    }
+
+    [Test]
+    public async Task Flush_while_the_kernel_is_full_makes_no_system_call()
+    {
+        (IChannel channel, _, Socket peer) = await Accepted();
+        Task first = channel.WriteAndFlushAsync(Buffer(Pattern(8_000_000)));
+        long Calls() => ((EpollEventLoop)channel.EventLoop).Writer.Calls;
+        await WakeUpsWhileIdle(channel);
+        long before = await OnLoop(channel, Calls);
+
+        Task[] more = await OnLoop(channel, () => Enumerable.Range(0, 100).Select(_ => channel.WriteAndFlushAsync(Buffer(new byte[10]))).ToArray());
+
+        Assert.That(await OnLoop(channel, Calls), Is.EqualTo(before));
+        await ReceiveExactly(peer, 8_001_000);
+        await Task.WhenAll([first, .. more]).WaitAsync(Cancel);
+    }
+
+    [Test]
+    public async Task Signal_during_a_wait_changes_nothing()
+    {
+        var loop = (EpollEventLoop)Group.Items.First();
+        using PosixSignalRegistration handled = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, static c => c.Cancel = true);
+        Task timer = loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(60));
+        await Eventually(() => loop.ThreadId != 0);
+        long before = loop.WakeUps;
+
+        const int SIGWINCH = 28;
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.That(ThreadKill(Environment.ProcessId, loop.ThreadId, SIGWINCH), Is.Zero);
+            await Task.Delay(2, Cancel);
+        }
+
+        await timer.WaitAsync(Cancel);
+        Assert.That(loop.WakeUps - before, Is.GreaterThan(2), "the waits were interrupted");
+        Assert.That(await loop.SubmitAsync(() => 1).WaitAsync(Cancel), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Burst_of_connections_is_accepted_in_batches()
+    {
+        var counter = new BatchCounter();
+        IChannel listener = await Listen(_ => { }, b => b.Handler(counter));
+        using var hold = new ManualResetEventSlim();
+        listener.EventLoop.Execute(() => hold.Wait(Cancel));
+        for (int i = 0; i < 150; i++)
+        {
+            await Peer(listener);
+        }
+
+        hold.Set();
+        await Eventually(() => counter.Total == 150);
+
+        Assert.That(counter.Largest, Is.EqualTo(64));
+    }
+
+    [Test]
+    public async Task Connection_for_a_loop_that_has_ended_is_closed()
+    {
+        MultithreadEventLoopGroup ended = Transport.NewGroup(1);
+        IChannel listener = await new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group, ended)
+            .ChannelFactory(() => new EpollServerSocketChannel()).ChildHandler(new ActionChannelInitializer<IChannel>(_ => { }))
+            .BindAsync(new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
+        await ended.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Cancel);
+
+        Socket peer = await Peer(listener);
+
+        Assert.That(await ReceiveAll(peer), Is.Empty);
+        Assert.That(listener.Active, Is.True);
+    }
+
+    [Test]
+    public void No_system_call_suppresses_the_transition_to_the_collector()
+    {
+        IEnumerable<MethodInfo> calls = typeof(EpollEventLoop).Assembly.GetType("DotNettyFraming.Transport.Native.LibC")!
+            .GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic);
+
+        Assert.That(calls.Count(), Is.GreaterThan(20));
+        Assert.That(calls.Where(m => m.GetCustomAttribute<SuppressGCTransitionAttribute>() is not null), Is.Empty);
+    }
+
+    [Test]
+    public async Task Steady_reads_do_not_allocate()
+    {
+        long allocated = -1;
+        long start = 0;
+        int reads = 0;
+        var silent = new SilentHandler(() =>
+        {
+            // The loop's own thread; views come from DotNetty's thread-local pool.
+            if (++reads == 200)
+            {
+                start = GC.GetAllocatedBytesForCurrentThread();
+            }
+            else if (reads == 1200)
+            {
+                allocated = GC.GetAllocatedBytesForCurrentThread() - start;
+            }
+        });
+        IChannel listener = await Listen(c => c.Pipeline.AddLast(silent));
+        Socket peer = await Peer(listener);
+
+        while (Volatile.Read(ref reads) < 1200)
+        {
+            int seen = Volatile.Read(ref reads);
+            await peer.SendAsync(Pattern(1), SocketFlags.None, Cancel);
+            await Eventually(() => Volatile.Read(ref reads) > seen);
+        }
+
+        Assert.That(allocated / 1000.0, Is.LessThan(1.0), "bytes a read");
+    }
+
+    [Test]
+    public async Task WriteAndForget_allocates_nothing_and_goes_through_the_pipeline()
+    {
+        byte[] payload = Pattern(32);
+        IByteBuffer message = Unpooled.WrappedBuffer(payload);
+        (IChannel channel, _, Socket peer) = await Accepted();
+        var epoll = (EpollSocketChannel)channel;
+        long Write(int count)
+        {
+            long start = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < count; i++)
+            {
+                message.SetReaderIndex(0);
+                message.Retain();
+                epoll.WriteAndForget(message);
+                channel.Flush();
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - start;
+        }
+
+        await OnLoop(channel, () => Write(100));
+        long allocated = await OnLoop(channel, () => Write(1000));
+
+        Assert.That(await ReceiveExactly(peer, 1100 * 32), Is.EqualTo(Enumerable.Repeat(payload, 1100).SelectMany(b => b)));
+        Assert.That(allocated, Is.LessThan(1000), "bytes for 1000 writes");
+        await channel.CloseAsync().WaitAsync(Cancel);
+        epoll.WriteAndForget(message);
+        await OnLoop(channel, () => 0);
+        Assert.That(message.ReferenceCount, Is.Zero, "released, although nobody is told");
+    }
+
+    [Test]
+    public async Task Flooding_connection_leaves_the_others_their_turn()
+    {
+        (_, RecordingHandler flooded, Socket flooder) = await Accepted();
+        IChannel listener = (await flooded.Active.WaitAsync(Cancel)).Channel.Parent;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        Task flood = Task.Run(async () =>
+        {
+            byte[] chunk = new byte[256 * 1024];
+            try
+            {
+                while (true)
+                {
+                    await flooder.SendAsync(chunk, SocketFlags.None, stop.Token);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // Told to stop.
+            }
+        }, Cancel);
+
+        var echo = new RecordingHandler { OnRead = (c, b) => c.WriteAndFlushAsync(b.RetainedDuplicate()) };
+        IChannel other = await Listen(c => c.Pipeline.AddLast(echo));
+        Socket small = await Peer(other);
+        for (int i = 0; i < 50; i++)
+        {
+            await Echo(small, 10);
+        }
+
+        await stop.CancelAsync();
+        await flood;
+        Assert.That(listener.Open, Is.True);
+    }
+
+    [Test]
+    public async Task Handler_that_fails_to_register_an_accepted_channel_loses_no_descriptor()
+    {
+        // A handler that is not sharable: adding it to the second channel throws inside DotNetty's acceptor.
+        var bootstrap = new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group)
+            .ChildHandler(new RecordingHandler()).ChannelFactory(() => new EpollServerSocketChannel());
+        IChannel listener = await bootstrap.BindAsync(new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
+        await Peer(listener);
+
+        Socket second = await Peer(listener);
+
+        // EOF or reset: our end is closed, not merely forgotten.
+        Assert.That(await second.ReceiveAsync(new byte[1], SocketFlags.None, Cancel).AsTask().ContinueWith(t => t.IsFaulted || t.Result == 0, TaskScheduler.Default), Is.True);
+    }
+
+    [Test]
+    public async Task Failed_bind_closes_the_channel()
+    {
+        Socket other = RawListener();
+        EpollServerSocketChannel? made = null;
+        var bootstrap = new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group)
+            .ChildHandler(new RecordingHandler()).ChannelFactory(() => made = new EpollServerSocketChannel());
+
+        await Failure(bootstrap.BindAsync(other.LocalEndPoint!));
+
+        await made!.CloseCompletion.WaitAsync(Cancel);
+        Assert.That(made.Open, Is.False);
+    }
+
+    [Test]
+    public async Task Channel_moves_to_another_loop()
+    {
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
+        IEventLoop other = Group.Items.First(l => l != channel.EventLoop);
+
+        await channel.DeregisterAsync().WaitAsync(Cancel);
+        await other.RegisterAsync(channel).WaitAsync(Cancel);
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+
+        await handler.ReceivedAtLeast(10, Cancel);
+        Assert.That(channel.EventLoop, Is.SameAs(other));
+    }
+
+    [Test]
+    public async Task Handler_that_releases_too_often_costs_the_buffer_only()
+    {
+        bool first = true;
+        (_, RecordingHandler handler, Socket peer) = await Accepted(prepare: h => h.OnRead = (_, b) =>
+        {
+            if (first)
+            {
+                first = false;
+                b.Unwrap().Release();
+            }
+        });
+
+        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        await handler.ReceivedAtLeast(10, Cancel);
+        await peer.SendAsync(Pattern(20), SocketFlags.None, Cancel);
+
+        Assert.That((await handler.ReceivedAtLeast(30, Cancel))[10..], Is.EqualTo(Pattern(20)));
+    }
+
+    [Test]
+    public async Task Observers_see_processor_time_and_pending_tasks()
+    {
+        var loop = (EpollEventLoop)Group.Items.First();
+        using var gate = new ManualResetEventSlim();
+        loop.Execute(() => gate.Wait(Cancel));
+        loop.Execute(() => SpinWait.SpinUntil(() => false, 30));
+        await Eventually(() => loop.PendingTasks == 1);
+        TimeSpan before = loop.CpuTime;
+        gate.Set();
+        await loop.SubmitAsync(() => 0).WaitAsync(Cancel);
+
+        Assert.That(loop.PendingTasks, Is.Zero);
+        Assert.That(loop.CpuTime, Is.GreaterThan(before));
+        await Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Cancel);
+        Assert.That(loop.CpuTime, Is.GreaterThan(before), "and after its end");
+    }
+
+    [Test]
+    public async Task Channel_closed_by_an_earlier_event_of_the_batch_gets_none()
+    {
+        // Both have input when the loop looks; whichever comes first closes the other.
+        for (int i = 0; i < 20; i++)
+        {
+            var channels = new List<IChannel>();
+            RecordingHandler NewHandler() => new() { OnRead = (c, _) => channels.First(o => o != c.Channel).CloseAsync() };
+            var handlers = new Queue<RecordingHandler>([NewHandler(), NewHandler()]);
+            RecordingHandler[] both = [.. handlers];
+            using var hold = new ManualResetEventSlim();
+            MultithreadEventLoopGroup one = Transport.NewGroup(1);
+            IChannel listener = await new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(one)
+                .ChannelFactory(() => new EpollServerSocketChannel())
+                .ChildHandler(new ActionChannelInitializer<IChannel>(c => c.Pipeline.AddLast(handlers.Dequeue())))
+                .BindAsync(new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
+            Socket[] peers = [await Peer(listener), await Peer(listener)];
+            foreach (RecordingHandler handler in both)
+            {
+                channels.Add((await handler.Active.WaitAsync(Cancel)).Channel);
+            }
+
+            listener.EventLoop.Execute(() => hold.Wait(Cancel));
+            await peers[0].SendAsync(Pattern(1), SocketFlags.None, Cancel);
+            await peers[1].SendAsync(Pattern(1), SocketFlags.None, Cancel);
+            hold.Set();
+
+            await Task.WhenAny(both.Select(h => h.Inactive)).WaitAsync(Cancel);
+            await one.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Cancel);
+            Assert.That(both.Sum(h => h.Events.Count(e => e == "read")), Is.EqualTo(1));
+        }
+    }
+
+    private async Task Echo(Socket peer, int count)
+    {
+        await peer.SendAsync(Pattern(count), SocketFlags.None, Cancel);
+        await ReceiveExactly(peer, count);
+    }
+
+    private Task<long> ControlCalls(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).Poller.ControlCalls);
+
+    private Task<long> Rented(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).ReceiveBuffer.Rented);
+
+    /// <summary>Wake-ups of the channel's loop over 100 ms in which nothing happens; a spinning loop makes tens of thousands.</summary>
+    private async Task<long> WakeUpsWhileIdle(IChannel channel)
+    {
+        var loop = (EpollEventLoop)channel.EventLoop;
+        await OnLoop(channel, () => 0);
+        long before = loop.WakeUps;
+        await loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(100)).WaitAsync(Cancel);
+        return loop.WakeUps - before;
+    }
+
+    /// <summary>tgkill(2): a signal for one thread.</summary>
+    [DllImport("libc", EntryPoint = "tgkill")]
+    private static extern int ThreadKill(int process, int thread, int signal);
+
+    /// <summary>On the listener: accepted channels from one read-complete to the next.</summary>
+    private sealed class BatchCounter : ChannelHandlerAdapter
+    {
+        private int _batch;
+
+        public int Largest { get; private set; }
+
+        public int Total { get; private set; }
+
+        public override void ChannelRead(IChannelHandlerContext context, object message)
+        {
+            Total++;
+            Largest = Math.Max(Largest, ++_batch);
+            base.ChannelRead(context, message);
+        }
+
+        public override void ChannelReadComplete(IChannelHandlerContext context)
+        {
+            _batch = 0;
+            base.ChannelReadComplete(context);
+        }
+    }
+
+    private sealed class SilentHandler(Action onRead) : ChannelHandlerAdapter
+    {
+        public override void ChannelRead(IChannelHandlerContext context, object message)
+        {
+            ((IByteBuffer)message).Release();
+            onRead();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using DotNettyFraming.Transport;
+using DotNettyFraming.Transport.EventLoops;
+
+namespace DotNettyFraming.Tests.Transport.EventLoops;
+
+public class ChannelTableTests
+{
+    [Test]
+    public void Key_of_a_former_owner_of_the_number_finds_nobody()
+    {
+        var table = new ChannelTable();
+        var first = new EpollSocketChannel();
+        var second = new EpollSocketChannel();
+
+        ulong old = table.Add(200, first);
+        table.Remove(old);
+        Assert.That(table.Find(old), Is.Null);
+
+        ulong current = table.Add(200, second);
+        Assert.That(table.Find(current), Is.SameAs(second));
+        Assert.That(table.Find(old), Is.Null, "an event that waited in the batch");
+        table.Remove(old);
+        Assert.That(table.Find(current), Is.SameAs(second), "a late removal harms nobody");
+        Assert.That(table.ToArray(), Is.EqualTo(new[] { second }));
+
+        first.Unsafe.CloseForcibly();
+        second.Unsafe.CloseForcibly();
+    }
+
+    [Test]
+    public void Key_of_the_wake_up_finds_nobody()
+    {
+        Assert.That(new ChannelTable().Find(EpollPoller.WakeUpKey), Is.Null);
+    }
+}

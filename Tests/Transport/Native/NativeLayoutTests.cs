@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using DotNettyFraming.Transport.EventLoops;
+using DotNettyFraming.Transport.Native;
+
+namespace DotNettyFraming.Tests.Transport.Native;
+
+public class NativeLayoutTests
+{
+    [TestCase(Architecture.X64, 12, 4)]
+    [TestCase(Architecture.Arm64, 16, 8)]
+    public void Epoll_event_is_packed_on_x64_alone(Architecture architecture, int size, int dataOffset)
+    {
+        Assert.That(EpollEventLayout.For(architecture), Is.EqualTo(new EpollEventLayout(size, dataOffset)));
+    }
+
+    [Test]
+    public void Kernel_hands_back_the_key_of_each_event()
+    {
+        using var poller = new EpollPoller();
+        using Socket first = Listener();
+        using Socket second = Listener();
+        using Socket toFirst = ConnectTo(first);
+        using Socket toSecond = ConnectTo(second);
+        ulong[] keys = [0x1234_5678_9ABC_DEF0, 0x0FED_CBA9_8765_4321];
+
+        poller.Control(LibC.EPOLL_CTL_ADD, (int)first.Handle, LibC.EPOLLIN, keys[0]);
+        poller.Control(LibC.EPOLL_CTL_ADD, (int)second.Handle, LibC.EPOLLIN, keys[1]);
+        int count = poller.Wait(1000);
+
+        Assert.That(count, Is.EqualTo(2));
+        Assert.That(new[] { poller.EventAt(0), poller.EventAt(1) }, Is.EquivalentTo(keys.Select(k => (LibC.EPOLLIN, k))));
+    }
+
+    [Test]
+    public void Structures_have_the_sizes_of_64_bit_Linux()
+    {
+        Assert.That(Unsafe.SizeOf<LibC.IoVector>(), Is.EqualTo(16));
+        Assert.That(Unsafe.SizeOf<LibC.MessageHeader>(), Is.EqualTo(56));
+        Assert.That(Unsafe.SizeOf<LibC.LingerOption>(), Is.EqualTo(8));
+        Assert.That(Unsafe.SizeOf<LibC.TimeSpec>(), Is.EqualTo(16));
+        Assert.That(Unsafe.SizeOf<NativeSocketAddress>(), Is.EqualTo(28));
+    }
+
+    [TestCase("1.2.3.4:80", LibC.AF_INET, "1.2.3.4:80", 16u)]
+    [TestCase("1.2.3.4:80", LibC.AF_INET6, "[::ffff:1.2.3.4]:80", 28u)]
+    [TestCase("[::ffff:1.2.3.4]:80", LibC.AF_INET, "1.2.3.4:80", 16u)]
+    [TestCase("[2001:db8::7]:65535", LibC.AF_INET6, "[2001:db8::7]:65535", 28u)]
+    [TestCase("[fe80::1%3]:9", LibC.AF_INET6, "[fe80::1%3]:9", 28u)]
+    public void Address_survives_encoding(string text, int family, string expected, uint expectedLength)
+    {
+        IPEndPoint decoded = NativeSocketAddress.Encode(IPEndPoint.Parse(text), family, out uint length).Decode()!;
+
+        Assert.That(decoded, Is.EqualTo(IPEndPoint.Parse(expected)));
+        Assert.That(length, Is.EqualTo(expectedLength));
+    }
+
+    [Test]
+    public void Address_that_does_not_fit_is_refused()
+    {
+        Assert.That(() => NativeSocketAddress.Encode(IPEndPoint.Parse("[::1]:1"), LibC.AF_INET, out _), Throws.InstanceOf<SocketException>());
+        Assert.That(() => NativeSocketAddress.Encode(new DnsEndPoint("name", 1), LibC.AF_INET, out _), Throws.ArgumentException);
+        Assert.That(default(NativeSocketAddress).Decode(), Is.Null);
+    }
+
+    [TestCase(Errno.ECONNRESET, SocketError.ConnectionReset)]
+    [TestCase(Errno.ECONNREFUSED, SocketError.ConnectionRefused)]
+    [TestCase(Errno.ETIMEDOUT, SocketError.TimedOut)]
+    [TestCase(Errno.EADDRINUSE, SocketError.AddressAlreadyInUse)]
+    [TestCase(Errno.EMFILE, SocketError.TooManyOpenSockets)]
+    [TestCase(4711, SocketError.SocketError)]
+    public void Errno_has_its_SocketError(int errno, SocketError expected)
+    {
+        Assert.That(SocketErrors.ToException(errno).SocketErrorCode, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Reset_is_one_shared_exception()
+    {
+        Assert.That(SocketErrors.ToException(Errno.ECONNRESET), Is.SameAs(SocketErrors.ConnectionReset));
+    }
+
+    private static Socket Listener()
+    {
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        return listener;
+    }
+
+    private static Socket ConnectTo(Socket listener)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Connect(listener.LocalEndPoint!);
+        return socket;
+    }
+}

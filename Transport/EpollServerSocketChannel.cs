@@ -1,0 +1,216 @@
+using System.Collections.ObjectModel;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Sockets;
+using DotNettyFraming.Transport.Accepting;
+using DotNettyFraming.Transport.EventLoops;
+using DotNettyFraming.Transport.Native;
+
+namespace DotNettyFraming.Transport;
+
+/// <summary>
+/// A listening TCP socket on an <see cref="EpollEventLoop"/>. Its messages are the accepted
+/// <see cref="EpollSocketChannel"/>s, which <see cref="DotNetty.Transport.Bootstrapping.ServerBootstrap"/> gives to the
+/// child loops in turn.
+/// </summary>
+/// <remarks>
+/// Whoever handles an accepted channel registers it before <c>ChannelRead</c> returns; one that nobody registered is
+/// closed then, so that a handler that throws loses no descriptor.
+/// </remarks>
+public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSocketChannel, IEpollChannel
+{
+    /// <summary>Accepts a wake-up: enough for a burst, few enough for the loop's other work.</summary>
+    private const int AcceptsPerWakeUp = 64;
+
+    private readonly SocketDescriptor _socket;
+    private readonly EpollServerSocketChannelConfiguration _configuration;
+    private readonly AcceptErrors _errors = new();
+
+    private EpollRegistration _registration;
+    private AcceptBackoff? _backoff;
+    private bool _readPending;
+    private bool _readIsAutomatic;
+    private volatile bool _listening;
+
+    /// <summary>A dual-stack socket: IPv6, with IPv4 as mapped addresses; IPv4 alone in a kernel without IPv6.</summary>
+    /// <exception cref="SocketException">No descriptor left.</exception>
+    public EpollServerSocketChannel()
+        : this(AddressFamily.InterNetworkV6)
+    {
+    }
+
+    /// <summary>A socket of one family; IPv6 is dual-stack.</summary>
+    /// <exception cref="SocketException">No descriptor left.</exception>
+    public EpollServerSocketChannel(AddressFamily family)
+    {
+        _socket = SocketDescriptor.Open(EpollSocketChannel.ToNative(family));
+        _configuration = new EpollServerSocketChannelConfiguration(this, _socket);
+        _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
+
+        // Linux copies it to each accepted socket, which saves a call for every connection.
+        _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
+    }
+
+    /// <inheritdoc />
+    public override IChannelConfiguration Configuration => _configuration;
+
+    /// <inheritdoc />
+    public override bool Open => !_socket.IsClosed;
+
+    /// <inheritdoc />
+    public override bool Active => _listening;
+
+    /// <summary>How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A snapshot; any thread.</summary>
+    public IReadOnlyDictionary<string, long> AcceptErrors => new ReadOnlyDictionary<string, long>((IDictionary<string, long>)_errors.ToDictionary());
+
+    /// <inheritdoc />
+    protected override EndPoint? LocalAddressInternal => _socket.LocalAddress;
+
+    void IEpollChannel.OnReady(uint events)
+    {
+        if (!_readPending || (_readIsAutomatic && !_configuration.AutoRead) || _backoff is { IsActive: true })
+        {
+            _registration.Watch(0);
+            return;
+        }
+
+        _readPending = false;
+        AcceptBatch();
+        if (Open)
+        {
+            Pipeline.FireChannelReadComplete();
+        }
+    }
+
+    /// <inheritdoc />
+    protected override IChannelId NewId() => new SequentialChannelId();
+
+    /// <inheritdoc />
+    protected override bool IsCompatible(IEventLoop eventLoop) => eventLoop is EpollEventLoop;
+
+    /// <inheritdoc />
+    protected override void DoRegister()
+    {
+        var loop = (EpollEventLoop)EventLoop;
+        EpollSocketChannel.ThrowIfShuttingDown(loop);
+        _registration.Attach(loop, _socket.Number, this);
+        _backoff = new AcceptBackoff(loop, WatchIfPending);
+    }
+
+    /// <inheritdoc />
+    protected override void DoDeregister()
+    {
+        _backoff?.Cancel();
+        _registration.Detach();
+    }
+
+    /// <summary>Binds and listens. A failure closes the channel, as nobody else would.</summary>
+    protected override unsafe void DoBind(EndPoint localAddress)
+    {
+        try
+        {
+            NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
+            if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
+            {
+                throw SocketErrors.LastError($"bind to {localAddress}");
+            }
+
+            if (LibC.Listen(_socket.Number, _configuration.Backlog) < 0)
+            {
+                throw SocketErrors.LastError($"listen on {localAddress}");
+            }
+        }
+        catch
+        {
+            DoClose();
+            throw;
+        }
+
+        _listening = true;
+        CacheLocalAddress();
+    }
+
+    /// <inheritdoc />
+    protected override void DoBeginRead()
+    {
+        _readPending = true;
+        _readIsAutomatic = _configuration.AutoRead;
+        WatchIfPending();
+    }
+
+    /// <inheritdoc />
+    protected override void DoClose()
+    {
+        if (_socket.IsClosed)
+        {
+            return;
+        }
+
+        _listening = false;
+        DoDeregister();
+        _socket.Dispose();
+    }
+
+    private void WatchIfPending()
+    {
+        if (Open && _readPending && _backoff is { IsActive: false })
+        {
+            _registration.Watch(LibC.EPOLLIN);
+        }
+    }
+
+    /// <summary>Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.</summary>
+    private void AcceptBatch()
+    {
+        for (int i = 0; i < AcceptsPerWakeUp && Open && (_configuration.AutoRead || !_readIsAutomatic); i++)
+        {
+            if (TryAccept(out EpollSocketChannel? child, out int errno))
+            {
+                _backoff!.Accepted();
+                Pipeline.FireChannelRead(child);
+                child.CloseUnlessClaimed();
+                continue;
+            }
+
+            switch (AcceptOutcomes.Of(errno))
+            {
+                case AcceptOutcome.NobodyWaits:
+                    return;
+
+                case AcceptOutcome.TryNext:
+                    _errors.Add(errno);
+                    continue;
+
+                case AcceptOutcome.Exhausted:
+                    _errors.Add(errno);
+                    _registration.Watch(0);
+                    _backoff!.Pause(errno);
+                    return;
+
+                default:
+                    _errors.Add(errno);
+                    Pipeline.FireExceptionCaught(SocketErrors.ToException(errno, "accept4"));
+                    return;
+            }
+        }
+    }
+
+    private unsafe bool TryAccept([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EpollSocketChannel? child, out int errno)
+    {
+        var remote = default(NativeSocketAddress);
+        uint length = NativeSocketAddress.Capacity;
+        int fd = LibC.Accept4(_socket.Number, (byte*)&remote, &length, LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC);
+        if (fd < 0)
+        {
+            errno = Marshal.GetLastPInvokeError();
+            child = null;
+            return false;
+        }
+
+        errno = 0;
+        child = new EpollSocketChannel(this, SocketDescriptor.Adopt(fd, _socket.Family), remote);
+        return true;
+    }
+}

@@ -1,0 +1,315 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNetty.Buffers;
+using DotNetty.Common.Utilities;
+using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport.EventLoops;
+using DotNettyFraming.Transport.Native;
+using Promise = DotNetty.Common.Concurrency.TaskCompletionSource;
+
+namespace DotNettyFraming.Transport;
+
+/// <content>
+/// Writing. A flush sends what the kernel takes; the rest waits for EPOLLOUT, which is watched for only then. The
+/// end of output (FIN) queues behind what was flushed.
+/// </content>
+public sealed partial class EpollSocketChannel
+{
+    /// <summary>Set when writing has failed for good; what is flushed from then on fails with it.</summary>
+    private ClosedChannelException? _writeFailure;
+
+    /// <summary>Waits for the flushed writes, then sends the FIN.</summary>
+    private Promise? _shutdownPromise;
+
+    private bool _outputShutdown;
+
+    /// <summary><see cref="WriteAndForget"/> is under way, on this thread: writes that reach the transport now carry no promise.</summary>
+    private bool _forgetting;
+
+    /// <summary>Whether we have finished sending, or asked to. The loop's thread.</summary>
+    public bool IsOutputShutdown => _outputShutdown || _shutdownPromise is not null;
+
+    /// <summary>
+    /// Ends sending: when all that was flushed has gone, the peer gets a FIN; reading goes on. Any thread.
+    /// </summary>
+    /// <returns>Completes when the kernel has taken the FIN; fails when the channel closes before, or is not connected. Writes after this call fail.</returns>
+    public Task ShutdownOutputAsync()
+    {
+        var promise = new Promise();
+        if (EventLoop.InEventLoop)
+        {
+            ShutdownOutput(promise);
+        }
+        else
+        {
+            try
+            {
+                EventLoop.Execute(static (channel, state) => ((EpollSocketChannel)channel).ShutdownOutput((Promise)state), this, promise);
+            }
+            catch (DotNetty.Common.Concurrency.RejectedExecutionException e)
+            {
+                promise.TrySetException(e);
+            }
+        }
+
+        return promise.Task;
+    }
+
+    /// <summary>
+    /// Writes without a promise: nothing is allocated, and nobody is told. A failure releases the message, and closes
+    /// the channel where it is the socket's. Flush as usual. Any thread; free of allocation on the loop's own.
+    /// </summary>
+    /// <param name="message">What the pipeline takes; its one reference goes with it, as in <see cref="IChannel.WriteAsync"/>.</param>
+    /// <remarks>
+    /// The message goes through the whole pipeline. A handler that awaits its own write inside this call sees it
+    /// complete at once.
+    /// </remarks>
+    public void WriteAndForget(object message)
+    {
+        if (!EventLoop.InEventLoop)
+        {
+            try
+            {
+                EventLoop.Execute(static (channel, state) => ((EpollSocketChannel)channel).WriteAndForget(state), this, message);
+            }
+            catch (DotNetty.Common.Concurrency.RejectedExecutionException)
+            {
+                // The loop is gone and the channel with it; the message is still ours to release.
+                ReferenceCountUtil.Release(message);
+            }
+
+            return;
+        }
+
+        bool before = _forgetting;
+        _forgetting = true;
+        try
+        {
+            _ = Pipeline.WriteAsync(message);
+        }
+        finally
+        {
+            _forgetting = before;
+        }
+    }
+
+    /// <inheritdoc />
+    protected override object FilterOutboundMessage(object msg) =>
+        msg as IByteBuffer ?? throw new NotSupportedException($"only byte buffers can be written to a socket, not {StringUtil.SimpleClassName(msg)}");
+
+    /// <summary>Sends what was flushed, until all is gone, the kernel is full, or this channel has had its turn.</summary>
+    protected override void DoWrite(ChannelOutboundBuffer input)
+    {
+        if (_writeFailure is not null || _outputShutdown)
+        {
+            input.FailFlushed(_writeFailure ?? OutputIsShutDown(), true);
+            return;
+        }
+
+        GatheringWriter writer = ((EpollEventLoop)EventLoop).Writer;
+        for (int turn = _configuration.WriteSpinCount; turn > 0; turn--)
+        {
+            if (input.IsEmpty)
+            {
+                AllWritten();
+                return;
+            }
+
+            List<ArraySegment<byte>> segments = input.GetSharedBufferList(GatheringWriter.MaxVectors, GatheringWriter.MaxBytes);
+            nint sent = writer.Send(_socket.Number, segments, out nint offered);
+            if (sent < 0 && sent != -Errno.EAGAIN)
+            {
+                FailWrites(input, (int)-sent);
+                return;
+            }
+
+            // Also when nothing was sent: it drops empty buffers, and clears the list, which is shared by the thread.
+            input.RemoveBytes(Math.Max(sent, 0));
+            if (!Open)
+            {
+                // A promise's continuation closed the channel.
+                return;
+            }
+
+            if (sent < offered)
+            {
+                break;
+            }
+        }
+
+        if (input.IsEmpty)
+        {
+            AllWritten();
+        }
+        else
+        {
+            _registration.Watch(_registration.Watched | LibC.EPOLLOUT);
+        }
+    }
+
+    private static ClosedChannelException OutputIsShutDown() => new("output is shut down", innerException: null);
+
+    private void AllWritten()
+    {
+        _registration.Watch(_registration.Watched & ~LibC.EPOLLOUT);
+        if (_shutdownPromise is not null)
+        {
+            SendFin();
+        }
+    }
+
+    /// <summary>Nothing can be sent any more. The peer may have sent before it went: that is read first, then the channel closes.</summary>
+    private void FailWrites(ChannelOutboundBuffer input, int errno)
+    {
+        _writeFailure = new ClosedChannelException("Failed to write", ToException(errno));
+        _registration.Watch(_registration.Watched & ~LibC.EPOLLOUT);
+        input.FailFlushed(_writeFailure, true);
+        CompleteShutdownOutput(_writeFailure);
+        if (Open)
+        {
+            DrainSoon();
+        }
+    }
+
+    private void ShutdownOutput(Promise promise)
+    {
+        if (!Active)
+        {
+            promise.TrySetException(Open ? new NotYetConnectedException() : new ClosedChannelException());
+        }
+        else if (_outputShutdown)
+        {
+            promise.TryComplete();
+        }
+        else if (_shutdownPromise is not null)
+        {
+            LinkTo(_shutdownPromise.Task, promise);
+        }
+        else
+        {
+            _shutdownPromise = promise;
+            if (Unsafe.OutboundBuffer?.IsEmpty ?? true)
+            {
+                SendFin();
+            }
+        }
+    }
+
+    private void SendFin()
+    {
+        _outputShutdown = true;
+        int result = LibC.Shutdown(_socket.Number, LibC.SHUT_WR);
+        CompleteShutdownOutput(result == 0 ? null : ToException(Marshal.GetLastPInvokeError()));
+    }
+
+    private void CompleteShutdownOutput(Exception? failure)
+    {
+        if (_shutdownPromise is not { } promise)
+        {
+            return;
+        }
+
+        _shutdownPromise = null;
+        if (failure is null)
+        {
+            promise.TryComplete();
+        }
+        else
+        {
+            promise.TrySetException(failure);
+        }
+    }
+
+    private static void LinkTo(Task first, Promise second) =>
+        first.ContinueWith(
+            static (task, state) =>
+            {
+                if (task.Exception?.InnerException is { } e)
+                {
+                    ((Promise)state!).TrySetException(e);
+                }
+                else
+                {
+                    ((Promise)state!).TryComplete();
+                }
+            },
+            second,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+
+    /// <summary>
+    /// DotNetty's half of the channel, with what this transport does differently. <see cref="IChannelUnsafe"/> is named
+    /// again because some of its methods are not virtual, and the pipeline calls them by the interface.
+    /// </summary>
+    private sealed class SocketUnsafe : AbstractUnsafe, IChannelUnsafe
+    {
+        public SocketUnsafe(EpollSocketChannel channel)
+            : base(channel)
+        {
+        }
+
+        private EpollSocketChannel Channel => (EpollSocketChannel)channel;
+
+        public override Task ConnectAsync(EndPoint remoteAddress, EndPoint? localAddress) =>
+            Channel.Open ? Channel.Connect(remoteAddress, localAddress) : CreateClosedChannelExceptionTask();
+
+        /// <summary>As the base does, which allocates 32 bytes for each read: the closure of its catch block, whether it catches or not.</summary>
+        void IChannelUnsafe.BeginRead()
+        {
+            if (!Channel.Active)
+            {
+                return;
+            }
+
+            try
+            {
+                Channel.DoBeginRead();
+            }
+            catch (Exception e)
+            {
+                FailRead(e);
+            }
+        }
+
+        Task IChannelUnsafe.WriteAsync(object message)
+        {
+            if (Channel.IsOutputShutdown)
+            {
+                ReferenceCountUtil.Release(message);
+                return Task.FromException(OutputIsShutDown());
+            }
+
+            if (Channel._forgetting && message is IByteBuffer buffer && OutboundBuffer is { } output)
+            {
+                output.AddMessage(buffer, buffer.ReadableBytes, Promise.Void);
+                return Task.CompletedTask;
+            }
+
+            return WriteAsync(message);
+        }
+
+        /// <summary>Sends what was flushed, though EPOLLOUT is watched for: it has just come.</summary>
+        public void FlushNow() => base.Flush0();
+
+        public void CloseNow() => _ = CloseAsync();
+
+        public void CloseNow(Exception cause) =>
+            _ = CloseAsync(cause as ClosedChannelException ?? new ClosedChannelException("connection lost", cause), false);
+
+        private void FailRead(Exception e)
+        {
+            Channel.EventLoop.Execute(() => Channel.Pipeline.FireExceptionCaught(e));
+            CloseNow();
+        }
+
+        /// <summary>While EPOLLOUT is watched for, the kernel is full: trying would cost a system call to hear that again.</summary>
+        protected override void Flush0()
+        {
+            if ((Channel._registration.Watched & LibC.EPOLLOUT) == 0)
+            {
+                base.Flush0();
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Sockets;
+using DotNettyFraming.Transport.Native;
+
+namespace DotNettyFraming.Transport;
+
+/// <summary>
+/// The options of an <see cref="EpollSocketChannel"/>: those of every channel, and of a TCP socket
+/// (<see cref="ChannelOption.TcpNodelay"/>, <see cref="ChannelOption.SoKeepalive"/>, <see cref="ChannelOption.SoRcvbuf"/>,
+/// <see cref="ChannelOption.SoSndbuf"/>, <see cref="ChannelOption.SoLinger"/>, <see cref="ChannelOption.SoReuseaddr"/>,
+/// <see cref="ChannelOption.AllowHalfClosure"/>). Any thread.
+/// </summary>
+/// <remarks>
+/// <see cref="ChannelOption.RcvbufAllocator"/> is accepted and has no effect: the event loop owns the receive buffer.
+/// Socket options are kept by the kernel alone; on a closed channel they throw <see cref="ChannelException"/>.
+/// </remarks>
+public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguration, ISocketChannelConfiguration
+{
+    // One for all channels, as none of them uses it; its handles would carry the state, and none is made.
+    private static readonly AdaptiveRecvByteBufAllocator Unused = new();
+
+    private readonly SocketDescriptor _socket;
+    private volatile bool _allowHalfClosure;
+
+    internal EpollSocketChannelConfiguration(EpollSocketChannel channel, SocketDescriptor socket)
+        : base(channel, Unused)
+    {
+        _socket = socket;
+    }
+
+    /// <summary>
+    /// <c>true</c>: the peer's FIN is told by <see cref="ChannelInputShutdownEvent"/> and the channel can still write.
+    /// <c>false</c> (default): it closes the channel.
+    /// </summary>
+    public bool AllowHalfClosure
+    {
+        get => _allowHalfClosure;
+        set => _allowHalfClosure = value;
+    }
+
+    /// <summary>SO_RCVBUF, bytes. The kernel doubles what is set, and caps it at <c>net.core.rmem_max</c>; setting it ends auto-tuning.</summary>
+    public int ReceiveBufferSize
+    {
+        get => Get(LibC.SOL_SOCKET, LibC.SO_RCVBUF);
+        set => Set(LibC.SOL_SOCKET, LibC.SO_RCVBUF, value);
+    }
+
+    /// <summary>SO_SNDBUF, bytes. The kernel doubles what is set, and caps it at <c>net.core.wmem_max</c>; setting it ends auto-tuning.</summary>
+    public int SendBufferSize
+    {
+        get => Get(LibC.SOL_SOCKET, LibC.SO_SNDBUF);
+        set => Set(LibC.SOL_SOCKET, LibC.SO_SNDBUF, value);
+    }
+
+    /// <summary>SO_LINGER, seconds; −1 = off (default), 0 = close resets the connection. A positive value delays nothing here: the socket does not block.</summary>
+    public int Linger
+    {
+        get => SocketOptions.Guard(_socket, static s => s.Linger);
+        set => SocketOptions.Guard(_socket, s => s.Linger = value);
+    }
+
+    /// <summary>SO_KEEPALIVE.</summary>
+    public bool KeepAlive
+    {
+        get => Get(LibC.SOL_SOCKET, LibC.SO_KEEPALIVE) != 0;
+        set => Set(LibC.SOL_SOCKET, LibC.SO_KEEPALIVE, value ? 1 : 0);
+    }
+
+    /// <summary>SO_REUSEADDR alone (DotNetty's sockets set SO_REUSEPORT with it).</summary>
+    public bool ReuseAddress
+    {
+        get => Get(LibC.SOL_SOCKET, LibC.SO_REUSEADDR) != 0;
+        set => Set(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, value ? 1 : 0);
+    }
+
+    /// <summary>TCP_NODELAY; <c>true</c> by default, as on DotNetty's sockets.</summary>
+    public bool TcpNoDelay
+    {
+        get => Get(LibC.IPPROTO_TCP, LibC.TCP_NODELAY) != 0;
+        set => Set(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, value ? 1 : 0);
+    }
+
+    /// <inheritdoc />
+    public override T GetOption<T>(ChannelOption<T> option)
+    {
+        object? value =
+            ChannelOption.AllowHalfClosure.Equals(option) ? AllowHalfClosure
+            : ChannelOption.SoRcvbuf.Equals(option) ? ReceiveBufferSize
+            : ChannelOption.SoSndbuf.Equals(option) ? SendBufferSize
+            : ChannelOption.SoLinger.Equals(option) ? Linger
+            : ChannelOption.SoKeepalive.Equals(option) ? KeepAlive
+            : ChannelOption.SoReuseaddr.Equals(option) ? ReuseAddress
+            : ChannelOption.TcpNodelay.Equals(option) ? TcpNoDelay
+            : null;
+        return value is null ? base.GetOption(option) : (T)value;
+    }
+
+    /// <inheritdoc />
+    public override bool SetOption<T>(ChannelOption<T> option, T value)
+    {
+        if (base.SetOption(option, value))
+        {
+            return true;
+        }
+
+        switch (value)
+        {
+            case bool on when ChannelOption.AllowHalfClosure.Equals(option):
+                AllowHalfClosure = on;
+                return true;
+            case bool on when ChannelOption.SoKeepalive.Equals(option):
+                KeepAlive = on;
+                return true;
+            case bool on when ChannelOption.SoReuseaddr.Equals(option):
+                ReuseAddress = on;
+                return true;
+            case bool on when ChannelOption.TcpNodelay.Equals(option):
+                TcpNoDelay = on;
+                return true;
+            case int number when ChannelOption.SoRcvbuf.Equals(option):
+                ReceiveBufferSize = number;
+                return true;
+            case int number when ChannelOption.SoSndbuf.Equals(option):
+                SendBufferSize = number;
+                return true;
+            case int number when ChannelOption.SoLinger.Equals(option):
+                Linger = number;
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private int Get(int level, int name) => SocketOptions.Get(_socket, level, name);
+
+    private void Set(int level, int name, int value) => SocketOptions.Set(_socket, level, name, value);
+}

@@ -1,0 +1,71 @@
+using System.Net.Sockets;
+using DotNetty.Transport.Channels;
+
+namespace DotNettyFraming.Transport.EventLoops;
+
+/// <summary>What the event loop asks of a channel. All on the loop's thread.</summary>
+internal interface IEpollChannel : IChannel
+{
+    /// <summary>epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch did may have changed it.</summary>
+    void OnReady(uint events);
+}
+
+/// <summary>
+/// One channel's place in its event loop: what epoll watches for it, and the key by which events find it.
+/// A mutable struct inside the channel; the loop's thread only.
+/// </summary>
+internal struct EpollRegistration
+{
+    private EpollEventLoop? _loop;
+    private ulong _key;
+    private uint _watched;
+    private int _fd;
+
+    /// <summary>The events watched for now; 0 = the descriptor is not in epoll.</summary>
+    public readonly uint Watched => _watched;
+
+    /// <summary>Enters the loop's table, watching nothing yet.</summary>
+    public void Attach(EpollEventLoop loop, int fd, IEpollChannel channel)
+    {
+        _key = loop.Channels.Add(fd, channel);
+        _loop = loop;
+        _fd = fd;
+    }
+
+    /// <summary>
+    /// Watches for exactly these events. Nothing to watch is EPOLL_CTL_DEL and not an empty mask: EPOLLERR and EPOLLHUP
+    /// cannot be masked, and a reset peer whose channel does not read would wake the loop without end.
+    /// </summary>
+    /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
+    public void Watch(uint events)
+    {
+        if (events == _watched || _loop is null)
+        {
+            return;
+        }
+
+        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
+            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
+            : Native.LibC.EPOLL_CTL_MOD;
+        _loop.Poller.Control(operation, _fd, events, _key);
+        _watched = events;
+    }
+
+    /// <summary>Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody. Does nothing the second time.</summary>
+    public void Detach()
+    {
+        if (_loop is null)
+        {
+            return;
+        }
+
+        if (_watched != 0)
+        {
+            _loop.Poller.Remove(_fd);
+            _watched = 0;
+        }
+
+        _loop.Channels.Remove(_key);
+        _loop = null;
+    }
+}

@@ -1,0 +1,179 @@
+using System.Runtime.InteropServices;
+
+namespace DotNettyFraming.Transport.Native;
+
+/// <summary>
+/// Every system call that the transport makes, and nothing else. All signatures are blittable, so that the generated
+/// stubs do no marshalling; <c>SetLastError</c> makes the stub read errno before the runtime can touch it, and the
+/// caller reads it back with <see cref="Marshal.GetLastPInvokeError"/> at once.
+/// </summary>
+/// <remarks>
+/// None of these carries <c>SuppressGCTransition</c>: each can block for a moment (a lock in the kernel) or copy up to
+/// megabytes, and a garbage collection would have to wait for it.
+/// </remarks>
+internal static unsafe partial class LibC
+{
+    public const int AF_INET = 2;
+    public const int AF_INET6 = 10;
+
+    public const int SOCK_STREAM = 1;
+    public const int SOCK_NONBLOCK = 0x800;
+    public const int SOCK_CLOEXEC = 0x80000;
+
+    public const int SOL_SOCKET = 1;
+    public const int SO_REUSEADDR = 2;
+    public const int SO_ERROR = 4;
+    public const int SO_SNDBUF = 7;
+    public const int SO_RCVBUF = 8;
+    public const int SO_KEEPALIVE = 9;
+    public const int SO_LINGER = 13;
+    public const int SO_REUSEPORT = 15;
+
+    public const int IPPROTO_TCP = 6;
+    public const int TCP_NODELAY = 1;
+
+    public const int IPPROTO_IPV6 = 41;
+    public const int IPV6_V6ONLY = 26;
+
+    public const int MSG_NOSIGNAL = 0x4000;
+    public const int SHUT_WR = 1;
+    public const uint FIONREAD = 0x541B;
+
+    /// <summary>The kernel's UIO_MAXIOV: sendmsg(2) fails with EMSGSIZE above it.</summary>
+    public const int IOV_MAX = 1024;
+
+    public const int EPOLL_CLOEXEC = 0x80000;
+    public const int EPOLL_CTL_ADD = 1;
+    public const int EPOLL_CTL_DEL = 2;
+    public const int EPOLL_CTL_MOD = 3;
+
+    public const uint EPOLLIN = 0x1;
+    public const uint EPOLLOUT = 0x4;
+    public const uint EPOLLERR = 0x8;
+    public const uint EPOLLHUP = 0x10;
+    public const uint EPOLLET = 1u << 31;
+
+    public const int EFD_NONBLOCK = 0x800;
+    public const int EFD_CLOEXEC = 0x80000;
+
+    /// <summary>socket(2). EAFNOSUPPORT: no IPv6 in this kernel, the caller falls back to IPv4. Others (EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES) are thrown.</summary>
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int domain, int type, int protocol);
+
+    /// <summary>bind(2). EADDRINUSE, EADDRNOTAVAIL, EACCES, EINVAL: thrown, the channel closes.</summary>
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(int fd, byte* address, uint length);
+
+    /// <summary>listen(2). EADDRINUSE (another socket bound with SO_REUSEADDR began to listen first): thrown, the channel closes.</summary>
+    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
+    public static partial int Listen(int fd, int backlog);
+
+    /// <summary>accept4(2). Every errno is sorted by <see cref="Accepting.AcceptOutcome"/>.</summary>
+    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
+    public static partial int Accept4(int fd, byte* address, uint* length, int flags);
+
+    /// <summary>connect(2). EINPROGRESS, and EINTR which on a non-blocking socket means the same: wait for EPOLLOUT. Others fail the attempt.</summary>
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    public static partial int Connect(int fd, byte* address, uint length);
+
+    /// <summary>getsockname(2). Failure means no address.</summary>
+    [LibraryImport("libc", EntryPoint = "getsockname", SetLastError = true)]
+    public static partial int GetSockName(int fd, byte* address, uint* length);
+
+    /// <summary>recv(2). EAGAIN: nothing there; EINTR: again; ECONNRESET, ETIMEDOUT and the like: the connection is gone.</summary>
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    public static partial nint Receive(int fd, byte* buffer, nuint length, int flags);
+
+    /// <summary>send(2). EAGAIN: the kernel's buffer is full; EINTR: again; EPIPE, ECONNRESET and all else: writing is over.</summary>
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int fd, byte* buffer, nuint length, int flags);
+
+    /// <summary>sendmsg(2): writev(2) with flags, for MSG_NOSIGNAL. Errnos as <see cref="Send"/>.</summary>
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    public static partial nint SendMessage(int fd, MessageHeader* message, int flags);
+
+    /// <summary>shutdown(2). ENOTCONN (the peer is gone already): an outcome, not thrown.</summary>
+    [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
+    public static partial int Shutdown(int fd, int how);
+
+    /// <summary>close(2). Never called again on EINTR: Linux has released the descriptor by then, and the number may already be somebody else's.</summary>
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int fd);
+
+    /// <summary>setsockopt(2). Every errno is thrown as a ChannelException by the configuration.</summary>
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSocketOption(int fd, int level, int name, void* value, uint length);
+
+    /// <summary>getsockopt(2). Every errno is thrown as a ChannelException by the configuration.</summary>
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetSocketOption(int fd, int level, int name, void* value, uint* length);
+
+    /// <summary>ioctl(2), for FIONREAD alone (ioctl_tty(2), tcp(7) SIOCINQ). The C function is variadic, which on Linux's x86-64 and arm64 passes one pointer like any other.</summary>
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    public static partial int IoControl(int fd, nuint request, int* value);
+
+    /// <summary>epoll_create1(2). EMFILE, ENFILE, ENOMEM: thrown by the event loop's constructor.</summary>
+    [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
+    public static partial int EpollCreate(int flags);
+
+    /// <summary>epoll_ctl(2). ENOMEM and ENOSPC (fs.epoll.max_user_watches): thrown, the channel closes.</summary>
+    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
+    public static partial int EpollControl(int epoll, int operation, int fd, byte* epollEvent);
+
+    /// <summary>epoll_wait(2). EINTR: the kernel does not restart it, the loop computes its time-out anew.</summary>
+    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
+    public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
+
+    /// <summary>eventfd(2). EMFILE, ENFILE, ENOMEM: thrown by the event loop's constructor.</summary>
+    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
+    public static partial int EventFd(uint initial, int flags);
+
+    /// <summary>write(2) on the eventfd. EAGAIN would need 2^64 unread wake-ups; EINTR does not occur for an eventfd that does not block.</summary>
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int fd, ulong* value, nuint length);
+
+    /// <summary>gettid(2). Cannot fail.</summary>
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    public static partial int GetThreadId();
+
+    /// <summary>clock_gettime(2). EINVAL: the thread whose clock this is has ended.</summary>
+    [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
+    public static partial int ClockGetTime(int clock, TimeSpec* time);
+
+    /// <summary>struct iovec (readv(2)).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVector
+    {
+        public byte* Base;
+        public nuint Length;
+    }
+
+    /// <summary>struct msghdr (sendmsg(2)) of a 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public void* Name;
+        public uint NameLength;
+        public IoVector* Vectors;
+        public nuint VectorCount;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+
+    /// <summary>struct linger (socket(7)).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct LingerOption
+    {
+        public int OnOff;
+        public int Seconds;
+    }
+
+    /// <summary>struct timespec (clock_gettime(2)) of a 64-bit Linux.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpec
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+}

@@ -1,0 +1,34 @@
+using System.Net.Sockets;
+using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport.Native;
+
+namespace DotNettyFraming.Transport;
+
+/// <summary>Socket options with DotNetty's contract for errors: a <see cref="ChannelException"/> around what the system says.</summary>
+internal static class SocketOptions
+{
+    public static int Get(SocketDescriptor socket, int level, int name) =>
+        Guard(socket, s => s.GetOption(level, name));
+
+    public static void Set(SocketDescriptor socket, int level, int name, int value) =>
+        Guard(socket, s => s.SetOption(level, name, value));
+
+    public static void Guard(SocketDescriptor socket, Action<SocketDescriptor> access) =>
+        Guard(socket, s =>
+        {
+            access(s);
+            return 0;
+        });
+
+    public static T Guard<T>(SocketDescriptor socket, Func<SocketDescriptor, T> access)
+    {
+        try
+        {
+            return access(socket);
+        }
+        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        {
+            throw new ChannelException(e);
+        }
+    }
+}
