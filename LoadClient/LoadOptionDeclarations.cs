@@ -13,6 +13,7 @@ internal sealed class LoadOptionDeclarations
 
     private readonly OptionDeclaration<string> _host;
     private readonly OptionDeclaration<int> _port;
+    private readonly OptionDeclaration<TransportChoice> _transport;
     private readonly OptionDeclaration<int> _connections;
     private readonly OptionDeclaration<string> _payload;
     private readonly OptionDeclaration<(int Min, int Max)?> _payloadBytes;
@@ -33,6 +34,7 @@ internal sealed class LoadOptionDeclarations
         _host = Set.Text(
             "--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
         _port = Set.Number("--port", "PORT", defaults.Port, "The server's TCP port.", 1, ushort.MaxValue);
+        _transport = TransportOption.Declare(Set);
         _connections = Set.Number(
             "--connections", "N", defaults.Connections,
             "Connections to make. Capped, with a message, where the limit of open files or the source ports do not suffice.",
@@ -76,6 +78,7 @@ internal sealed class LoadOptionDeclarations
         {
             Host = outcome.Value(_host),
             Port = outcome.Value(_port),
+            Transport = outcome.Value(_transport),
             Connections = outcome.Value(_connections),
             Payload = ReadPayload(outcome),
             PacketsPerWrite = outcome.Value(_packetsPerWrite),

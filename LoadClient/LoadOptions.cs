@@ -1,3 +1,5 @@
+using DotNettyFraming.CommandLine;
+
 namespace DotNettyFraming.LoadClient;
 
 /// <summary>What the load client was asked to do; the options' own words are in <see cref="LoadOptionDeclarations"/>.</summary>
@@ -14,6 +16,9 @@ internal sealed record LoadOptions
 
     /// <summary>The server's TCP port.</summary>
     public int Port { get; init; } = 9999;
+
+    /// <summary>What carries the connections.</summary>
+    public TransportChoice Transport { get; init; } = TransportChoice.Auto;
 
     /// <summary>Connections asked for.</summary>
     public int Connections { get; init; } = 10_000;

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.LoadClient;
 
@@ -13,6 +15,27 @@ internal sealed record Transport(IEventLoopGroup Group, Func<IChannel> NewChanne
 /// <summary>The one place where a transport is chosen.</summary>
 internal static class Transports
 {
+    /// <summary>The transport to use.</summary>
+    /// <param name="choice">What <c>--transport</c> says.</param>
+    /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
+    /// <param name="family">IPv4 or IPv6, as the server's address has it.</param>
+    /// <exception cref="StartupException">It does not run here.</exception>
+    public static Transport Of(TransportChoice choice, int eventLoops, AddressFamily family) => choice switch
+    {
+        TransportChoice.Auto => EpollEventLoop.IsSupported ? Epoll(eventLoops, family) : Sockets(eventLoops, family),
+        TransportChoice.Epoll when !EpollEventLoop.IsSupported => throw new StartupException("--transport epoll: needs Linux on x86-64 or arm64"),
+        TransportChoice.Epoll => Epoll(eventLoops, family),
+        _ => Sockets(eventLoops, family),
+    };
+
+    /// <summary>Our own transport, on Linux.</summary>
+    /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
+    /// <param name="family">IPv4 or IPv6, as the server's address has it.</param>
+    public static Transport Epoll(int eventLoops, AddressFamily family) => new(
+        EpollEventLoop.NewGroup(eventLoops),
+        () => new EpollSocketChannel(family),
+        channel => ((EpollSocketChannel)channel).ShutdownOutputAsync());
+
     /// <summary>DotNetty's own transport over .NET's sockets, which runs everywhere.</summary>
     /// <remarks>
     /// After <see cref="Transport.ShutdownOutput"/> .NET calls the socket disconnected, and so the channel takes the next input for the end

@@ -23,8 +23,9 @@ internal sealed class FramingServer : IDisposable
     private readonly ServerOptions _options;
     private readonly ServerCounters _counters;
     private readonly ILogger _logger;
-    private readonly IEventLoopGroup _acceptLoop = SocketTransport.NewEventLoops(1);
-    private readonly IEventLoopGroup _loops;
+    private readonly ServerTransport _transport;
+    private readonly MultithreadEventLoopGroup _acceptLoop;
+    private readonly MultithreadEventLoopGroup _loops;
     private readonly Dictionary<IEventLoop, LoopState> _states;
     private readonly ServerBootstrap _bootstrap;
     private readonly CancellationTokenSource _forcedStop = new();
@@ -35,17 +36,26 @@ internal sealed class FramingServer : IDisposable
         _options = options;
         _counters = counters;
         _logger = logger;
-        _loops = SocketTransport.NewEventLoops(options.EventLoops);
-        _states = ((MultithreadEventLoopGroup)_loops).Items
+        _transport = ServerTransport.Of(options.Transport);
+        _acceptLoop = _transport.NewEventLoops(1);
+        _loops = _transport.NewEventLoops(options.EventLoops);
+        _states = _loops.Items
             .Select((loop, index) => (Loop: loop, State: new LoopState(index, counters.AddLoop())))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
-            .ChannelFactory(() => SocketTransport.NewServerChannel(options.Address))
+            .ChannelFactory(() => _transport.NewListener(options.Address))
             .Option(ChannelOption.SoBacklog, options.Backlog)
-            .ChildOption(ChannelOption.RcvbufAllocator, new ReceiveBuffers())
+            .ChildOption(ChannelOption.AllowHalfClosure, true)
             .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
+        if (_transport.ReceiveBuffers is { } receiveBuffers)
+        {
+            _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
+        }
     }
+
+    /// <summary>The transport in use, for the log.</summary>
+    public string TransportName => _transport.Name;
 
     /// <summary>Begins to listen.</summary>
     /// <returns>The address and port bound.</returns>
@@ -79,8 +89,8 @@ internal sealed class FramingServer : IDisposable
 
         _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
         await _listener.CloseAsync().ConfigureAwait(false);
-        OnEachLoop(static state => state.BeginDrain(static connection =>
-            connection.Pipeline.AddFirst("drain", new DrainHandler(connection, SocketTransport.AvailableBytes))));
+        OnEachLoop(state => state.BeginDrain(connection =>
+            connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
 
         Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));
         if (await Task.WhenAny(drained, Task.Delay(_options.DrainTimeout)).ConfigureAwait(false) != drained)

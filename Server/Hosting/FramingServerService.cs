@@ -34,7 +34,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         string openFiles = OpenFileLimit.Read() is { } limit ? $"{limit.Hard}" : "unknown";
-        _logger.Configured(SocketTransport.Name, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes, openFiles);
+        _logger.Configured(_server.TransportName, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes, openFiles);
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
         if (_options.ReportEvery > 0)
         {

@@ -12,6 +12,7 @@ internal sealed class ServerCommandLine
 
     private readonly OptionDeclaration<IPAddress?> _address;
     private readonly OptionDeclaration<int> _port;
+    private readonly OptionDeclaration<TransportChoice> _transport;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<int> _backlog;
     private readonly OptionDeclaration<int> _maxPayload;
@@ -26,6 +27,7 @@ internal sealed class ServerCommandLine
         _address = Set.Custom(
             "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ParseAddress);
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
+        _transport = TransportOption.Declare(Set);
         _eventLoops = Set.Number(
             "--event-loops",
             "N",
@@ -68,6 +70,7 @@ internal sealed class ServerCommandLine
     {
         Address = outcome.Value(_address),
         Port = outcome.Value(_port),
+        Transport = outcome.Value(_transport),
         EventLoops = outcome.Value(_eventLoops),
         Backlog = outcome.Value(_backlog),
         MaxPayloadBytes = outcome.Value(_maxPayload),

@@ -1,5 +1,6 @@
 using System.Net;
 using DotNettyFraming.Codec;
+using DotNettyFraming.CommandLine;
 
 namespace DotNettyFraming.Server.Hosting;
 
@@ -11,6 +12,9 @@ internal sealed record ServerOptions
 
     /// <summary>The TCP port; 0 picks a free one.</summary>
     public int Port { get; init; } = 9999;
+
+    /// <summary>What carries the connections.</summary>
+    public TransportChoice Transport { get; init; } = TransportChoice.Auto;
 
     /// <summary>Event-loop threads that serve connections; one more accepts them.</summary>
     public int EventLoops { get; init; } = Environment.ProcessorCount;

@@ -1,13 +1,15 @@
 using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
 /// Hands packets to the <see cref="IPacketProcessor"/>, and closes the connection behind the last of them.
-/// In: <see cref="PacketBatch"/>, <see cref="EndOfInput"/> → Out: nothing. Gives
-/// <see cref="Diagnostics.CloseReason.ProcessingFailed"/>.
+/// In: <see cref="PacketBatch"/>, <see cref="EndOfInput"/>, a peer's FIN → Out: nothing. Gives
+/// <see cref="CloseReason.ProcessingFailed"/> and <see cref="CloseReason.PeerClosed"/>.
 /// </summary>
 internal sealed class ProcessingHandler : ChannelHandlerAdapter
 {
@@ -45,13 +47,18 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
 
     public override void UserEventTriggered(IChannelHandlerContext context, object evt)
     {
-        if (evt is EndOfInput)
+        switch (evt)
         {
-            _connection.CloseWhenDone();
-        }
-        else
-        {
-            context.FireUserEventTriggered(evt);
+            case EndOfInput:
+                _connection.CloseWhenDone();
+                break;
+            case ChannelInputShutdownEvent: // the peer's FIN, where the transport can do half-close
+                _connection.EndInput(context, CloseReason.PeerClosed);
+                _connection.CloseWhenDone();
+                break;
+            default:
+                context.FireUserEventTriggered(evt);
+                break;
         }
     }
 

@@ -10,9 +10,10 @@ public sealed partial class ArrowTests
     private static readonly Dictionary<string, string[]> Projects = new()
     {
         ["Codec"] = [],
+        ["Transport"] = [],
         ["CommandLine"] = [],
-        ["Server"] = ["Codec", "CommandLine"],
-        ["LoadClient"] = ["Codec", "CommandLine"],
+        ["Server"] = ["Codec", "CommandLine", "Transport"],
+        ["LoadClient"] = ["Codec", "CommandLine", "Transport"],
     };
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()
@@ -81,6 +82,7 @@ public sealed partial class ArrowTests
     [TestCase("LoadClient")]
     [TestCase("Codec")]
     [TestCase("CommandLine")]
+    [TestCase("Transport")]
     public void Namespaces_follow_folders(string project)
     {
         string root = Path.Combine(Repository.Root, project);

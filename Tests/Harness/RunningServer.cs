@@ -1,4 +1,5 @@
 using System.Net;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
@@ -25,9 +26,10 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public RecordingLogger Log { get; }
 
-    public static async Task<RunningServer> StartAsync(IPacketProcessor? processor = null, Func<ServerOptions, ServerOptions>? configure = null)
+    public static async Task<RunningServer> StartAsync(
+        TransportChoice transport, IPacketProcessor? processor = null, Func<ServerOptions, ServerOptions>? configure = null)
     {
-        ServerOptions options = new() { Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
+        ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();

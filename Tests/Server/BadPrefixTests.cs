@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
@@ -6,8 +7,10 @@ using static DotNettyFraming.Tests.Harness.Packets;
 namespace DotNettyFraming.Tests.Server;
 
 /// <summary>FAULTS 6 and 7: who breaks the protocol is closed, once, behind the packets that were good.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
-public sealed class BadPrefixTests
+public sealed class BadPrefixTests(TransportChoice transport)
 {
     private static IEnumerable<TestCaseData> Streams()
     {
@@ -21,7 +24,7 @@ public sealed class BadPrefixTests
     [TestCaseSource(nameof(Streams))]
     public async Task Bad_prefix_closes_behind_the_good_packets(byte[] stream, int good)
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(stream);
@@ -38,7 +41,7 @@ public sealed class BadPrefixTests
     [Test]
     public async Task Bad_prefix_after_a_fragment_closes_behind_the_packet_completed()
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Article.AsMemory(..10));
@@ -53,7 +56,7 @@ public sealed class BadPrefixTests
     [Test]
     public async Task Lone_wrong_byte_closes_within_50_ms()
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         var times = new List<double>();
         for (int i = 0; i < 21; i++)
         {
@@ -74,7 +77,7 @@ public sealed class BadPrefixTests
     [TestCase(7)]
     public async Task Oversize_closes_before_anything_is_buffered(int firstPiece)
     {
-        await using RunningServer server = await RunningServer.StartAsync(configure: options => options with { MaxPayloadBytes = 1000 });
+        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { MaxPayloadBytes = 1000 });
         using Peer peer = await server.ConnectAsync();
         byte[] stream = Glue(OfLength(1000), OfLength(1001));
 

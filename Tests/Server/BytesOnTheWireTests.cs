@@ -1,17 +1,20 @@
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
 /// <summary>FAULTS 1, 3, 4 and 5: TCP groups bytes as it likes; the packets are the same.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
-public sealed class BytesOnTheWireTests
+public sealed class BytesOnTheWireTests(TransportChoice transport)
 {
     [Test]
     public async Task One_byte_at_a_time_gives_the_same_packets()
     {
         var processor = new RecordingProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
         byte[][] packets = [Article, OfLength(0), OfLength(300), Article];
 
@@ -31,7 +34,7 @@ public sealed class BytesOnTheWireTests
     public async Task Payload_arrives_byte_for_byte(int length)
     {
         var processor = new RecordingProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Glue(OfLength(length), Article));
@@ -44,7 +47,7 @@ public sealed class BytesOnTheWireTests
     public async Task Glued_packets_come_in_order_and_the_remainder_is_kept()
     {
         var processor = new RecordingProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
         byte[][] packets = [.. Enumerable.Range(0, 500).Select(i => OfLength(i, (uint)i))];
         byte[] stream = Glue(packets);
@@ -63,7 +66,7 @@ public sealed class BytesOnTheWireTests
     public async Task Flood_of_empty_packets_leaves_other_connections_served()
     {
         // One event loop, so that the victim shares it with the flooder.
-        await using RunningServer server = await RunningServer.StartAsync(configure: options => options with { EventLoops = 1 });
+        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { EventLoops = 1 });
         using Peer flooder = await server.ConnectAsync();
         using Peer victim = await server.ConnectAsync();
         byte[] flood = Repeat(OfLength(0), 65_536 / 7);

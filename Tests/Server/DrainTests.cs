@@ -1,3 +1,4 @@
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Logging;
@@ -6,14 +7,16 @@ using static DotNettyFraming.Tests.Harness.Packets;
 namespace DotNettyFraming.Tests.Server;
 
 /// <summary>FAULTS 25, inside one process: the orderly stop.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
-public sealed class DrainTests
+public sealed class DrainTests(TransportChoice transport)
 {
     [Test]
     public async Task Stop_processes_what_the_sockets_hold_and_closes()
     {
         var processor = new GatedProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
         await peer.SendAsync(Repeat(OfLength(1000), 900)); // some in the server, held back, some still in its socket
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
@@ -35,6 +38,7 @@ public sealed class DrainTests
     public async Task Idle_connections_do_not_hold_the_stop_up()
     {
         await using RunningServer server = await RunningServer.StartAsync(
+            transport,
             configure: options => options with { DrainTimeout = TimeSpan.FromMinutes(10) });
         using Peer idle = await server.ConnectAsync();
         using Peer half = await server.ConnectAsync();
@@ -50,6 +54,7 @@ public sealed class DrainTests
     public async Task Peer_that_keeps_sending_does_not_hold_the_stop_up()
     {
         await using RunningServer server = await RunningServer.StartAsync(
+            transport,
             configure: options => options with { DrainTimeout = TimeSpan.FromMinutes(10) });
         using Peer peer = await server.ConnectAsync();
         byte[] much = Repeat(Article, 2000);
@@ -73,6 +78,7 @@ public sealed class DrainTests
     public async Task Expired_drain_closes_by_force_and_counts_what_was_dropped()
     {
         await using RunningServer server = await RunningServer.StartAsync(
+            transport,
             new GatedProcessor(), options => options with { DrainTimeout = TimeSpan.FromMilliseconds(50) });
         using Peer peer = await server.ConnectAsync();
         await peer.SendAsync(Repeat(Article, 7));
@@ -91,7 +97,7 @@ public sealed class DrainTests
     [Test]
     public async Task New_connections_are_refused_once_it_has_stopped()
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         await server.StopAsync();
 
         Assert.That(async () => await server.ConnectAsync(), Throws.InstanceOf<System.Net.Sockets.SocketException>());

@@ -1,3 +1,4 @@
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
@@ -5,13 +6,15 @@ using static DotNettyFraming.Tests.Harness.Packets;
 namespace DotNettyFraming.Tests.Server;
 
 /// <summary>FAULTS 9 and 10: how peers end their connections.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
 [CancelAfter(120_000)]
-public sealed class PeerEndingTests
+public sealed class PeerEndingTests(TransportChoice transport)
 {
     [Test]
     public async Task Fin_in_the_middle_of_a_packet_discards_and_counts_the_fragment()
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Glue(Article, Article[..20]));
@@ -32,7 +35,7 @@ public sealed class PeerEndingTests
     public async Task Fin_behind_packets_of_a_slow_processor_loses_none()
     {
         var processor = new GatedProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Repeat(Article, 100));
@@ -50,7 +53,7 @@ public sealed class PeerEndingTests
     [Test]
     public async Task Reset_in_the_middle_of_a_packet_is_counted_and_not_an_error()
     {
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Glue(Article, Article[..20]));
@@ -65,7 +68,7 @@ public sealed class PeerEndingTests
     public async Task Ten_thousand_fins_then_resets_leave_nothing_behind()
     {
         const int Count = 10_000;
-        await using RunningServer server = await RunningServer.StartAsync();
+        await using RunningServer server = await RunningServer.StartAsync(transport);
 
         await Parallel.ForEachAsync(Enumerable.Range(0, Count), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, _) =>
         {

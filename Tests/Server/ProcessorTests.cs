@@ -1,3 +1,4 @@
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
@@ -6,14 +7,16 @@ using static DotNettyFraming.Tests.Harness.Packets;
 namespace DotNettyFraming.Tests.Server;
 
 /// <summary>FAULTS 20 and 21: processors that fail, and processors that are slow.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
-public sealed class ProcessorTests
+public sealed class ProcessorTests(TransportChoice transport)
 {
     [TestCase(false)]
     [TestCase(true)]
     public async Task Failing_processor_closes_its_connection_only_and_is_logged_once(bool later)
     {
-        await using RunningServer server = await RunningServer.StartAsync(new PoisonedProcessor(later));
+        await using RunningServer server = await RunningServer.StartAsync(transport, new PoisonedProcessor(later));
         using Peer poisoner = await server.ConnectAsync();
         using Peer other = await server.ConnectAsync();
 
@@ -35,7 +38,7 @@ public sealed class ProcessorTests
     public async Task Slow_processor_holds_the_peer_back_and_loses_nothing()
     {
         var processor = new GatedProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
         byte[] packet = OfLength(1000);
         const int Count = 20_000; // 20 MB, far above the mark and what sockets can hold
@@ -63,7 +66,7 @@ public sealed class ProcessorTests
     public async Task Bad_prefix_waits_for_the_packets_before_it()
     {
         var processor = new GatedProcessor();
-        await using RunningServer server = await RunningServer.StartAsync(processor);
+        await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
 
         await peer.SendAsync(Glue(Article, "X"u8.ToArray()));
@@ -80,6 +83,7 @@ public sealed class ProcessorTests
     public async Task Simulated_work_processes_everything()
     {
         await using RunningServer server = await RunningServer.StartAsync(
+            transport,
             new SimulatedWorkProcessor(TimeSpan.FromMicroseconds(20), TimeProvider.System));
         using Peer peer = await server.ConnectAsync();
 

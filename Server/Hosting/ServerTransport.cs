@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using DotNetty.Transport.Channels;
+using DotNetty.Transport.Channels.Sockets;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Transport;
+
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>What differs from transport to transport; the one place where one is chosen.</summary>
+/// <param name="Name">Its name, as <c>--transport</c> and the log have it.</param>
+/// <param name="NewEventLoops">Starts so many event loops.</param>
+/// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
+/// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
+internal sealed record ServerTransport(
+    string Name,
+    Func<int, MultithreadEventLoopGroup> NewEventLoops,
+    Func<IPAddress?, IServerChannel> NewListener,
+    IRecvByteBufAllocator? ReceiveBuffers,
+    Func<IChannel, int> AvailableBytes)
+{
+    /// <summary>Our own, on Linux.</summary>
+    public static ServerTransport Epoll { get; } = new(
+        "epoll",
+        EpollEventLoop.NewGroup,
+        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
+        ReceiveBuffers: null,
+        channel => ((EpollSocketChannel)channel).AvailableBytes);
+
+    /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
+    /// all the same.</summary>
+    public static ServerTransport Sockets { get; } = new(
+        "sockets",
+        count => new MultithreadEventLoopGroup(count),
+        address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
+        new ReceiveBuffers(),
+        AvailableInSocket);
+
+    /// <summary>The transport to use.</summary>
+    /// <exception cref="StartupException">It does not run here.</exception>
+    public static ServerTransport Of(TransportChoice choice) => choice switch
+    {
+        TransportChoice.Auto => EpollEventLoop.IsSupported ? Epoll : Sockets,
+        TransportChoice.Epoll when !EpollEventLoop.IsSupported => throw new StartupException("--transport epoll: needs Linux on x86-64 or arm64"),
+        TransportChoice.Epoll => Epoll,
+        _ => Sockets,
+    };
+
+    private static int AvailableInSocket(IChannel channel)
+    {
+        try
+        {
+            return SocketOf((AbstractSocketChannel)channel).Available;
+        }
+        catch (Exception e) when (e is ObjectDisposedException or SocketException)
+        {
+            return 0; // closed or reset meanwhile: nothing will be read from it
+        }
+    }
+
+    /// <summary>DotNetty keeps the socket to itself, and draining has to know when it is empty.</summary>
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "Socket")]
+    private static extern ref Socket SocketOf(AbstractSocketChannel channel);
+}
