@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using DotNettyFraming.Tests.Harness;
 
-namespace DotNettyFraming.Tests.Architecture;
+namespace DotNettyFraming.Tests.Conventions;
 
 /// <summary>Who may know whom: between projects by their references, inside Server by its <c>using</c>s.</summary>
 public sealed partial class ArrowTests

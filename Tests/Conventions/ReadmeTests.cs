@@ -4,7 +4,7 @@ using DotNettyFraming.LoadClient;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Tests.Harness;
 
-namespace DotNettyFraming.Tests.Architecture;
+namespace DotNettyFraming.Tests.Conventions;
 
 /// <summary>The README's tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
 public sealed partial class ReadmeTests
