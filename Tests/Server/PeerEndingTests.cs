@@ -41,8 +41,12 @@ public sealed class PeerEndingTests(TransportChoice transport)
         await peer.SendAsync(Repeat(Article, 100));
         Eventually.That(() => server.Counters.PacketsReceived, Is.EqualTo(100));
         peer.Finish();
-        // DotNetty's socket transport closes at the FIN; what was received is processed all the same.
-        Eventually.That(() => server.Counters.Closed(CloseReason.PeerClosed), Is.EqualTo(1));
+        if (transport == TransportChoice.Sockets)
+        {
+            // DotNetty's socket transport closes at the FIN; what was received is processed all the same.
+            Eventually.That(() => server.Counters.Closed(CloseReason.PeerClosed), Is.EqualTo(1));
+        }
+
         Assert.That(server.Counters.PacketsProcessed, Is.Zero);
         processor.CompleteAll();
 
