@@ -39,17 +39,19 @@ public class WritingContract<T> : TransportContract<T>
         await write.WaitAsync(Cancel);
     }
 
-    [Test]
-    public async Task Many_small_writes_are_gathered_in_order()
+    [TestCase(false, TestName = "Many_small_writes_are_gathered_in_order")]
+    [TestCase(true, TestName = "Many_small_pooled_writes_are_gathered_in_order")]
+    public async Task Many_small_writes_are_gathered_in_order(bool pooled)
     {
         (IChannel channel, _, Socket peer) = await Accepted();
         byte[] sent = Pattern(3000 * 7);
 
-        // More than IOV_MAX messages, with empty ones between, each with its own array.
+        // More than IOV_MAX messages, with empty ones between; each with its own array, or all in the pool's.
         var writes = new List<Task>();
         for (int i = 0; i < 3000; i++)
         {
-            writes.Add(channel.WriteAsync(Buffer(sent[(i * 7)..((i + 1) * 7)])));
+            byte[] part = sent[(i * 7)..((i + 1) * 7)];
+            writes.Add(channel.WriteAsync(pooled ? PooledByteBufferAllocator.Default.Buffer(7).WriteBytes(part) : Buffer(part)));
             if (i % 10 == 0)
             {
                 writes.Add(channel.WriteAsync(Unpooled.Buffer(0)));
