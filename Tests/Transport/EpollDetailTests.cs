@@ -244,6 +244,32 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
+    public async Task Steady_writes_allocate_their_promise_only()
+    {
+        IByteBuffer message = Unpooled.WrappedBuffer(Pattern(32));
+        (IChannel channel, _, Socket peer) = await Accepted();
+        long Write(int count)
+        {
+            long start = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < count; i++)
+            {
+                message.SetReaderIndex(0);
+                message.Retain();
+                _ = channel.WriteAndFlushAsync(message);
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - start;
+        }
+
+        await OnLoop(channel, () => Write(100));
+        long allocated = await OnLoop(channel, () => Write(1000));
+
+        await ReceiveExactly(peer, 1100 * 32);
+        Assert.That(allocated / 1000.0, Is.LessThanOrEqualTo(97), "96 bytes: a task completion source and its task");
+        message.Release();
+    }
+
+    [Test]
     public async Task WriteAndForget_allocates_nothing_and_goes_through_the_pipeline()
     {
         byte[] payload = Pattern(32);
