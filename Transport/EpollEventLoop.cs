@@ -30,6 +30,10 @@ namespace DotNettyFraming.Transport;
 /// period, or the time-out is over; then the queue is closed, what it had accepted is run, and from there on
 /// <see cref="Execute(IRunnable)"/> throws <see cref="RejectedExecutionException"/>.
 /// </para>
+/// <para>
+/// Above 300 lines, as a third of it is what <see cref="IEventLoop"/> asks to be answered; the loop itself is
+/// <c>Run</c> to <c>RunTasks</c>, and its parts are classes of their own.
+/// </para>
 /// </remarks>
 public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
 {
@@ -83,6 +87,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
 
         Poller = new EpollPoller();
         _wakeUp = new WakeUp(Poller);
+        Writer = new GatheringWriter();
         ReceiveBuffer = new ReceiveBuffer(allocator, receiveBufferSize);
         _scheduler = new ExecutorTaskScheduler(this);
         _thread = new Thread(Start) { IsBackground = true, Name = $"epoll-{Interlocked.Increment(ref _lastNumber)}" };
@@ -139,7 +144,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
 
     internal ReceiveBuffer ReceiveBuffer { get; }
 
-    internal GatheringWriter Writer { get; } = new();
+    internal GatheringWriter Writer { get; }
 
     /// <summary>A group of loops, which it starts.</summary>
     /// <param name="count">How many; one a processor is a good start.</param>

@@ -17,8 +17,8 @@ internal sealed unsafe class GatheringWriter : IDisposable
     /// <summary>Vectors a call, the kernel's limit.</summary>
     public const int MaxVectors = LibC.IOV_MAX;
 
-    /// <summary>Bytes a call: more than a socket's send buffer takes at once, and little enough to be fair to the other channels.</summary>
-    public const int MaxBytes = 1 << 20;
+    /// <summary>Bytes a call: about what a socket's send buffer takes at once; a channel's turn is at most WriteSpinCount (16) of them.</summary>
+    public const int MaxBytes = 256 * 1024;
 
     private const int MaxPins = 64;
 
