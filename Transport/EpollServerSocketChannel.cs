@@ -114,12 +114,12 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
             NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
             if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
             {
-                throw SocketErrors.LastError($"bind to {localAddress}");
+                throw SocketErrors.LastError("bind");
             }
 
             if (LibC.Listen(_socket.Number, _configuration.Backlog) < 0)
             {
-                throw SocketErrors.LastError($"listen on {localAddress}");
+                throw SocketErrors.LastError("listen");
             }
         }
         catch

@@ -218,7 +218,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
         if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
         {
-            throw SocketErrors.LastError($"bind to {localAddress}");
+            throw SocketErrors.LastError("bind");
         }
     }
 

@@ -28,6 +28,7 @@ internal static class SocketErrors
     }
 
     /// <summary>The exception for the errno that the last call left on this thread.</summary>
+    /// <param name="operation">The call's name: a constant, as making a text first could overwrite the errno (an IPEndPoint's does).</param>
     public static SocketException LastError(string operation) => ToException(Marshal.GetLastPInvokeError(), operation);
 
     /// <summary>.NET's name for an errno; <see cref="SocketError.SocketError"/> (unspecified) for the rare ones.</summary>
