@@ -1,4 +1,4 @@
-using System.Collections.ObjectModel;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -63,7 +63,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     public override bool Active => _listening;
 
     /// <summary>How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A snapshot; any thread.</summary>
-    public IReadOnlyDictionary<string, long> AcceptErrors => new ReadOnlyDictionary<string, long>((IDictionary<string, long>)_errors.ToDictionary());
+    public IReadOnlyDictionary<string, long> AcceptErrors => _errors.ToDictionary();
 
     /// <inheritdoc />
     protected override EndPoint? LocalAddressInternal => _socket.LocalAddress;
@@ -197,7 +197,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
     }
 
-    private unsafe bool TryAccept([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EpollSocketChannel? child, out int errno)
+    private unsafe bool TryAccept([NotNullWhen(true)] out EpollSocketChannel? child, out int errno)
     {
         var remote = default(NativeSocketAddress);
         uint length = NativeSocketAddress.Capacity;

@@ -9,6 +9,7 @@ using DotNettyFraming.Transport;
 namespace DotNettyFraming.Tests.Transport;
 
 /// <summary>What only our own transport promises: no spin, no needless system call, no descriptor lost.</summary>
+/// <remarks>Above 300 lines, as Transport/README.md lists the details and each has its short test here.</remarks>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class EpollDetailTests : TransportContract<EpollTransport>
 {
