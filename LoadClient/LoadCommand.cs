@@ -61,7 +61,7 @@ internal static class LoadCommand
             await streams.Error.WriteLineAsync(cap.Message);
         }
 
-        Transport transport = Transports.Of(options.Transport, options.EventLoops, target.AddressFamily);
+        LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
         var run = new LoadRun(options, cap.Connections, target, transport, TimeProvider.System, logger);
         await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
         RunReport report;

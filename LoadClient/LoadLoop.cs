@@ -39,7 +39,7 @@ internal sealed class LoadLoop
         IEventLoop eventLoop,
         int index,
         int loops,
-        Transport transport,
+        LoadTransport transport,
         PacketTape tape,
         TimeSpan connectTimeout,
         TimeProvider clock,

@@ -49,7 +49,7 @@ internal sealed class LoadRun
     /// <param name="transport">Event loops and channels.</param>
     /// <param name="clock">Time of all kinds.</param>
     /// <param name="logger">For what happens to single connections.</param>
-    public LoadRun(LoadOptions options, int allowed, IPEndPoint target, Transport transport, TimeProvider clock, ILogger logger)
+    public LoadRun(LoadOptions options, int allowed, IPEndPoint target, LoadTransport transport, TimeProvider clock, ILogger logger)
     {
         _options = options;
         _allowed = allowed;

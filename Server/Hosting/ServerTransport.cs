@@ -22,7 +22,7 @@ internal sealed record ServerTransport(
     Func<IChannel, int> AvailableBytes)
 {
     /// <summary>Our own, on Linux.</summary>
-    public static ServerTransport Epoll { get; } = new(
+    private static ServerTransport Epoll { get; } = new(
         "epoll",
         EpollEventLoop.NewGroup,
         address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
@@ -31,7 +31,7 @@ internal sealed record ServerTransport(
 
     /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
     /// all the same.</summary>
-    public static ServerTransport Sockets { get; } = new(
+    private static ServerTransport Sockets { get; } = new(
         "sockets",
         count => new MultithreadEventLoopGroup(count),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
@@ -40,13 +40,7 @@ internal sealed record ServerTransport(
 
     /// <summary>The transport to use.</summary>
     /// <exception cref="StartupException">It does not run here.</exception>
-    public static ServerTransport Of(TransportChoice choice) => choice switch
-    {
-        TransportChoice.Auto => EpollEventLoop.IsSupported ? Epoll : Sockets,
-        TransportChoice.Epoll when !EpollEventLoop.IsSupported => throw new StartupException("--transport epoll: needs Linux on x86-64 or arm64"),
-        TransportChoice.Epoll => Epoll,
-        _ => Sockets,
-    };
+    public static ServerTransport Of(TransportChoice choice) => choice.UsesEpoll(EpollEventLoop.IsSupported) ? Epoll : Sockets;
 
     private static int AvailableInSocket(IChannel channel)
     {

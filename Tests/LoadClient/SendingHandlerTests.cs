@@ -146,7 +146,7 @@ public sealed class SendingHandlerTests
     {
         _kernel.Taking = taking;
         var tape = new PacketTape(PayloadShape.Of(LoadOptions.DefaultPayload), packetsPerWrite, seed: 0);
-        var transport = new DotNettyFraming.LoadClient.Transport(
+        var transport = new LoadTransport(
             _anyLoop.EventLoop, () => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
         _loop = new LoadLoop(_anyLoop.EventLoop, index: 0, loops: 1, transport, tape, TimeSpan.FromSeconds(1), _clock, NullLogger.Instance);
         _sender = new SendingHandler(_loop, number: 0);

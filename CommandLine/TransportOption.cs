@@ -13,10 +13,10 @@ public enum TransportChoice
     Sockets,
 }
 
-/// <summary>Declares <c>--transport</c>, which means the same to every program.</summary>
+/// <summary><c>--transport</c>, which means the same to every program.</summary>
 public static class TransportOption
 {
-    /// <summary>Adds the option to a program's set.</summary>
+    /// <summary>Declares it.</summary>
     /// <param name="set">The program's options.</param>
     /// <returns>The declaration.</returns>
     public static OptionDeclaration<TransportChoice> Declare(OptionSet set)
@@ -27,4 +27,16 @@ public static class TransportOption
             TransportChoice.Auto,
             "What carries the connections: auto is epoll on Linux, and DotNetty's sockets elsewhere.");
     }
+
+    /// <summary>Whether a choice comes to epoll here.</summary>
+    /// <param name="choice">What was asked for.</param>
+    /// <param name="epollIsSupported">Whether it runs here.</param>
+    /// <returns>False where it comes to DotNetty's sockets.</returns>
+    /// <exception cref="StartupException">Epoll was asked for by name, and does not run here.</exception>
+    public static bool UsesEpoll(this TransportChoice choice, bool epollIsSupported) => choice switch
+    {
+        TransportChoice.Auto => epollIsSupported,
+        TransportChoice.Epoll when !epollIsSupported => throw new StartupException("--transport epoll: needs Linux on x86-64 or arm64"),
+        _ => choice == TransportChoice.Epoll,
+    };
 }
