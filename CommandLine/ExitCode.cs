@@ -12,4 +12,7 @@ public static class ExitCode
 
     /// <summary>What was asked is not understood: an option unknown, missing its value, unparseable, out of range or in conflict.</summary>
     public const int Usage = 2;
+
+    /// <summary>A second signal ended the program: 128 + SIGINT, as shells report it.</summary>
+    public const int Killed = 130;
 }

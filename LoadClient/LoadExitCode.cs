@@ -10,7 +10,4 @@ internal static class LoadExitCode
     /// and no fault.
     /// </summary>
     public const int SomeConnectionsFailed = 4;
-
-    /// <summary>Stopped at once by a second signal; the shell's convention, 128 + SIGINT.</summary>
-    public const int Killed = 130;
 }

@@ -1,5 +1,5 @@
 using System.Collections;
-using System.Runtime.InteropServices;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 
 namespace DotNettyFraming.LoadClient;
@@ -20,9 +20,7 @@ internal static class Program
 
     private static async Task<int> Main(string[] arguments)
     {
-        using var stop = new CancellationTokenSource();
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOrExit);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopOrExit);
+        using var signals = new StopSignals();
 
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
@@ -31,17 +29,6 @@ internal static class Program
         }
 
         return await LoadCommand.RunAsync(
-            arguments, environment, StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), stop.Token);
-
-        void StopOrExit(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            if (stop.IsCancellationRequested)
-            {
-                Environment.Exit(LoadExitCode.Killed);
-            }
-
-            stop.Cancel();
-        }
+            arguments, environment, StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), signals.Requested);
     }
 }

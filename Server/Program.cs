@@ -14,6 +14,7 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
+        using var signals = new StopSignals();
         var commandLine = new ServerCommandLine();
         ParseOutcome outcome = commandLine.Set.Parse(args);
         ServerOptions options = commandLine.Read(outcome);
@@ -38,8 +39,7 @@ internal static class Program
                 return ExitCode.Success;
             }
 
-            using var secondSignal = new SecondSignal();
-            using IHost host = BuildHost(options, logging);
+            using IHost host = BuildHost(options, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -50,13 +50,15 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, ProgramLogging logging)
+    private static IHost BuildHost(ServerOptions options, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
             .AddSingleton(logging.Factory)
             .AddSingleton(TimeProvider.System)
             .AddSingleton(options)
+            .AddSingleton(signals)
+            .AddSingleton<IHostLifetime, SignalLifetime>()
             .AddSingleton<ServerCounters>()
             .AddSingleton(services => NewProcessor(options, services.GetRequiredService<TimeProvider>()))
             .AddSingleton(services => new FramingServer(
@@ -65,9 +67,7 @@ internal static class Program
                 services.GetRequiredService<ServerCounters>(),
                 logging.Factory.CreateLogger<FramingServer>()))
             .AddHostedService<FramingServerService>();
-        builder.Services
-            .Configure<ConsoleLifetimeOptions>(static lifetime => lifetime.SuppressStatusMessages = true)
-            .Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
         return builder.Build();
     }
 

@@ -22,7 +22,7 @@ internal static partial class ServerLog
     [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
     public static partial void Draining(this ILogger logger, long open, string timeout);
 
-    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed with work left")]
+    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed by force")]
     public static partial void DrainExpired(this ILogger logger, int open);
 
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]

@@ -14,7 +14,7 @@ namespace DotNettyFraming.Server.Hosting;
 /// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
 internal sealed class FramingServer : IDisposable
 {
-    /// <summary>What a stop may take beyond <see cref="ServerOptions.DrainTimeout"/>: to close by force, and to end the loops.</summary>
+    /// <summary>What a stop may take at most beyond <see cref="ServerOptions.DrainTimeout"/>: to close by force, to end the loops, and to say so.</summary>
     public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
 
     /// <summary>How long the event loops may take to end when nothing is left to do.</summary>
@@ -121,7 +121,13 @@ internal sealed class FramingServer : IDisposable
         }
     }
 
-    private Task ShutDownLoopsAsync() => Task.WhenAll(
-        _acceptLoop.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown),
-        _loops.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown));
+    /// <summary>Ends the loops; waits no longer than twice what they may take. DotNetty's own, given a task at the wrong moment of
+    /// its shutdown, goes round for ever (SingleThreadEventExecutor.CleanupAndTerminate); its threads do not keep the process.</summary>
+    private async Task ShutDownLoopsAsync()
+    {
+        Task ended = Task.WhenAll(
+            _acceptLoop.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown),
+            _loops.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown));
+        await Task.WhenAny(ended, Task.Delay(2 * LoopShutdown)).ConfigureAwait(false);
+    }
 }

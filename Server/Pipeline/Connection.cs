@@ -57,6 +57,7 @@ internal sealed class Connection
     public void Opened()
     {
         Loop.Counters.CountAccepted();
+        Loop.Admission.Joined(this);
         Loop.Add(this);
     }
 
@@ -106,8 +107,8 @@ internal sealed class Connection
             return;
         }
 
+        Loop.Admission.Left(this);
         _closed = true;
-        HoldBack(false);
         CloseReason reason = _reason ??= CloseReason.PeerClosed;
         Loop.Counters.CountClosed(reason);
         _logger.ConnectionClosed(Source.ConnectionId, Source.Peer, reason);

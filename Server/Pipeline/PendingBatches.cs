@@ -12,21 +12,31 @@ internal sealed class PendingBatches
     /// <summary>Made when the first batch has to wait: with the default processor none ever does.</summary>
     private Queue<Batch>? _batches;
 
+    /// <summary>Read by whichever thread completes a task.</summary>
+    private bool _dropped;
+
     public PendingBatches(Connection connection) => _connection = connection;
 
     /// <summary>Whether everything received has been processed or given up.</summary>
     public bool IsEmpty => _batches is null or { Count: 0 };
 
-    /// <summary>Bytes of the batches that wait.</summary>
-    public long Bytes { get; private set; }
+    /// <summary>Bytes of the batches that wait, and what keeping them takes.</summary>
+    public long Cost { get; private set; }
 
     /// <summary>Takes in a batch whose processing has not completed, or has while earlier ones have not.</summary>
     public void Add(Task processing, int packets, int bytes)
     {
+        if (_dropped)
+        {
+            _connection.Loop.Counters.CountDropped(packets);
+            return;
+        }
+
+        int cost = bytes + Admission.BatchCost;
         _batches ??= new Queue<Batch>();
-        _batches.Enqueue(new Batch(processing, packets, bytes));
-        Bytes += bytes;
-        _connection.Loop.Admission.Added(_connection, bytes);
+        _batches.Enqueue(new Batch(processing, packets, cost));
+        Cost += cost;
+        _connection.Loop.Admission.Added(_connection, cost);
         if (_batches.Count == 1)
         {
             AwaitFirst();
@@ -36,6 +46,7 @@ internal sealed class PendingBatches
     /// <summary>Gives up everything that waits: it counts as dropped, whatever becomes of it.</summary>
     public void Drop()
     {
+        Volatile.Write(ref _dropped, true);
         while (!IsEmpty)
         {
             _connection.Loop.Counters.CountDropped(TakeFirst().Packets);
@@ -44,8 +55,14 @@ internal sealed class PendingBatches
         _connection.PendingChanged();
     }
 
-    private void AwaitFirst() =>
-        _batches!.Peek().Processing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() => _connection.Execute(CompleteFirst));
+    private void AwaitFirst() => _batches!.Peek().Processing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() =>
+    {
+        // Nobody waits any more; and a loop that is about to end should not be given thousands of tasks.
+        if (!Volatile.Read(ref _dropped))
+        {
+            _connection.Execute(CompleteFirst);
+        }
+    });
 
     private void CompleteFirst()
     {
@@ -74,10 +91,10 @@ internal sealed class PendingBatches
     private Batch TakeFirst()
     {
         Batch first = _batches!.Dequeue();
-        Bytes -= first.Bytes;
-        _connection.Loop.Admission.Removed(_connection, first.Bytes);
+        Cost -= first.Cost;
+        _connection.Loop.Admission.Removed(_connection, first.Cost);
         return first;
     }
 
-    private readonly record struct Batch(Task Processing, int Packets, int Bytes);
+    private readonly record struct Batch(Task Processing, int Packets, int Cost);
 }

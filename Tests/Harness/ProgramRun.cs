@@ -83,8 +83,7 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Sends a signal, as <c>kill</c> does.</summary>
     public void Signal(PosixSignal signal)
     {
-        string name = signal == PosixSignal.SIGTERM ? "-TERM" : "-INT";
-        using Process kill = Process.Start("kill", [name, $"{Id}"]);
+        using Process kill = Process.Start("kill", [$"-{signal.ToString()[3..]}", $"{Id}"]);
         kill.WaitForExit(Peer.Patience);
     }
 

@@ -18,17 +18,22 @@ public sealed class AdmissionTests
         TaskCompletionSource[] gates = [.. connections.Select(connection =>
         {
             var gate = new TaskCompletionSource();
-            connection.Pending.Add(gate.Task, packets: 1, bytes: 100_000); // below the connection's own mark
+            connection.Pending.Add(gate.Task, packets: 1, bytes: 100_000 - Admission.BatchCost); // below the connection's own mark
             return gate;
         })];
 
-        Assert.That(loop.Admission.Bytes, Is.GreaterThanOrEqualTo(Admission.LoopMark));
+        Assert.That(loop.Admission.Cost, Is.GreaterThanOrEqualTo(Admission.LoopMark));
         Assert.That(counters.Paused, Is.EqualTo(1), "only the one that reached the mark has added since");
+        var latecomer = new Connection(0, new EmbeddedChannel(), loop, new RecordingLogger());
+        latecomer.Opened();
+        Assert.That(counters.Paused, Is.EqualTo(2), "not even its first read");
+        latecomer.Closed();
+        Assert.That(counters.Paused, Is.EqualTo(1));
 
         foreach (Connection connection in connections)
         {
             connection.Pending.Drop();
-            if (loop.Admission.Bytes >= Admission.LoopMark / 2)
+            if (loop.Admission.Cost >= Admission.LoopMark / 2)
             {
                 Assert.That(counters.Paused, Is.EqualTo(connection == connections[^1] ? 0 : 1));
             }
@@ -37,7 +42,7 @@ public sealed class AdmissionTests
         Assert.Multiple(() =>
         {
             Assert.That(counters.Paused, Is.Zero);
-            Assert.That(loop.Admission.Bytes, Is.Zero);
+            Assert.That(loop.Admission.Cost, Is.Zero);
             Assert.That(gates, Has.All.Property(nameof(TaskCompletionSource.Task)).Property(nameof(Task.IsCompleted)).False);
         });
     }
