@@ -13,6 +13,7 @@ public sealed partial class ArrowTests
         ["CommandLine"] = [],
         ["Server"] = ["Codec", "CommandLine"],
         ["LoadClient"] = ["Codec", "CommandLine"],
+        ["Benchmarks"] = ["Codec", "CommandLine", "Server"],
     };
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()
@@ -81,6 +82,7 @@ public sealed partial class ArrowTests
     [TestCase("LoadClient")]
     [TestCase("Codec")]
     [TestCase("CommandLine")]
+    [TestCase("Benchmarks")]
     public void Namespaces_follow_folders(string project)
     {
         string root = Path.Combine(Repository.Root, project);
