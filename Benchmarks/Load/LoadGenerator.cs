@@ -46,7 +46,7 @@ internal static unsafe class LoadGenerator
 
         (long cpu, long sleeps) = (server.CpuNanoseconds, server.Sleeps);
         long start = Stopwatch.GetTimestamp();
-        (long writes, long late) = load.IsFullSpeed ? SendUntil(order, connections, start) : SendPaced(order, connections);
+        (long sweeps, long late) = load.IsFullSpeed ? (SendUntil(order, connections, start), 0) : SendPaced(order, connections);
         if (load.IsFullSpeed)
         {
             connections.Finish();
@@ -55,7 +55,12 @@ internal static unsafe class LoadGenerator
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Settling.WaitFor(server);
         var reading = new SendReading(
-            writes * load.PacketsAWrite, writes, late, seconds, server.CpuNanoseconds - cpu, server.Sleeps - sleeps);
+            Packets: sweeps * connections.Count * load.PacketsAWrite,
+            sweeps,
+            late,
+            seconds,
+            server.CpuNanoseconds - cpu,
+            server.Sleeps - sleeps);
         if (!load.IsFullSpeed)
         {
             connections.Finish();
@@ -64,38 +69,34 @@ internal static unsafe class LoadGenerator
         return reading;
     }
 
-    private static (long Writes, long Late) SendPaced(SendOrder order, ClientConnections connections)
+    /// <summary>Sweep after sweep: a write to each connection, one behind the other, and then nothing until the next sweep is due.</summary>
+    private static (long Sweeps, long Late) SendPaced(SendOrder order, ClientConnections connections)
     {
         byte[] write = order.Workload.Write();
-        long writes = Math.Max(1, (long)(order.Workload.WritesASecond * order.Seconds));
-        fixed (byte* bytes = write)
+        double sweepsASecond = (double)order.Workload.WritesASecond / connections.Count;
+        long sweeps = Math.Max(1, (long)(sweepsASecond * order.Seconds));
+        var pacer = new Pacer(sweepsASecond);
+        for (long i = 0; i < sweeps; i++)
         {
-            var pacer = new Pacer(order.Workload.WritesASecond);
-            for (long i = 0; i < writes; i++)
-            {
-                pacer.WaitFor(i);
-                connections.Write((int)(i % connections.Count), bytes, write.Length);
-            }
-
-            return (writes, pacer.Late);
+            pacer.WaitFor(i);
+            connections.WriteToAll(write, write.Length);
         }
+
+        return (sweeps, pacer.Late);
     }
 
-    private static (long Writes, long Late) SendUntil(SendOrder order, ClientConnections connections, long start)
+    private static long SendUntil(SendOrder order, ClientConnections connections, long start)
     {
         byte[] write = order.Workload.Write();
-        long writes = 0;
-        fixed (byte* bytes = write)
+        long sweeps = 0;
+        do
         {
-            do
-            {
-                connections.Write((int)(writes % connections.Count), bytes, write.Length);
-                writes++;
-            }
-            while (Stopwatch.GetElapsedTime(start).TotalSeconds < order.Seconds);
+            connections.WriteToAll(write, write.Length);
+            sweeps++;
         }
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < order.Seconds);
 
-        return (writes, 0);
+        return sweeps;
     }
 
     private static ConnectReading Connect(ConnectOrder order)

@@ -12,12 +12,12 @@ internal abstract record LoadReading(long Packets);
 
 /// <summary>Of a <see cref="SendOrder"/>.</summary>
 /// <param name="Packets">Packets sent.</param>
-/// <param name="Writes">Writes made.</param>
-/// <param name="LateWrites">Writes made more than a millisecond after their time; made all the same.</param>
+/// <param name="Sweeps">Times that every connection was written to.</param>
+/// <param name="LateSweeps">Sweeps that began more than a millisecond after their time; made all the same.</param>
 /// <param name="Seconds">From the first write to the last; at full speed, until the server had read and closed everything.</param>
 /// <param name="CpuNanoseconds">CPU time of the server, connecting and closing not included (at full speed, closing is).</param>
 /// <param name="Sleeps">How often its threads went to sleep meanwhile.</param>
-internal sealed record SendReading(long Packets, long Writes, long LateWrites, double Seconds, long CpuNanoseconds, long Sleeps)
+internal sealed record SendReading(long Packets, long Sweeps, long LateSweeps, double Seconds, long CpuNanoseconds, long Sleeps)
     : LoadReading(Packets)
 {
     /// <summary>CPU time of the server for one packet.</summary>
@@ -28,9 +28,9 @@ internal sealed record SendReading(long Packets, long Writes, long LateWrites, d
     [JsonIgnore]
     public double PacketsASecond => Packets / Seconds;
 
-    /// <summary>About 1 where each write woke the server; less where writes came while it was awake.</summary>
+    /// <summary>At least 1 where the server was done with each sweep before the next one began.</summary>
     [JsonIgnore]
-    public double SleepsAWrite => (double)Sleeps / Writes;
+    public double SleepsASweep => (double)Sleeps / Sweeps;
 }
 
 /// <summary>Of a <see cref="ConnectOrder"/>.</summary>

@@ -3,9 +3,9 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>Spaces writes evenly: an open loop, whose timetable does not wait for a slow server.</summary>
+/// <summary>The timetable of sweeps: an open loop, which does not wait for a slow server.</summary>
 /// <remarks>
-/// Sleeps between writes, so that it leaves both cores to the server; a timer slack of 1 ns lets the kernel wake it in time
+/// Sleeps until a sweep is due, so that it leaves both cores to the server; a timer slack of 1 ns lets the kernel wake it in time
 /// (50 µs by default). One thread's: the slack is the thread's own.
 /// </remarks>
 internal sealed unsafe class Pacer
@@ -19,22 +19,22 @@ internal sealed unsafe class Pacer
     private readonly double _interval;
 
     /// <summary>Starts the timetable now.</summary>
-    /// <param name="writesASecond">Above 0.</param>
-    public Pacer(int writesASecond)
+    /// <param name="sweepsASecond">Above 0.</param>
+    public Pacer(double sweepsASecond)
     {
         _ = Libc.ProcessControl(SetTimerSlack, 1, 0, 0, 0);
-        _interval = 1e9 / writesASecond;
+        _interval = 1e9 / sweepsASecond;
         _start = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Writes that were more than a millisecond behind their time.</summary>
+    /// <summary>Sweeps that began more than a millisecond behind their time.</summary>
     public long Late { get; private set; }
 
-    /// <summary>Waits until a write is due.</summary>
-    /// <param name="write">The write's number, from 0.</param>
-    public void WaitFor(long write)
+    /// <summary>Waits until a sweep is due.</summary>
+    /// <param name="sweep">The sweep's number, from 0.</param>
+    public void WaitFor(long sweep)
     {
-        long due = _start + (long)(write * _interval);
+        long due = _start + (long)(sweep * _interval);
         long now = Stopwatch.GetTimestamp();
         if (now - due > LateNanoseconds)
         {

@@ -7,7 +7,7 @@ namespace DotNettyFraming.Benchmarks.Load;
 /// <param name="Connections">Open connections; writes go to them in turn.</param>
 /// <param name="PacketsAWrite">Packets in one write.</param>
 /// <param name="PayloadBytes">Payload of each packet.</param>
-/// <param name="WritesASecond">Over all connections, evenly spaced; 0 = as fast as the server takes them.</param>
+/// <param name="WritesASecond">Over all connections, in sweeps; 0 = as fast as the server takes them.</param>
 internal sealed record Workload(string Name, int Connections, int PacketsAWrite, int PayloadBytes, int WritesASecond)
 {
     /// <summary>Bytes of one write.</summary>

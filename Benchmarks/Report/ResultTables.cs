@@ -86,12 +86,12 @@ internal static class ResultTables
 
     private static ReportTable Wakeups(ComparisonResult result) => ByLoad(
         result,
-        "How often a server slept for each write",
-        "About 1: each write woke it, and was read alone. Below: writes came while it was awake. Above: a write woke several threads. "
-            + "In brackets, writes that were more than 1 ms late.",
+        "How often a server's threads slept during a sweep",
+        "1 or more: it was done with a sweep before the next one began, so that no read found two writes. "
+            + "In brackets, sweeps that began more than 1 ms late.",
         load => !load.IsFullSpeed,
-        (contestant, load) => result.Figure<SendReading>(contestant, load.Name, r => r.SleepsAWrite) is { } sleeps
-            && result.Figure<SendReading>(contestant, load.Name, r => (double)r.LateWrites / r.Writes) is { } late
+        (contestant, load) => result.Figure<SendReading>(contestant, load.Name, r => r.SleepsASweep) is { } sleeps
+            && result.Figure<SendReading>(contestant, load.Name, r => (double)r.LateSweeps / r.Sweeps) is { } late
                 ? $"{Quantity.Ratio(sleeps.Median)} ({Quantity.Percent(late.Median)})"
                 : Quantity.None);
 
