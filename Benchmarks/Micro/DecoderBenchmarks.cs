@@ -17,13 +17,15 @@ public class DecoderBenchmarks
     private EmbeddedChannel _channel = null!;
     private IByteBuffer _read = null!;
 
-    /// <summary>Bytes of each packet's payload.</summary>
-    [Params(0, 25, 1000)]
-    public int Payload { get; set; }
+    /// <summary>Reads of one packet and of many, up to what a receive buffer of 64 KiB holds.</summary>
+    public static IEnumerable<ReadShape> Reads { get; } =
+    [
+        new(1, 0), new(1, 25), new(1, 1000), new(16, 25), new(16, 1000), new(64, 25), new(64, 1000), new(1000, 25), new(9000, 0),
+    ];
 
-    /// <summary>Packets in one read.</summary>
-    [Params(1, 16, 64)]
-    public int PacketsARead { get; set; }
+    /// <summary>What each read brings: packets x payload bytes.</summary>
+    [ParamsSource(nameof(Reads))]
+    public ReadShape Read { get; set; }
 
     /// <summary>Makes the channel and the read.</summary>
     [GlobalSetup]
@@ -32,12 +34,7 @@ public class DecoderBenchmarks
         _channel = new EmbeddedChannel(new PacketDecoder(), _visitor);
         _channel.Configuration.AutoRead = false; // else the channel's own read request would be part of the figure
         _channel.Configuration.Allocator = PooledByteBufferAllocator.Default;
-        byte[] packets = new byte[PacketsARead * (PacketHeader.Size + Payload)];
-        for (int offset = 0; offset < packets.Length;)
-        {
-            offset += PacketEncoder.Write(packets.AsSpan(offset), time: 1, new byte[Payload]);
-        }
-
+        byte[] packets = Read.Bytes();
         _read = PooledByteBufferAllocator.Default.HeapBuffer(packets.Length).WriteBytes(packets);
     }
 
@@ -61,7 +58,7 @@ public class DecoderBenchmarks
     [Benchmark]
     public int DecodeSplit()
     {
-        int cut = _read.ReadableBytes - ((PacketHeader.Size + Payload) / 2);
+        int cut = _read.ReadableBytes - ((PacketHeader.Size + Read.PayloadBytes) / 2);
         _channel.Pipeline.FireChannelRead(_read.RetainedSlice(0, cut));
         _channel.Pipeline.FireChannelRead(_read.RetainedSlice(cut, _read.ReadableBytes - cut));
         return _visitor.Packets;

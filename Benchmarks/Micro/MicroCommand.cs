@@ -53,6 +53,7 @@ internal static class MicroCommand
             .AddJob(job)
             .AddLogger(ConsoleLogger.Default)
             .AddColumnProvider(DefaultColumnProviders.Instance)
+            .AddColumn(new TimeAPacketColumn())
             .AddDiagnoser(MemoryDiagnoser.Default)
             .AddExporter(MarkdownExporter.GitHub);
         if (output is not null)
