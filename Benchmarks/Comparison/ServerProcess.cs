@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -24,8 +25,6 @@ internal sealed partial class ServerProcess : IDisposable
             StartInfo = new ProcessStartInfo(contestant.FileName, contestant.Arguments) { RedirectStandardOutput = true },
         };
         _process.OutputDataReceived += (_, line) => Read(line.Data);
-        _process.Start();
-        _process.BeginOutputReadLine();
     }
 
     /// <summary>Who it is.</summary>
@@ -47,6 +46,16 @@ internal sealed partial class ServerProcess : IDisposable
         var server = new ServerProcess(contestant);
         try
         {
+            server._process.Start();
+        }
+        catch (Win32Exception e)
+        {
+            throw new StartupException($"{contestant.Name} ({contestant.FileName}) cannot be started: {e.Message}", e);
+        }
+
+        try
+        {
+            server._process.BeginOutputReadLine();
             server.Port = IPEndPoint.Parse(await server.Said(server._endpoint, "where it listens")).Port;
             return server;
         }
@@ -57,13 +66,16 @@ internal sealed partial class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Stops it.</summary>
+    /// <summary>Stops it, and waits until it has ended.</summary>
     /// <returns>How many packets it says it has processed.</returns>
     /// <exception cref="StartupException">It does not say so.</exception>
     public async Task<long> StopAsync()
     {
         using Process kill = Process.Start("kill", ["-TERM", ProcessId.ToString(CultureInfo.InvariantCulture)]);
-        return long.Parse(await Said(_processed, "how many packets it has processed"), CultureInfo.InvariantCulture);
+        string processed = await Said(_processed, "how many packets it has processed");
+        using var timeout = new CancellationTokenSource(Patience);
+        await _process.WaitForExitAsync(timeout.Token);
+        return long.Parse(processed, CultureInfo.InvariantCulture);
     }
 
     public void Dispose()

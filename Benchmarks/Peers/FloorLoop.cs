@@ -77,13 +77,8 @@ internal sealed unsafe class FloorLoop
             packets += unfinished.TakeHeaderByte(ref next, end);
         }
 
-        while (end - next >= HeaderBytes)
+        while (end - next >= HeaderBytes && *next == Prefix)
         {
-            if (*next != Prefix)
-            {
-                return false;
-            }
-
             int length = HeaderBytes + *(ushort*)(next + 1);
             if (length > end - next)
             {
