@@ -28,7 +28,7 @@ internal sealed record SendReading(long Packets, long Sweeps, long LateSweeps, d
     [JsonIgnore]
     public double PacketsASecond => Packets / Seconds;
 
-    /// <summary>At least 1 where the server was done with each sweep before the next one began.</summary>
+    /// <summary>At least 1 where the server was done with each sweep before the next one began; a sign, and no proof.</summary>
     [JsonIgnore]
     public double SleepsASweep => (double)Sleeps / Sweeps;
 }

@@ -28,6 +28,7 @@ internal static class RatioPlot
         for (int i = 0; i < bars.Length; i++)
         {
             BarPlot series = plot.Add.Bars(BarsOf(result, bars[i], loads, i, group).ToArray());
+            AddSpreads(plot, result, bars[i], loads, i, group);
             series.LegendText = $"{bars[i].Name}: {bars[i].Title}";
             foreach (Bar bar in series.Bars)
             {
@@ -55,12 +56,20 @@ internal static class RatioPlot
         {
             if (RatioOf(result, contestant, loads[i]) is { } ratio)
             {
-                yield return new Bar
-                {
-                    Position = (i * group) + index,
-                    Value = ratio.Median,
-                    Error = (ratio.Max - ratio.Min) / 2,
-                };
+                yield return new Bar { Position = (i * group) + index, Value = ratio.Median };
+            }
+        }
+    }
+
+    /// <summary>A line from the least to the greatest round: a bar's own error would reach as far up as down.</summary>
+    private static void AddSpreads(Plot plot, ComparisonResult result, Contestant contestant, Workload[] loads, int index, double group)
+    {
+        for (int i = 0; i < loads.Length; i++)
+        {
+            if (RatioOf(result, contestant, loads[i]) is { } ratio)
+            {
+                double x = (i * group) + index;
+                plot.Add.Line(x, ratio.Min, x, ratio.Max).Color = Colors.Black;
             }
         }
     }

@@ -82,12 +82,13 @@ internal static class ResultTables
             ("a half-sent packet: 40,000 of 65,007 bytes", r => r.AConnection(r.HalfSent), Quantity.Kibibytes),
             ("left after a first round", r => r.AfterFirstRound - r.AtRest, Quantity.Mebibytes),
             ("left after a second round", r => r.AfterSecondRound - r.AtRest, Quantity.Mebibytes),
+            ("grown from the first to the second", r => r.AfterSecondRound - r.AfterFirstRound, Quantity.Mebibytes),
         ]);
 
     private static ReportTable Wakeups(ComparisonResult result) => ByLoad(
         result,
         "How often a server's threads slept during a sweep",
-        "1 or more: it was done with a sweep before the next one began, so that no read found two writes. "
+        "1 or more is a sign that it was done with a sweep before the next one began, so that no read found two writes. "
             + "In brackets, sweeps that began more than 1 ms late.",
         load => !load.IsFullSpeed,
         (contestant, load) => result.Figure<SendReading>(contestant, load.Name, r => r.SleepsASweep) is { } sleeps

@@ -34,14 +34,16 @@ public sealed class ProcessAccountsTests
     [Test]
     public void Sleeping_is_counted()
     {
-        long before = _accounts.Sleeps;
         using var never = new ManualResetEventSlim();
-        for (int i = 0; i < 3; i++)
+        bool Counted()
         {
+            long before = _accounts.Sleeps;
             never.Wait(TimeSpan.FromMilliseconds(5));
+            return _accounts.Sleeps > before;
         }
 
-        Assert.That(_accounts.Sleeps - before, Is.GreaterThanOrEqualTo(3));
+        // More than one try: a thread of the test host that ends meanwhile takes its own count with it.
+        Assert.That(Enumerable.Range(0, 100).Any(_ => Counted()), Is.True);
     }
 
     [Test]
