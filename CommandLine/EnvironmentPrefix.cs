@@ -2,7 +2,7 @@ namespace DotNettyFraming.CommandLine;
 
 /// <summary>How the names of each program's environment variables begin.</summary>
 /// <remarks>
-/// They stand side by side because one begins with the other: <c>FRAMING_LOAD_RATE</c> must not look like an unknown variable of the
+/// They stand side by side because the server's begins all others: <c>FRAMING_LOAD_RATE</c> must not look like an unknown variable of the
 /// server's, although it begins as those do.
 /// </remarks>
 public static class EnvironmentPrefix
@@ -13,7 +13,10 @@ public static class EnvironmentPrefix
     /// <summary>The load client's: <c>FRAMING_LOAD_CONNECTIONS</c>.</summary>
     public const string LoadClient = "FRAMING_LOAD_";
 
-    private static readonly string[] All = [Server, LoadClient];
+    /// <summary>The comparison's: <c>FRAMING_BENCHMARKS_ROUNDS</c>.</summary>
+    public const string Benchmarks = "FRAMING_BENCHMARKS_";
+
+    private static readonly string[] All = [Server, LoadClient, Benchmarks];
 
     /// <summary>Whether a variable is one that the program with this prefix has to know.</summary>
     internal static bool Owns(string prefix, string variable) =>

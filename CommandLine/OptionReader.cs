@@ -36,14 +36,15 @@ internal sealed class OptionReader
         var help = new Option<bool>("--help", "-h", "-?") { Arity = ArgumentArity.Zero };
         var version = new Option<bool>("--version") { Arity = ArgumentArity.Zero };
         var options = _set.Declarations.ToDictionary(declaration => declaration, AsOption);
-        var command = new Command(_set.ProgramName) { TreatUnmatchedTokensAsErrors = false };
+        string name = _set.ProgramName.Replace(' ', '-'); // a set of a program's mode, `NAME MODE`; the parser takes no spaces
+        var command = new Command(name) { TreatUnmatchedTokensAsErrors = false };
         foreach (Option option in options.Values.Append(help).Append(version))
         {
             command.Add(option);
         }
 
         // The program's name goes in front, as the parser would otherwise swallow a first argument that happens to equal it.
-        ParseResult result = CommandLineParser.Parse(command, [_set.ProgramName, .. _arguments], Configuration);
+        ParseResult result = CommandLineParser.Parse(command, [name, .. _arguments], Configuration);
         ReadStrays(result);
         foreach ((OptionDeclaration declaration, Option option) in options)
         {

@@ -14,6 +14,7 @@ public sealed partial class ArrowTests
         ["CommandLine"] = [],
         ["Server"] = ["Codec", "CommandLine", "Transport"],
         ["LoadClient"] = ["Codec", "CommandLine", "Transport"],
+        ["Benchmarks"] = ["Codec", "CommandLine", "Server", "Transport"],
     };
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()
@@ -83,6 +84,7 @@ public sealed partial class ArrowTests
     [TestCase("Codec")]
     [TestCase("CommandLine")]
     [TestCase("Transport")]
+    [TestCase("Benchmarks")]
     public void Namespaces_follow_folders(string project)
     {
         string root = Path.Combine(Repository.Root, project);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.LoadClient;
 using DotNettyFraming.Server.Hosting;
@@ -6,21 +7,20 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Conventions;
 
-/// <summary>The README's tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
+/// <summary>The READMEs' tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
 public sealed partial class ReadmeTests
 {
-    private static readonly string[] Readme = File.ReadAllLines(Path.Combine(Repository.Root, "README.md"));
-
     private static IEnumerable<TestCaseData> Programs()
     {
-        yield return new TestCaseData("### Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
-        yield return new TestCaseData("### Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
+        yield return new TestCaseData("README.md", "### Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
+        yield return new TestCaseData("README.md", "### Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
+        yield return new TestCaseData("Benchmarks/README.md", "## Options", new CompareCommandLine().Set).SetArgDisplayNames("Benchmarks");
     }
 
     [TestCaseSource(nameof(Programs))]
-    public void Options_in_the_readme_are_those_of_help(string heading, OptionSet set)
+    public void Options_in_the_readme_are_those_of_help(string readme, string heading, OptionSet set)
     {
-        IEnumerable<string> documented = Readme
+        IEnumerable<string> documented = File.ReadLines(Path.Combine(Repository.Root, readme))
             .SkipWhile(line => line != heading).Skip(1)
             .TakeWhile(line => !line.StartsWith('#'))
             .Select(line => Row().Match(line))

@@ -47,9 +47,12 @@ internal sealed partial class ProgramRun : IDisposable
     }
 
     /// <summary>A server on a free port of the loopback, ready.</summary>
-    public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> StartServerAsync(params string[] arguments)
+    public static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartServerAsync(params string[] arguments) =>
+        ListeningAsync(Start("Server", ["--port", "0", "--log-directory", "none", .. arguments]));
+
+    /// <summary>Waits until a program says where it listens.</summary>
+    public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> ListeningAsync(ProgramRun run)
     {
-        ProgramRun run = Start("Server", ["--port", "0", "--log-directory", "none", .. arguments]);
         string line = await run.LineAsync("listening on ");
         return (run, new IPEndPoint(IPAddress.Loopback, int.Parse(PortAtEnd().Match(line).Value)));
     }
@@ -72,10 +75,11 @@ internal sealed partial class ProgramRun : IDisposable
     }
 
     /// <summary>Waits for the end.</summary>
+    /// <param name="patience">How long, for a program that has much to do.</param>
     /// <returns>The exit code.</returns>
-    public async Task<int> ExitAsync()
+    public async Task<int> ExitAsync(TimeSpan? patience = null)
     {
-        using var timeout = new CancellationTokenSource(Peer.Patience);
+        using var timeout = new CancellationTokenSource(patience ?? Peer.Patience);
         await _process.WaitForExitAsync(timeout.Token);
         return _process.ExitCode;
     }

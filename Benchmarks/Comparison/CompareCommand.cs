@@ -1,0 +1,59 @@
+using DotNettyFraming.Benchmarks.Report;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Comparison;
+
+/// <summary>The mode <c>compare</c>: from options to tables, a document and a plot.</summary>
+internal static class CompareCommand
+{
+    /// <summary>The mode's name.</summary>
+    public const string Mode = "compare";
+
+    /// <summary>A server did not count every packet, or counted one too many. The load client uses the same code for the same.</summary>
+    public const int VerificationFailed = 3;
+
+    /// <summary>Runs a comparison.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var commandLine = new CompareCommandLine();
+        ParseOutcome outcome = commandLine.Set.Parse(arguments);
+        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        try
+        {
+            WarnOfDebugBuild();
+            IReadOnlyList<Contestant> contestants =
+                await Contestants.PrepareAsync(commandLine.ContestantsOf(outcome), Console.Out.WriteLine);
+            ComparisonResult result =
+                await new ComparisonRun(commandLine.PlanOf(outcome), contestants, Console.Out.WriteLine).RunAsync();
+            IReadOnlyList<ReportTable> tables = ResultTables.From(result);
+            TablePrinter.Print(tables);
+            if (commandLine.OutputOf(outcome) is { } folder)
+            {
+                ResultsDocument.Write(folder, arguments, result, tables);
+            }
+
+            return result.Checks.All(check => check.IsExact) ? ExitCode.Success : VerificationFailed;
+        }
+        catch (Exception e) when (e is StartupException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return ExitCode.CannotRun;
+        }
+        finally
+        {
+            Contestants.CleanUp();
+        }
+    }
+
+    private static void WarnOfDebugBuild()
+    {
+#if DEBUG
+        Console.WriteLine("this is a Debug build: figures mean nothing (dotnet run -c Release --project Benchmarks -- compare)");
+#endif
+    }
+}

@@ -1,0 +1,78 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Reflection;
+using DotNettyFraming.Benchmarks.Peers;
+
+namespace DotNettyFraming.Benchmarks.Comparison;
+
+/// <summary>Who is compared.</summary>
+internal static class Contestants
+{
+    /// <summary>The name of the one in Go, which needs a compiler that may be missing.</summary>
+    public const string Go = "go";
+
+    /// <summary>All of them, in the order of measuring.</summary>
+    /// <remarks>Ours runs with its defaults, its log on standard output included; where its log files would go is nobody's business.</remarks>
+    public static readonly IReadOnlyList<Contestant> All =
+    [
+        new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]),
+        Ours("ours", "this server, epoll transport", "--transport", "epoll"),
+        Ours("sockets", "this server, DotNetty's socket transport", "--transport", "sockets"),
+        new("stock", "DotNetty 0.7.6, its own decoder, two handlers", ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, "stock"]),
+        new("kestrel", "Kestrel ConnectionHandler over pipelines", ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, "kestrel"]),
+        new(Go, "Go, a goroutine a connection", ContestantRole.Rival, Path.Combine(Path.GetTempPath(), $"framing-go-{Environment.ProcessId}"), []),
+    ];
+
+    private static readonly TimeSpan LongestBuild = TimeSpan.FromMinutes(2);
+
+    /// <summary>Makes ready what has to be built first.</summary>
+    /// <param name="contestants">Those wanted.</param>
+    /// <param name="skipped">Told, in one line each, who cannot take part.</param>
+    /// <returns>Those who can.</returns>
+    public static async Task<IReadOnlyList<Contestant>> PrepareAsync(IEnumerable<Contestant> contestants, Action<string> skipped)
+    {
+        var ready = new List<Contestant>();
+        foreach (Contestant contestant in contestants)
+        {
+            if (contestant.Name == Go && await BuildGoAsync(contestant.FileName) is { } reason)
+            {
+                skipped($"{contestant.Name} is skipped: {reason}");
+            }
+            else
+            {
+                ready.Add(contestant);
+            }
+        }
+
+        return ready;
+    }
+
+    /// <summary>Removes what was built.</summary>
+    public static void CleanUp() => File.Delete(All.Single(contestant => contestant.Name == Go).FileName);
+
+    private static Contestant Ours(string name, string title, params string[] options) =>
+        new(name, title, ContestantRole.Ours, Metadata("ServerProgram"), ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", .. options]);
+
+    private static async Task<string?> BuildGoAsync(string output)
+    {
+        try
+        {
+            using var timeout = new CancellationTokenSource(LongestBuild);
+            using Process build = Process.Start(new ProcessStartInfo("go", ["build", "-o", output, "."])
+            {
+                WorkingDirectory = Path.Combine(Metadata("RepositoryRoot"), "Benchmarks", "Go"),
+                RedirectStandardError = true,
+            })!;
+            string errors = await build.StandardError.ReadToEndAsync(timeout.Token);
+            await build.WaitForExitAsync(timeout.Token);
+            return build.ExitCode == 0 ? null : $"go build failed: {errors.ReplaceLineEndings(" ")}";
+        }
+        catch (Win32Exception)
+        {
+            return "there is no `go` on the path (Debian: apt-get install golang-go)";
+        }
+    }
+
+    private static string Metadata(string key) => typeof(Contestants).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+}

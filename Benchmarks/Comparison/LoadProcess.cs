@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using System.Text.Json;
+using DotNettyFraming.Benchmarks.Load;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Comparison;
+
+/// <summary>The load generator, as the process that takes orders.</summary>
+internal sealed class LoadProcess : IDisposable
+{
+    /// <summary>What an order may take beyond its measuring: connecting, settling, closing.</summary>
+    private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(2);
+
+    private readonly Process _process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [LoadProgram.Mode])
+    {
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+    })!;
+
+    /// <summary>Has a server measured, and adds what it was sent to its account.</summary>
+    /// <typeparam name="T">The reading that this order gives.</typeparam>
+    /// <exception cref="StartupException">It could not be measured.</exception>
+    public async Task<T> CarryOutAsync<T>(ServerProcess server, LoadOrder order)
+        where T : LoadReading
+    {
+        await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(order));
+        await _process.StandardInput.FlushAsync();
+        using var timeout = new CancellationTokenSource(Overhead);
+        string? line = await _process.StandardOutput.ReadLineAsync(timeout.Token);
+        LoadReading? reading = line is null ? null : JsonSerializer.Deserialize<LoadReading>(line);
+        server.PacketsSent += reading?.Packets ?? 0;
+        return reading as T ?? throw new StartupException(
+            $"{server.Contestant.Name} could not be measured: {(reading as FailedReading)?.Reason ?? "the load generator ended"}");
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,120 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Comparison;
+
+/// <summary>A contestant that runs; killed when disposed of before it has stopped.</summary>
+/// <remarks>Its output is read all the time: a server that logs would otherwise stop when the pipe is full.</remarks>
+internal sealed partial class ServerProcess : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly Process _process;
+    private readonly TaskCompletionSource<string?> _endpoint = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string?> _processed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServerProcess(Contestant contestant)
+    {
+        Contestant = contestant;
+        _process = new Process
+        {
+            StartInfo = new ProcessStartInfo(contestant.FileName, contestant.Arguments) { RedirectStandardOutput = true },
+        };
+        _process.OutputDataReceived += (_, line) => Read(line.Data);
+    }
+
+    /// <summary>Who it is.</summary>
+    public Contestant Contestant { get; }
+
+    /// <summary>Its process.</summary>
+    public int ProcessId => _process.Id;
+
+    /// <summary>Its port on the loopback.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Packets that it has been sent so far; kept by whoever has them sent.</summary>
+    public long PacketsSent { get; set; }
+
+    /// <summary>Starts it, and waits until it listens.</summary>
+    /// <exception cref="StartupException">It does not.</exception>
+    public static async Task<ServerProcess> StartAsync(Contestant contestant)
+    {
+        var server = new ServerProcess(contestant);
+        try
+        {
+            server._process.Start();
+        }
+        catch (Win32Exception e)
+        {
+            throw new StartupException($"{contestant.Name} ({contestant.FileName}) cannot be started: {e.Message}", e);
+        }
+
+        try
+        {
+            server._process.BeginOutputReadLine();
+            server.Port = IPEndPoint.Parse(await server.Said(server._endpoint, "where it listens")).Port;
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Stops it, and waits until it has ended.</summary>
+    /// <returns>How many packets it says it has processed.</returns>
+    /// <exception cref="StartupException">It does not say so.</exception>
+    public async Task<long> StopAsync()
+    {
+        using Process kill = Process.Start("kill", ["-TERM", ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        string processed = await Said(_processed, "how many packets it has processed");
+        using var timeout = new CancellationTokenSource(Patience);
+        await _process.WaitForExitAsync(timeout.Token);
+        return long.Parse(processed, CultureInfo.InvariantCulture);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    [GeneratedRegex("listening on (?<value>.+)$")]
+    private static partial Regex ListeningOn();
+
+    [GeneratedRegex("packets\\.processed=(?<value>[0-9]+)")]
+    private static partial Regex PacketsProcessed();
+
+    private void Read(string? line)
+    {
+        if (line is null)
+        {
+            _endpoint.TrySetResult(null);
+            _processed.TrySetResult(null);
+        }
+        else if (ListeningOn().Match(line) is { Success: true } listening)
+        {
+            _endpoint.TrySetResult(listening.Groups["value"].Value);
+        }
+        else if (PacketsProcessed().Match(line) is { Success: true } processed)
+        {
+            _processed.TrySetResult(processed.Groups["value"].Value);
+        }
+    }
+
+    private async Task<string> Said(TaskCompletionSource<string?> what, string description)
+    {
+        await Task.WhenAny(what.Task, Task.Delay(Patience));
+        return (what.Task.IsCompletedSuccessfully ? what.Task.Result : null)
+            ?? throw new StartupException($"{Contestant.Name} ({Contestant.FileName}) did not say {description}");
+    }
+}

@@ -1,0 +1,3 @@
+module framing
+
+go 1.19

@@ -1,0 +1,67 @@
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Exporters;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using DotNetty.Common;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Micro;
+
+/// <summary>The mode <c>micro</c>: BenchmarkDotNet for decoder, encoder and event-loop wake-up.</summary>
+/// <remarks>
+/// In this process, where BenchmarkDotNet would rather generate, restore and build a project for each benchmark: ours has
+/// everything set as the server has it, and a run needs no network.
+/// </remarks>
+internal static class MicroCommand
+{
+    /// <summary>The mode's name.</summary>
+    public const string Mode = "micro";
+
+    /// <summary>Runs all micro-benchmarks.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] arguments)
+    {
+        var set = new OptionSet(
+            $"{Program.Name} {Mode}", "Micro-benchmarks of the decoder, the encoder and the event loop.", EnvironmentPrefix.Benchmarks);
+        OptionDeclaration<bool> quick = set.Flag("--quick", "Each benchmark once, to see that it works. The figures mean nothing.");
+        OptionDeclaration<string?> output = set.OptionalPath(
+            "--output", "FOLDER", "Where BenchmarkDotNet's reports go.", "BenchmarkDotNet.Artifacts");
+        ParseOutcome outcome = set.Parse(arguments);
+        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Disabled; // as the server does
+        IConfig config = Configure(outcome.Value(quick), outcome.Value(output));
+        Summary[] summaries = BenchmarkRunner.Run(
+            [typeof(DecoderBenchmarks), typeof(EncoderBenchmarks), typeof(WakeUpBenchmarks)], config);
+        return summaries.All(summary => !summary.HasCriticalValidationErrors && summary.Reports.All(report => report.Success))
+            ? ExitCode.Success
+            : ExitCode.CannotRun;
+    }
+
+    private static ManualConfig Configure(bool quick, string? output)
+    {
+        Job job = (quick ? Job.Dry : Job.ShortRun).WithToolchain(InProcessEmitToolchain.Instance);
+        ManualConfig config = ManualConfig.CreateEmpty()
+            .AddJob(job)
+            .AddLogger(ConsoleLogger.Default)
+            .AddColumnProvider(DefaultColumnProviders.Instance)
+            .AddColumn(new TimeAPacketColumn())
+            .AddDiagnoser(MemoryDiagnoser.Default)
+            .AddExporter(MarkdownExporter.GitHub);
+        if (output is not null)
+        {
+            config = config.WithArtifactsPath(output);
+        }
+
+        // The tests build everything in Debug, and ask for no figures.
+        return quick ? config.WithOptions(ConfigOptions.DisableOptimizationsValidator) : config;
+    }
+}

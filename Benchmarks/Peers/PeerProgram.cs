@@ -1,0 +1,63 @@
+using System.Globalization;
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Peers;
+
+/// <summary>The mode <c>serve</c>: runs a peer until SIGTERM or SIGINT.</summary>
+/// <remarks>
+/// The contract that every server of the comparison keeps, ours and the one in Go too: a line that ends in
+/// <c>listening on ADDRESS:PORT</c> when it is ready, and <c>packets.processed=N</c> in its last one.
+/// </remarks>
+internal static class PeerProgram
+{
+    /// <summary>The mode's name.</summary>
+    public const string Mode = "serve";
+
+    /// <summary>What can be served, by name.</summary>
+    public static readonly IReadOnlyDictionary<string, Func<IPeer>> Peers = new Dictionary<string, Func<IPeer>>
+    {
+        ["floor"] = () => new FloorServer(Environment.ProcessorCount),
+        ["stock"] = () => new StockServer(Environment.ProcessorCount),
+        ["kestrel"] = () => new KestrelServer(),
+    };
+
+    /// <summary>Serves until told to stop.</summary>
+    /// <param name="arguments">The peer's name, and options.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        if (arguments.Length == 0 || !Peers.TryGetValue(arguments[0], out Func<IPeer>? make))
+        {
+            await Console.Error.WriteLineAsync($"{Mode}: name one of {string.Join(", ", Peers.Keys)}");
+            return ExitCode.Usage;
+        }
+
+        var set = new OptionSet(
+            $"{Program.Name} {Mode} {arguments[0]}", "One of the servers that ours is compared with.", EnvironmentPrefix.Benchmarks);
+        OptionDeclaration<int> port = set.Number("--port", "PORT", 0, "TCP port on 127.0.0.1; 0 picks a free one.", 0, ushort.MaxValue);
+        ParseOutcome outcome = set.Parse(arguments[1..]);
+        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        IPeer peer = make();
+        IPEndPoint endpoint = await peer.StartAsync(outcome.Value(port));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"listening on {endpoint}"));
+        await stop.Task;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"stopped: packets.processed={peer.PacketsProcessed}"));
+        Environment.Exit(ExitCode.Success); // the peers' threads are not waited for: all connections are closed by now
+        return ExitCode.Success;
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.TrySetResult();
+        }
+    }
+}

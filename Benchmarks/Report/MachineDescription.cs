@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace DotNettyFraming.Benchmarks.Report;
+
+/// <summary>What a figure was measured on.</summary>
+internal static class MachineDescription
+{
+    /// <summary>Processor, memory, kernel, runtime, date: one item each.</summary>
+    public static IReadOnlyList<string> Lines(DateTimeOffset now) =>
+    [
+        string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors, {Processor()}, {RuntimeInformation.OSArchitecture}"),
+        string.Create(CultureInfo.InvariantCulture, $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20} MiB of memory"),
+        $"{RuntimeInformation.OSDescription}, kernel {Environment.OSVersion.Version}",
+        RuntimeInformation.FrameworkDescription,
+        string.Create(CultureInfo.InvariantCulture, $"{now:yyyy-MM-dd}"),
+    ];
+
+    private static string Processor()
+    {
+        const string Model = "model name";
+        string? line = File.Exists("/proc/cpuinfo")
+            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith(Model, StringComparison.Ordinal))
+            : null;
+        return line?.Split(':', 2)[1].Trim() ?? "unknown processor";
+    }
+}

@@ -1,0 +1,63 @@
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Benchmarks;
+
+/// <summary>The short runs of both parts, as a user starts them, so that they never rot; no figure is looked at.</summary>
+[CancelAfter(180_000)]
+public sealed class BenchmarksProgramTests
+{
+    /// <summary>A quick run takes some seconds of a machine that has nothing else to do.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    private string _folder = "";
+
+    [SetUp]
+    public void Make_folder() => _folder = Directory.CreateTempSubdirectory().FullName;
+
+    [TearDown]
+    public void Remove_folder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public async Task Quick_comparison_measures_every_peer_and_counts_every_packet()
+    {
+        using ProgramRun run = ProgramRun.Start("Benchmarks", ["compare", "--quick", "--output", _folder]);
+
+        int exitCode = await run.ExitAsync(Patience);
+
+        Assert.That(exitCode, Is.Zero, run.Everything);
+        string results = await File.ReadAllTextAsync(Path.Combine(_folder, "RESULTS.md"));
+        foreach (string peer in new[] { "floor", "ours", "sockets", "stock", "kestrel" })
+        {
+            Assert.That(results, Does.Match($@"\| {peer} \| [0-9,]+ \| [0-9,]+ \| all \|"));
+        }
+
+        Assert.That(results, Does.Contain("Packets a second").And.Contain("Connections").And.Contain("Resident memory"));
+        Assert.That(new FileInfo(Path.Combine(_folder, "RESULTS.png")).Length, Is.Positive);
+    }
+
+    [Test]
+    public async Task Quick_micro_benchmarks_all_succeed()
+    {
+        using ProgramRun run = ProgramRun.Start("Benchmarks", ["micro", "--quick", "--output", _folder]);
+
+        int exitCode = await run.ExitAsync(Patience);
+
+        Assert.That(exitCode, Is.Zero, run.Everything);
+        Assert.That(
+            Directory.EnumerateFiles(_folder, "*-report-github.md", SearchOption.AllDirectories).Select(file => File.ReadAllText(file)),
+            Has.Exactly(1).Contain("DecodeSplit").And.Exactly(1).Contain("Encode ").And.Exactly(1).Contain("RoundTrip"));
+    }
+
+    [TestCase("compare --loads W9", "--loads: 'W9'")]
+    [TestCase("compare --only floor,apache", "--only: 'floor,apache'")]
+    [TestCase("compare --rounds 0", "--rounds: '0'")]
+    [TestCase("serve apache", "floor, stock, kestrel")]
+    [TestCase("sing", "compare")]
+    public async Task What_is_not_understood_is_told_with_exit_code_2(string arguments, string told)
+    {
+        using ProgramRun run = ProgramRun.Start("Benchmarks", arguments.Split(' '));
+
+        Assert.That(await run.ExitAsync(), Is.EqualTo(2));
+        Assert.That(string.Join('\n', run.Errors), Does.Contain(told));
+    }
+}

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using DotNettyFraming.Benchmarks.Interop;
+
+namespace DotNettyFraming.Tests.Benchmarks;
+
+/// <summary>The operating system's accounts, read of this very process, whose figures the runtime knows too.</summary>
+[CancelAfter(30_000)]
+public sealed class ProcessAccountsTests
+{
+    private readonly ProcessAccounts _accounts = new(Environment.ProcessId);
+
+    [Test]
+    public void Cpu_time_is_what_the_runtime_says_of_the_process()
+    {
+        TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
+        var read = TimeSpan.FromTicks(_accounts.CpuNanoseconds / TimeSpan.NanosecondsPerTick);
+        TimeSpan after = Process.GetCurrentProcess().TotalProcessorTime;
+
+        TimeSpan tick = TimeSpan.FromMilliseconds(20); // two clock ticks: user and system time are rounded each
+        Assert.That(read, Is.InRange(before - tick, after + tick));
+    }
+
+    [Test]
+    public void Cpu_time_grows_with_work()
+    {
+        long before = _accounts.CpuNanoseconds;
+        long start = Stopwatch.GetTimestamp();
+        while (_accounts.CpuNanoseconds == before)
+        {
+            Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(10)));
+        }
+    }
+
+    [Test]
+    public void Sleeping_is_counted()
+    {
+        using var never = new ManualResetEventSlim();
+        bool Counted()
+        {
+            long before = _accounts.Sleeps;
+            never.Wait(TimeSpan.FromMilliseconds(5));
+            return _accounts.Sleeps > before;
+        }
+
+        // More than one try: a thread of the test host that ends meanwhile takes its own count with it.
+        Assert.That(Enumerable.Range(0, 100).Any(_ => Counted()), Is.True);
+    }
+
+    [Test]
+    public void Resident_memory_is_that_of_the_process() =>
+        Assert.That(_accounts.ResidentBytes, Is.EqualTo(Environment.WorkingSet).Within(20).Percent);
+}
