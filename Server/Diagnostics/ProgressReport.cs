@@ -10,7 +10,7 @@ namespace DotNettyFraming.Server.Diagnostics;
 internal sealed class ProgressReport : IDisposable
 {
     /// <summary>How often the counters are looked at; a line may be late by so much, and must not be by 1 s.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Lines in any second, at most.</summary>
     public const int MaxLinesPerSecond = 20;

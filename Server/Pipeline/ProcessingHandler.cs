@@ -45,6 +45,11 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
         }
     }
 
+    /// <summary>The end of a read concerns nobody behind this handler.</summary>
+    public override void ChannelReadComplete(IChannelHandlerContext context)
+    {
+    }
+
     public override void UserEventTriggered(IChannelHandlerContext context, object evt)
     {
         switch (evt)
