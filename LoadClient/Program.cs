@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Runtime.InteropServices;
+using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 
 namespace DotNettyFraming.LoadClient;
@@ -20,6 +21,7 @@ internal static class Program
 
     private static async Task<int> Main(string[] arguments)
     {
+        ForgivingConsole.Install();
         using var stop = new CancellationTokenSource();
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopOrExit);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopOrExit);

@@ -14,6 +14,7 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
+        ForgivingConsole.Install();
         var commandLine = new ServerCommandLine();
         ParseOutcome outcome = commandLine.Set.Parse(args);
         ServerOptions options = commandLine.Read(outcome);
