@@ -25,7 +25,7 @@ internal sealed class ServerCommandLine
     public ServerCommandLine()
     {
         _address = Set.Custom(
-            "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ParseAddress);
+            "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ListenAddress.Parse);
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
         _transport = TransportOption.Declare(Set);
         _eventLoops = Set.Number(
@@ -84,16 +84,4 @@ internal sealed class ServerCommandLine
 
     /// <summary>Whether only to check.</summary>
     public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
-
-    private static Parsed<IPAddress?> ParseAddress(string text)
-    {
-        if (text == "any")
-        {
-            return Parsed.Of<IPAddress?>(null);
-        }
-
-        return IPAddress.TryParse(text, out IPAddress? address)
-            ? Parsed.Of<IPAddress?>(address)
-            : Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address");
-    }
 }
