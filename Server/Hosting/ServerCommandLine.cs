@@ -15,7 +15,7 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<TransportChoice> _transport;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<int> _backlog;
-    private readonly OptionDeclaration<int> _maxPayload;
+    private readonly OptionDeclaration<long> _maxPayload;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
@@ -43,8 +43,8 @@ internal sealed class ServerCommandLine
             "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at net.core.somaxconn.",
             1,
             1_000_000);
-        _maxPayload = Set.Number(
-            "--max-payload", "BYTES", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
+        _maxPayload = Set.Size(
+            "--max-payload", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
         _drainTimeout = Set.Duration(
             "--drain-timeout",
             Defaults.DrainTimeout,
@@ -73,7 +73,7 @@ internal sealed class ServerCommandLine
         Transport = outcome.Value(_transport),
         EventLoops = outcome.Value(_eventLoops),
         Backlog = outcome.Value(_backlog),
-        MaxPayloadBytes = outcome.Value(_maxPayload),
+        MaxPayloadBytes = (int)outcome.Value(_maxPayload),
         DrainTimeout = outcome.Value(_drainTimeout),
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),
