@@ -25,6 +25,7 @@ public sealed record LogDirectory(string? Path)
             Default,
             "logs beside the executable",
             "Where the files of nlog.config go; none = standard output only.",
-            text => text == NoneText ? Parsed.Of(None) : PathText.Parse(text).Select(path => new LogDirectory(path)));
+            text => text == NoneText ? Parsed.Of(None) : PathText.Parse(text).Select(path => new LogDirectory(path)),
+            directory => directory.Path is null ? NoneText : System.IO.Path.GetFullPath(directory.Path));
     }
 }

@@ -25,7 +25,13 @@ internal sealed class ServerCommandLine
     public ServerCommandLine()
     {
         _address = Set.Custom(
-            "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ListenAddress.Parse);
+            "--address",
+            "ADDRESS",
+            Defaults.Address,
+            "any",
+            "Address to listen on: any (IPv4 and IPv6), or an IP address.",
+            ListenAddress.Parse,
+            address => $"{address}");
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
         _transport = TransportOption.Declare(Set);
         _eventLoops = Set.Number(
@@ -64,6 +70,9 @@ internal sealed class ServerCommandLine
     /// <summary>The declarations.</summary>
     public OptionSet Set { get; } = new(
         "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server);
+
+    /// <summary>All that the server runs with; <c>--check</c> is the one that says it does not.</summary>
+    public IEnumerable<OptionDeclaration> Settings => Set.Declarations.Where(option => option != _check);
 
     /// <summary>What the server is to do.</summary>
     public ServerOptions Read(ParseOutcome outcome) => new()
