@@ -175,6 +175,22 @@ internal sealed class ProgramLoggingTests : IDisposable
                 $@"--log-directory '{_program.Configuration}/logs\n': cannot be written to: "));
     }
 
+    [TestCase("x/${processid}")]
+    [TestCase("${logger} {0}")]
+    [TestCase("a:b c*?")]
+    [Platform("Linux", Reason = "Elsewhere not all of these are paths.")]
+    public void Directory_is_taken_literally(string name)
+    {
+        string directory = Path.Combine(_program.Folder, name);
+        using (ProgramLogging logging = _program.Start(new LogDirectory(directory)))
+        {
+            logging.CreateLifecycleLogger().Line(LogLevel.Information, "here");
+        }
+
+        string[] files = Directory.GetFiles(_program.Folder, "*.log", SearchOption.AllDirectories);
+        Assert.That(files.Select(Path.GetDirectoryName), Is.EqualTo([directory]));
+    }
+
     [TestCase("none", null)]
     [TestCase("some/where", "some/where")]
     [TestCase("./none", "./none")]
