@@ -47,10 +47,10 @@ public abstract class OptionDeclaration
 public sealed class OptionDeclaration<T> : OptionDeclaration
 {
     private readonly Func<string, Parsed<T>> _parse;
-    private readonly Func<T, string> _format;
+    private readonly Func<T, string>? _format;
 
     internal OptionDeclaration(
-        OptionDescription description, string environmentVariable, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string> format)
+        OptionDescription description, string environmentVariable, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string>? format)
         : base(description, environmentVariable)
     {
         DefaultValue = defaultValue;
@@ -68,7 +68,13 @@ public sealed class OptionDeclaration<T> : OptionDeclaration
         return parsed.Value;
     }
 
-    internal override string Format(GivenOption? given) => ValueOf(given) is { } value ? _format(value) : DefaultText;
+    internal override string Format(GivenOption? given)
+    {
+        T value = ValueOf(given);
+        return value is not null && _format is not null ? _format(value)
+            : given is { IsFaulty: false } ? given.Text
+            : DefaultText;
+    }
 
     /// <summary>What was given; the default where nothing was, or something faulty.</summary>
     internal T ValueOf(GivenOption? given) => given is { IsFaulty: false } ? (T)given.Value! : DefaultValue;

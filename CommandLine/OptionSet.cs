@@ -202,7 +202,7 @@ public sealed class OptionSet
     /// <param name="defaultText">The default as a user would type it, or in words.</param>
     /// <param name="description">What it means, with its unit.</param>
     /// <param name="parse">Reads it; must not throw for any text.</param>
-    /// <param name="format">Writes it as <paramref name="parse"/> reads it; for null, <paramref name="defaultText"/> stands instead.</param>
+    /// <param name="format">Writes it as <paramref name="parse"/> reads it, never called for null; without it, a value is shown as typed.</param>
     /// <returns>The declaration.</returns>
     public OptionDeclaration<T> Custom<T>(
         string name,
@@ -211,7 +211,7 @@ public sealed class OptionSet
         string defaultText,
         string description,
         Func<string, Parsed<T>> parse,
-        Func<T, string> format) =>
+        Func<T, string>? format = null) =>
         Add(new(name, placeholder, defaultText, description), defaultValue, parse, format);
 
     /// <summary>Parses the command line, and this process's environment.</summary>
@@ -236,7 +236,7 @@ public sealed class OptionSet
         new OptionReader(this, arguments, environment).Read();
 
     private OptionDeclaration<T> Add<T>(
-        OptionDescription description, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string> format)
+        OptionDescription description, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string>? format)
     {
         if (!description.Name.StartsWith("--", StringComparison.Ordinal) || _declarations.Any(known => known.Name == description.Name))
         {
