@@ -37,6 +37,9 @@ public abstract class OptionDeclaration
 
     /// <summary>Reads a value from its text.</summary>
     internal abstract object? Read(string text, out string? fault);
+
+    /// <summary>Writes the value that holds, as a user would type it.</summary>
+    internal abstract string Format(GivenOption? given);
 }
 
 /// <summary>An <see cref="OptionDeclaration"/> whose value has a type; ask a <see cref="ParseOutcome"/> for it.</summary>
@@ -44,12 +47,15 @@ public abstract class OptionDeclaration
 public sealed class OptionDeclaration<T> : OptionDeclaration
 {
     private readonly Func<string, Parsed<T>> _parse;
+    private readonly Func<T, string>? _format;
 
-    internal OptionDeclaration(OptionDescription description, string environmentVariable, T defaultValue, Func<string, Parsed<T>> parse)
+    internal OptionDeclaration(
+        OptionDescription description, string environmentVariable, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string>? format)
         : base(description, environmentVariable)
     {
         DefaultValue = defaultValue;
         _parse = parse;
+        _format = format;
     }
 
     /// <summary>Its value where nobody gives one.</summary>
@@ -61,6 +67,17 @@ public sealed class OptionDeclaration<T> : OptionDeclaration
         fault = parsed.Fault;
         return parsed.Value;
     }
+
+    internal override string Format(GivenOption? given)
+    {
+        T value = ValueOf(given);
+        return value is not null && _format is not null ? _format(value)
+            : given is { IsFaulty: false } ? given.Text
+            : DefaultText;
+    }
+
+    /// <summary>What was given; the default where nothing was, or something faulty.</summary>
+    internal T ValueOf(GivenOption? given) => given is { IsFaulty: false } ? (T)given.Value! : DefaultValue;
 }
 
 /// <summary>What an option says of itself to a reader.</summary>

@@ -121,9 +121,13 @@ internal sealed class OptionReader
                 string name = Fault.Shorten(stray.Split('=', 2)[0]);
                 _errors.Add(Fault.Line(name, afterDashes ? "stands after --, where no options are read" : "unknown option"));
             }
+            else if (FlagThatWasGiven(stray) is { } flag)
+            {
+                ReadText(flag, OptionSource.CommandLine, stray);
+            }
             else if (unknownOption is null || !Follows(unknownOption, stray))
             {
-                _errors.Add(Fault.Line(Fault.Quote(AsTyped(stray)), "unexpected; a value stands after the name of its option"));
+                _errors.Add(Fault.Line(Fault.Quote(stray), "unexpected; a value stands after the name of its option"));
             }
         }
     }
@@ -142,10 +146,9 @@ internal sealed class OptionReader
         return false;
     }
 
-    /// <summary>Of <c>--check=maybe</c> the parser hands back <c>maybe</c>; the user wants to read what was typed.</summary>
-    private string AsTyped(string stray) => _arguments.FirstOrDefault(argument =>
-        argument.StartsWith("--", StringComparison.Ordinal) && argument.Length > stray.Length
-        && argument.EndsWith(stray, StringComparison.Ordinal) && argument[^(stray.Length + 1)] is '=' or ':') ?? stray;
+    /// <summary>Of <c>--check=maybe</c> the parser takes <c>--check</c>, and hands back <c>maybe</c>, which no flag takes.</summary>
+    private OptionDeclaration? FlagThatWasGiven(string stray) => _set.Declarations.FirstOrDefault(option =>
+        option.IsFlag && (_arguments.Contains($"{option.Name}={stray}") || _arguments.Contains($"{option.Name}:{stray}")));
 
     private List<string> UnknownVariables()
     {

@@ -59,9 +59,11 @@ public sealed class OptionSet
     /// <param name="description">What it means.</param>
     /// <returns>The declaration.</returns>
     public OptionDeclaration<bool> Flag(string name, string description) =>
-        Add(new(name, null, "off", description), false, text => bool.TryParse(text, out bool value)
-            ? Parsed.Of(value)
-            : Parsed.Fault<bool>("is neither true nor false"));
+        Add(
+            new(name, null, "off", description),
+            false,
+            text => bool.TryParse(text, out bool value) ? Parsed.Of(value) : Parsed.Fault<bool>("is neither true nor false"),
+            value => value ? "on" : "off");
 
     /// <summary>Declares an integer.</summary>
     /// <typeparam name="T">Any integer type; a value that does not fit into it is out of range.</typeparam>
@@ -79,7 +81,8 @@ public sealed class OptionSet
         Add(
             new(name, placeholder, defaultText ?? $"{defaultValue}", description, IntegerText.Range(min, max)),
             defaultValue,
-            text => IntegerText.Parse(text, min, max));
+            text => IntegerText.Parse(text, min, max),
+            value => $"{value}");
 
     /// <summary>Declares an integer that may be absent.</summary>
     /// <typeparam name="T">Any integer type; a value that does not fit into it is out of range.</typeparam>
@@ -96,7 +99,8 @@ public sealed class OptionSet
         Add<T?>(
             new(name, placeholder, defaultText, description, IntegerText.Range(min, max)),
             null,
-            text => IntegerText.Parse(text, min, max).Select(value => (T?)value));
+            text => IntegerText.Parse(text, min, max).Select(value => (T?)value),
+            value => $"{value}");
 
     /// <summary>Declares a duration (<see cref="DurationText"/>).</summary>
     /// <param name="name">Its name with dashes.</param>
@@ -114,7 +118,8 @@ public sealed class OptionSet
         return Add(
             new(name, "DURATION", defaultText ?? DurationText.Format(defaultValue), description, range),
             defaultValue,
-            text => DurationText.Parse(text).Within(shortest, longest, range));
+            text => DurationText.Parse(text).Within(shortest, longest, range),
+            DurationText.Format);
     }
 
     /// <summary>Declares a size in bytes (<see cref="SizeText"/>).</summary>
@@ -132,7 +137,8 @@ public sealed class OptionSet
         return Add(
             new(name, "BYTES", defaultText ?? SizeText.Format(defaultValue), description, range),
             defaultValue,
-            text => SizeText.Parse(text).Within(min, max, range));
+            text => SizeText.Parse(text).Within(min, max, range),
+            SizeText.Format);
     }
 
     /// <summary>Declares a text. Whatever is given is taken as it is; the empty text too, from the command line.</summary>
@@ -144,7 +150,7 @@ public sealed class OptionSet
     /// <returns>The declaration.</returns>
     public OptionDeclaration<string> Text(
         string name, string placeholder, string defaultValue, string description, string? defaultText = null) =>
-        Add(new(name, placeholder, defaultText ?? defaultValue, description), defaultValue, Parsed.Of);
+        Add(new(name, placeholder, defaultText ?? defaultValue, description), defaultValue, Parsed.Of, text => text);
 
     /// <summary>Declares a path that may be absent.</summary>
     /// <remarks>Only its text is read here; whether the file can be is for whoever opens it to find out.</remarks>
@@ -154,7 +160,11 @@ public sealed class OptionSet
     /// <param name="defaultText">What its absence means, in words.</param>
     /// <returns>The declaration.</returns>
     public OptionDeclaration<string?> OptionalPath(string name, string placeholder, string description, string defaultText = "none") =>
-        Add<string?>(new(name, placeholder, defaultText, description), null, text => PathText.Parse(text).Select(path => (string?)path));
+        Add<string?>(
+            new(name, placeholder, defaultText, description),
+            null,
+            text => PathText.Parse(text).Select(path => (string?)path),
+            path => path!);
 
     /// <summary>Declares a choice among an enum's members, written in lower case with dashes.</summary>
     /// <typeparam name="T">The enum.</typeparam>
@@ -164,7 +174,11 @@ public sealed class OptionSet
     /// <returns>The declaration.</returns>
     public OptionDeclaration<T> Choice<T>(string name, T defaultValue, string description)
         where T : struct, Enum =>
-        Add(new(name, ChoiceText<T>.All, ChoiceText<T>.Format(defaultValue), description), defaultValue, ChoiceText<T>.Parse);
+        Add(
+            new(name, ChoiceText<T>.All, ChoiceText<T>.Format(defaultValue), description),
+            defaultValue,
+            ChoiceText<T>.Parse,
+            ChoiceText<T>.Format);
 
     /// <summary>Declares a choice that may be absent.</summary>
     /// <typeparam name="T">The enum.</typeparam>
@@ -177,7 +191,8 @@ public sealed class OptionSet
         Add<T?>(
             new(name, ChoiceText<T>.All, defaultText, description),
             null,
-            text => ChoiceText<T>.Parse(text).Select(value => (T?)value));
+            text => ChoiceText<T>.Parse(text).Select(value => (T?)value),
+            value => ChoiceText<T>.Format(value!.Value));
 
     /// <summary>Declares an option with a shape of its own: an endpoint, a list of networks.</summary>
     /// <typeparam name="T">The type of its value.</typeparam>
@@ -187,10 +202,17 @@ public sealed class OptionSet
     /// <param name="defaultText">The default as a user would type it, or in words.</param>
     /// <param name="description">What it means, with its unit.</param>
     /// <param name="parse">Reads it; must not throw for any text.</param>
+    /// <param name="format">Writes it as <paramref name="parse"/> reads it, never called for null; without it, a value is shown as typed.</param>
     /// <returns>The declaration.</returns>
     public OptionDeclaration<T> Custom<T>(
-        string name, string placeholder, T defaultValue, string defaultText, string description, Func<string, Parsed<T>> parse) =>
-        Add(new(name, placeholder, defaultText, description), defaultValue, parse);
+        string name,
+        string placeholder,
+        T defaultValue,
+        string defaultText,
+        string description,
+        Func<string, Parsed<T>> parse,
+        Func<T, string>? format = null) =>
+        Add(new(name, placeholder, defaultText, description), defaultValue, parse, format);
 
     /// <summary>Parses the command line, and this process's environment.</summary>
     /// <param name="arguments">The command line, without the program's name.</param>
@@ -213,7 +235,8 @@ public sealed class OptionSet
     public ParseOutcome Parse(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment) =>
         new OptionReader(this, arguments, environment).Read();
 
-    private OptionDeclaration<T> Add<T>(OptionDescription description, T defaultValue, Func<string, Parsed<T>> parse)
+    private OptionDeclaration<T> Add<T>(
+        OptionDescription description, T defaultValue, Func<string, Parsed<T>> parse, Func<T, string>? format)
     {
         if (!description.Name.StartsWith("--", StringComparison.Ordinal) || _declarations.Any(known => known.Name == description.Name))
         {
@@ -221,7 +244,7 @@ public sealed class OptionSet
         }
 
         string variable = Prefix + description.Name[2..].Replace('-', '_').ToUpperInvariant();
-        var declaration = new OptionDeclaration<T>(description, variable, defaultValue, parse);
+        var declaration = new OptionDeclaration<T>(description, variable, defaultValue, parse, format);
         _declarations.Add(declaration);
         return declaration;
     }

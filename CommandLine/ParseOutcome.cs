@@ -39,7 +39,7 @@ public sealed class ParseOutcome
     public T Value<T>(OptionDeclaration<T> option)
     {
         ArgumentNullException.ThrowIfNull(option);
-        return Find(option) is { IsFaulty: false } given ? (T)given.Value! : option.DefaultValue;
+        return option.ValueOf(Find(option));
     }
 
     /// <summary>Whether anybody gave an option, rightly or wrongly.</summary>
@@ -52,13 +52,13 @@ public sealed class ParseOutcome
     /// <returns>Its source.</returns>
     public OptionSource SourceOf(OptionDeclaration option) => Find(option)?.Source ?? OptionSource.Default;
 
-    /// <summary>An option's value as text, to show what a program runs with.</summary>
+    /// <summary>An option's value in one way of writing it, whichever way it was given: to show what a program runs with.</summary>
     /// <param name="option">An option of the set that was parsed.</param>
-    /// <returns>What was given, control characters escaped; or the default's text.</returns>
+    /// <returns>The text of <see cref="Value"/>, control characters escaped; the default in words where it is no value at all.</returns>
     public string TextOf(OptionDeclaration option)
     {
         ArgumentNullException.ThrowIfNull(option);
-        return Find(option) is { } given ? ControlCharacters.Escape(given.Text) : option.DefaultText;
+        return ControlCharacters.Escape(option.Format(Find(option)));
     }
 
     /// <summary>Adds a fault that only the program can see: options in conflict, a file that does not fit.</summary>

@@ -5,6 +5,10 @@ namespace DotNettyFraming.LoadClient;
 /// <summary>Every event that the load client logs. Its progress and summary are no log: they go to standard output as they are.</summary>
 internal static partial class LoadClientLog
 {
+    /// <summary>What is odd about the options, but harmless.</summary>
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    public static partial void OptionWarning(ILogger logger, string warning);
+
     /// <summary>The network or the server ended a connection; there can be as many as connections.</summary>
     [LoggerMessage(Level = LogLevel.Debug, Message = "connection {Number} ended ({End}): {Reason}")]
     public static partial void ConnectionEnded(ILogger logger, int number, ConnectionEnd end, string reason);

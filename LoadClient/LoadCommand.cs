@@ -32,16 +32,16 @@ internal static class LoadCommand
             return exitCode;
         }
 
-        foreach (string warning in outcome.Warnings)
-        {
-            await streams.Error.WriteLineAsync($"warning: {warning}");
-        }
-
         try
         {
             // Before any DotNetty class is loaded: each takes its logger once.
             using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
             ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);
+            foreach (string warning in outcome.Warnings)
+            {
+                LoadClientLog.OptionWarning(logger, warning);
+            }
+
             return await RunAsync(options, streams, logger, stop);
         }
         catch (StartupException exception)

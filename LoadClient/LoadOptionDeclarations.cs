@@ -43,7 +43,8 @@ internal sealed class LoadOptionDeclarations
         _payloadBytes = Set.Custom<(int Min, int Max)?>(
             "--payload-bytes", "N|MIN-MAX", null, "the payload's own length",
             "Length of the payload, 0 to 65535: the text is repeated or cut. With MIN-MAX every length between is equally likely.",
-            ParseRange);
+            ParseRange,
+            range => range is var (min, max) && min != max ? $"{min}-{max}" : $"{range!.Value.Min}");
         _packetsPerWrite = Set.Number(
             "--packets-per-write", "N", defaults.PacketsPerWrite,
             "Packets glued into one write. More of them cost less each; at most 16 MiB in all.", 1, 1_000_000);

@@ -21,6 +21,7 @@ internal static class Program
     private static async Task<int> Main(string[] arguments)
     {
         using var signals = new StopSignals();
+        ForgivingConsole.Install();
 
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())

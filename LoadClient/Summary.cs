@@ -14,11 +14,11 @@ internal static class Summary
         string limit = (options.Packets, options.Duration) switch
         {
             (null, { } duration) => $"for {DurationText.Format(duration)}",
-            ({ } packets, null) => $"until {packets} are sent",
-            ({ } packets, { } duration) => $"until {packets} are sent, at most for {DurationText.Format(duration)}",
+            ({ } packets, null) => $"{Count(packets, "packet")} in all",
+            ({ } packets, { } duration) => $"{Count(packets, "packet")} in all, at most for {DurationText.Format(duration)}",
             _ => "without end",
         };
-        return $"{connections} connections to {target}: packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write, "
+        return $"{Count(connections, "connection")} to {target}: packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write, "
             + $"{limit} (seed {options.Seed})";
     }
 
@@ -29,7 +29,11 @@ internal static class Summary
         LoadTotals totals = report.Totals;
         Line("connections", $"{totals.Connected} made in {Seconds(report.Connecting)}, {report.Failed} failed"
             + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
-        Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
+        if (totals.Connected > 0)
+        {
+            Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
+        }
+
         Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"
             + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
         Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB a second");
@@ -48,7 +52,7 @@ internal static class Summary
         string reasons = string.Join(", ", report.Failures.Select(reason => $"{reason.Value} {reason.Key}"));
         if (report.Failed > 0 && report.Totals.Connected == 0)
         {
-            yield return $"no connection could be made to {target}: {report.Failed} attempts failed ({reasons})";
+            yield return $"no connection could be made to {target}: {Count(report.Failed, "attempt")} failed ({reasons})";
         }
         else if (report.Failed > 0)
         {
@@ -57,12 +61,14 @@ internal static class Summary
 
         if (report.RanOutOfConnections)
         {
-            yield return $"the connections ended before the run did: {report.Totals.PacketsSent} packets were sent"
+            yield return $"the connections ended before the run did, with {Count(report.Totals.PacketsSent, "packet")} sent"
                 + (report.Options.Packets is long packets ? $" of {packets}" : "");
         }
     }
 
     private static string Seconds(TimeSpan time) => $"{Number(time.TotalSeconds, "F2")} s";
+
+    private static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

@@ -15,6 +15,7 @@ internal static class Program
     private static async Task<int> Main(string[] args)
     {
         using var signals = new StopSignals();
+        ForgivingConsole.Install();
         var commandLine = new ServerCommandLine();
         ParseOutcome outcome = commandLine.Set.Parse(args);
         ServerOptions options = commandLine.Read(outcome);
@@ -35,7 +36,7 @@ internal static class Program
 
             if (commandLine.IsCheck(outcome))
             {
-                Show(commandLine.Set, outcome);
+                Show(commandLine.Settings, outcome);
                 return ExitCode.Success;
             }
 
@@ -76,9 +77,9 @@ internal static class Program
         options.Work > TimeSpan.Zero ? new SimulatedWorkProcessor(options.Work, time) : new CountingProcessor(options.EventLoops);
 
     /// <summary>What <c>--check</c> prints: each option with the value that would hold, and where it came from.</summary>
-    private static void Show(OptionSet set, ParseOutcome outcome)
+    private static void Show(IEnumerable<OptionDeclaration> settings, ParseOutcome outcome)
     {
-        foreach (OptionDeclaration option in set.Declarations)
+        foreach (OptionDeclaration option in settings)
         {
             Console.WriteLine($"{option.Name} {outcome.TextOf(option)}{Origin(outcome.SourceOf(option), option)}");
         }

@@ -11,7 +11,10 @@ public sealed record LogDirectory(string? Path)
     public static LogDirectory None { get; } = new((string?)null);
 
     /// <summary><c>logs</c> beside the executable.</summary>
-    public static LogDirectory Default { get; } = new(System.IO.Path.Combine(AppContext.BaseDirectory, "logs"));
+    public static LogDirectory Default { get; } = new(System.IO.Path.Combine(AppContext.BaseDirectory, "logs")) { IsDefault = true };
+
+    /// <summary>Whether nobody asked for it; then it may fail, as in an image that is read-only, and there are no files.</summary>
+    public bool IsDefault { get; internal init; }
 
     /// <summary>Declares <c>--log-directory</c>, which means the same to every program.</summary>
     /// <param name="set">The program's options.</param>
@@ -25,6 +28,7 @@ public sealed record LogDirectory(string? Path)
             Default,
             "logs beside the executable",
             "Where the files of nlog.config go; none = standard output only.",
-            text => text == NoneText ? Parsed.Of(None) : PathText.Parse(text).Select(path => new LogDirectory(path)));
+            text => text == NoneText ? Parsed.Of(None) : PathText.Parse(text).Select(path => new LogDirectory(path)),
+            directory => directory.Path is null ? NoneText : System.IO.Path.GetFullPath(directory.Path));
     }
 }

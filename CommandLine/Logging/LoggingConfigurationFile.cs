@@ -1,5 +1,6 @@
 using NLog;
 using NLog.Config;
+using NLog.Layouts;
 using NLog.Targets;
 using NLog.Targets.Wrappers;
 
@@ -27,7 +28,8 @@ internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
         }
         else
         {
-            Variables["logDirectory"] = directory;
+            // A path may hold ${…}, which NLog is not to read as a layout.
+            Variables["logDirectory"] = Layout.FromLiteral(directory);
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class ProgramLogging : IDisposable
     /// <param name="programName">The executable's name; files are named by it and by the process's id.</param>
     /// <param name="directory">Where files go.</param>
     /// <returns>The log; dispose of it last.</returns>
-    /// <exception cref="StartupException">nlog.config is missing or broken, or the directory cannot be written to.</exception>
+    /// <exception cref="StartupException">nlog.config is missing or broken, or the directory that was asked for cannot be written to.</exception>
     public static ProgramLogging Start(string programName, LogDirectory directory) =>
         Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"), TimeProvider.System);
 
@@ -78,7 +78,13 @@ public sealed class ProgramLogging : IDisposable
 
     internal static ProgramLogging Start(string programName, LogDirectory directory, string configurationPath, TimeProvider clock)
     {
-        string? absolute = directory.Path is null ? null : Prepare(directory.Path);
+        string? noFiles = null;
+        string? absolute = directory.Path is null ? null : Prepare(directory.Path, out noFiles);
+        if (noFiles is not null && !directory.IsDefault)
+        {
+            throw new StartupException($"--log-directory '{directory.Path}': cannot be written to: {noFiles}");
+        }
+
         var logFactory = new LogFactory { ThrowConfigExceptions = true };
         logFactory.Setup().SetupExtensions(extensions => extensions
             .RegisterLayoutRenderer<EscapedLayoutRenderer>(EscapedLayoutRenderer.Name)
@@ -100,12 +106,19 @@ public sealed class ProgramLogging : IDisposable
 
         var logging = new ProgramLogging(programName, logFactory, watch);
         InternalLoggerFactory.DefaultFactory = logging.Factory;
+        if (noFiles is not null)
+        {
+            logFactory.GetLogger(nameof(ProgramLogging)).Warn("no log files: {0} cannot be written to: {1}", directory.Path, noFiles);
+        }
+
         return logging;
     }
 
     /// <summary>Creates the directory and tries it out: NLog itself would fail silently, at the first line.</summary>
-    private static string Prepare(string directory)
+    /// <returns>Its absolute path; null, and the reason, where it cannot be written to.</returns>
+    private static string? Prepare(string directory, out string? reason)
     {
+        reason = null;
         try
         {
             string absolute = Path.GetFullPath(directory);
@@ -116,7 +129,8 @@ public sealed class ProgramLogging : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new StartupException($"--log-directory '{directory}': cannot be written to: {e.Message}", e);
+            reason = e.Message;
+            return null;
         }
     }
 }

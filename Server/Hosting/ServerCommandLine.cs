@@ -15,7 +15,7 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<TransportChoice> _transport;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<int> _backlog;
-    private readonly OptionDeclaration<int> _maxPayload;
+    private readonly OptionDeclaration<long> _maxPayload;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
@@ -25,7 +25,13 @@ internal sealed class ServerCommandLine
     public ServerCommandLine()
     {
         _address = Set.Custom(
-            "--address", "ADDRESS", Defaults.Address, "any", "Address to listen on: any (IPv4 and IPv6), or an IP address.", ParseAddress);
+            "--address",
+            "ADDRESS",
+            Defaults.Address,
+            "any",
+            "Address to listen on: any (IPv4 and IPv6), or an IP address.",
+            ListenAddress.Parse,
+            address => $"{address}");
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
         _transport = TransportOption.Declare(Set);
         _eventLoops = Set.Number(
@@ -43,8 +49,8 @@ internal sealed class ServerCommandLine
             "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at net.core.somaxconn.",
             1,
             1_000_000);
-        _maxPayload = Set.Number(
-            "--max-payload", "BYTES", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
+        _maxPayload = Set.Size(
+            "--max-payload", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
         _drainTimeout = Set.Duration(
             "--drain-timeout",
             Defaults.DrainTimeout,
@@ -65,6 +71,9 @@ internal sealed class ServerCommandLine
     public OptionSet Set { get; } = new(
         "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server);
 
+    /// <summary>All that the server runs with; <c>--check</c> is the one that says it does not.</summary>
+    public IEnumerable<OptionDeclaration> Settings => Set.Declarations.Where(option => option != _check);
+
     /// <summary>What the server is to do.</summary>
     public ServerOptions Read(ParseOutcome outcome) => new()
     {
@@ -73,7 +82,7 @@ internal sealed class ServerCommandLine
         Transport = outcome.Value(_transport),
         EventLoops = outcome.Value(_eventLoops),
         Backlog = outcome.Value(_backlog),
-        MaxPayloadBytes = outcome.Value(_maxPayload),
+        MaxPayloadBytes = (int)outcome.Value(_maxPayload),
         DrainTimeout = outcome.Value(_drainTimeout),
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),
@@ -84,16 +93,4 @@ internal sealed class ServerCommandLine
 
     /// <summary>Whether only to check.</summary>
     public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
-
-    private static Parsed<IPAddress?> ParseAddress(string text)
-    {
-        if (text == "any")
-        {
-            return Parsed.Of<IPAddress?>(null);
-        }
-
-        return IPAddress.TryParse(text, out IPAddress? address)
-            ? Parsed.Of<IPAddress?>(address)
-            : Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address");
-    }
 }

@@ -55,8 +55,24 @@ internal sealed class OptionValueTests
             Assert.That(outcome.Value(_options.Range), Is.EqualTo((1, 7)));
             Assert.That(outcome.IsGiven(_options.Port), Is.True);
             Assert.That(outcome.SourceOf(_options.Port), Is.EqualTo(OptionSource.CommandLine));
-            Assert.That(outcome.TextOf(_options.IdleTimeout), Is.EqualTo("5m"));
+            Assert.That(outcome.TextOf(_options.IdleTimeout), Is.EqualTo("300s"));
         }
+    }
+
+    [Test]
+    public void Text_of_an_option_is_the_value_that_holds_in_one_way_of_writing()
+    {
+        ParseOutcome given = _options.Parse(
+            "--port", "0080", "--seed", "7", "--idle-timeout", "007s", "--max-buffered", "1048576", "--json", "a.json",
+            "--pace", "slow-loris", "--split", "steady", "--check=TRUE", "--range", "01-7", "--work", "soon");
+        ParseOutcome nothing = _options.Parse();
+
+        Assert.That(
+            _options.Set.Declarations.Select(given.TextOf),
+            Is.EqualTo(["80", "7", "7s", "0", "1MiB", "12345", "a.json", "slow-loris", "steady", "on", "1-7"]));
+        Assert.That(
+            _options.Set.Declarations.Select(nothing.TextOf),
+            Is.EqualTo(["9999", "random", "300s", "0", "512MiB", "12345", "none", "steady", "none", "off", "0-0"]));
     }
 
     [TestCase("--port", "0")]

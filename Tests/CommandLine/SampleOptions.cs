@@ -19,7 +19,7 @@ internal sealed class SampleOptions
         Pace = Set.Choice("--pace", SamplePace.Steady, "Pace.");
         Split = Set.OptionalChoice<SamplePace>("--split", "Split.");
         Check = Set.Flag("--check", "Only checks.");
-        Range = Set.Custom("--range", "MIN-MAX", (0, 0), "none", "A range.", ParseRange);
+        Range = Set.Custom<(int Min, int Max)>("--range", "MIN-MAX", (0, 0), "none", "A range.", ParseRange, range => $"{range.Min}-{range.Max}");
     }
 
     public OptionSet Set { get; }

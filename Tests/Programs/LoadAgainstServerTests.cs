@@ -51,6 +51,19 @@ public sealed class LoadAgainstServerTests
         });
     }
 
+    [Test]
+    public async Task Unknown_variable_is_a_warning_in_the_clients_log_as_in_the_servers()
+    {
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient",
+            ["--port", "1", "--connections", "1", "--packets", "1", "--log-directory", "none"],
+            ("FRAMING_LOAD_PROT", "1"));
+
+        Assert.That(await client.ExitAsync(), Is.EqualTo(1), "nobody listens on port 1");
+        Assert.That(client.Output, Has.One.Contains("WARN").And.One.Contains("FRAMING_LOAD_PROT"));
+        Assert.That(client.Errors, Has.None.Contains("FRAMING_LOAD_PROT"));
+    }
+
     private static async Task<JsonElement> LoadAsync(IPEndPoint server, params string[] arguments)
     {
         string json = Path.GetTempFileName();

@@ -177,7 +177,10 @@ public sealed class ServerProgramTests
     public async Task Check_shows_what_would_run_and_does_not()
     {
         using ProgramRun server = ProgramRun.Start(
-            "Server", ["--check", "--port", "1234", "--log-directory", "none"], ("FRAMING_BACKLOG", "77"), ("FRAMING_DRAIN_TIMEOUT", ""));
+            "Server",
+            ["--check", "--port", "1234", "--log-directory", "none", "--work", "007s"],
+            ("FRAMING_BACKLOG", "077"),
+            ("FRAMING_DRAIN_TIMEOUT", ""));
 
         Assert.That(await server.ExitAsync(), Is.Zero);
         Assert.Multiple(() =>
@@ -185,6 +188,9 @@ public sealed class ServerProgramTests
             Assert.That(server.Output, Has.Member("--port 1234"));
             Assert.That(server.Output, Has.Member("--backlog 77 (FRAMING_BACKLOG)"));
             Assert.That(server.Output, Has.Member("--drain-timeout 8s (default)"));
+            Assert.That(server.Output, Has.Member($"--event-loops {Environment.ProcessorCount} (default)"));
+            Assert.That(server.Output, Has.Member("--work 7s"));
+            Assert.That(server.Output, Has.None.Contains("--check"));
             Assert.That(server.Output, Has.None.Contains("listening on"));
         });
     }

@@ -175,6 +175,37 @@ internal sealed class ProgramLoggingTests : IDisposable
                 $@"--log-directory '{_program.Configuration}/logs\n': cannot be written to: "));
     }
 
+    [Test]
+    public void Default_directory_that_cannot_be_written_to_is_one_warning_and_no_files()
+    {
+        string impossible = Path.Combine(_program.Configuration, "logs");
+        using (ProgramLogging logging = _program.Start(new LogDirectory(impossible) { IsDefault = true }))
+        {
+            logging.CreateLifecycleLogger().Line(LogLevel.Information, "goes on");
+        }
+
+        string[] lines = _program.Output.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        Assert.That(lines, Has.Length.EqualTo(2));
+        Assert.That(lines, Has.One.Contains($" WARN  ProgramLogging no log files: {impossible} cannot be written to: "));
+        Assert.That(lines, Has.One.EndsWith("goes on"));
+    }
+
+    [TestCase("x/${processid}")]
+    [TestCase("${logger} {0}")]
+    [TestCase("a:b c*?")]
+    [Platform("Linux", Reason = "Elsewhere not all of these are paths.")]
+    public void Directory_is_taken_literally(string name)
+    {
+        string directory = Path.Combine(_program.Folder, name);
+        using (ProgramLogging logging = _program.Start(new LogDirectory(directory)))
+        {
+            logging.CreateLifecycleLogger().Line(LogLevel.Information, "here");
+        }
+
+        string[] files = Directory.GetFiles(_program.Folder, "*.log", SearchOption.AllDirectories);
+        Assert.That(files.Select(Path.GetDirectoryName), Is.EqualTo([directory]));
+    }
+
     [TestCase("none", null)]
     [TestCase("some/where", "some/where")]
     [TestCase("./none", "./none")]
@@ -187,5 +218,7 @@ internal sealed class ProgramLoggingTests : IDisposable
         Assert.That(set.Parse(["--log-directory", text], nothing).Value(option).Path, Is.EqualTo(expected));
         Assert.That(set.Parse(["--log-directory", ""], nothing).Errors, Has.One.Items);
         Assert.That(set.Parse([], nothing).Value(option).Path, Is.EqualTo(Path.Combine(AppContext.BaseDirectory, "logs")));
+        Assert.That(set.Parse([], nothing).Value(option).IsDefault, Is.True);
+        Assert.That(set.Parse(["--log-directory", LogDirectory.Default.Path!], nothing).Value(option).IsDefault, Is.False);
     }
 }

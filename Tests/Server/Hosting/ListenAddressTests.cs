@@ -1,0 +1,44 @@
+using System.Net;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Hosting;
+
+namespace DotNettyFraming.Tests.Server.Hosting;
+
+public sealed class ListenAddressTests
+{
+    [Test]
+    public void Any_is_no_address() => Assert.That(ListenAddress.Parse("any"), Is.EqualTo(Parsed.Of<IPAddress?>(null)));
+
+    [TestCase("127.0.0.1")]
+    [TestCase("0.0.0.0")]
+    [TestCase("10.0.0.255")]
+    [TestCase("::")]
+    [TestCase("::1")]
+    [TestCase("0:0:0:0:0:0:0:1")]
+    [TestCase("2001:DB8::1")]
+    [TestCase("::ffff:127.0.0.1")]
+    [TestCase("fe80::1%1")]
+    public void Address_to_listen_on_is_read(string text) =>
+        Assert.That(ListenAddress.Parse(text), Is.EqualTo(Parsed.Of<IPAddress?>(IPAddress.Parse(text))));
+
+    [TestCase("1", "four decimal parts")]
+    [TestCase("1.2.3", "four decimal parts")]
+    [TestCase("0x7f.0.0.1", "four decimal parts")]
+    [TestCase("127.0.0.010", "four decimal parts")]
+    [TestCase("[::1]", "brackets")]
+    [TestCase("[::1]:80", "brackets")]
+    [TestCase("127.0.0.1:80", "neither 'any' nor an IP address")]
+    [TestCase("256.0.0.1", "neither 'any' nor an IP address")]
+    [TestCase("localhost", "neither 'any' nor an IP address")]
+    [TestCase("", "neither 'any' nor an IP address")]
+    [TestCase("Any", "neither 'any' nor an IP address")]
+    [TestCase("fe80::1%nosuch", "network interface")]
+    [TestCase("::1%nosuch", "network interface")]
+    [TestCase("224.0.0.1", "multicast")]
+    [TestCase("239.255.255.255", "multicast")]
+    [TestCase("255.255.255.255", "broadcast")]
+    [TestCase("ff02::1", "multicast")]
+    [TestCase("::ffff:224.0.0.1", "multicast")]
+    public void Text_that_is_no_address_to_listen_on_is_a_fault(string text, string reason) =>
+        Assert.That(ListenAddress.Parse(text).Fault, Does.Contain(reason));
+}
