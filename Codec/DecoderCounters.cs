@@ -10,6 +10,7 @@ public sealed class DecoderCounters
     private long _received;
     private long _discarded;
     private long _unfinished;
+    private long _letGo;
 
     /// <summary>Bytes given to the decoders.</summary>
     public long BytesReceived => Volatile.Read(ref _received);
@@ -20,11 +21,18 @@ public sealed class DecoderCounters
     /// <summary>Bytes held at the moment for packets that are not whole yet.</summary>
     public long BytesUnfinished => Volatile.Read(ref _unfinished);
 
+    /// <summary>Bytes that were held for packets that were not whole, and are no longer; counted since start.</summary>
+    public long BytesLetGo => Volatile.Read(ref _letGo);
+
     internal void Received(int bytes) => _received += bytes;
 
     internal void Discarded(int bytes) => _discarded += bytes;
 
     internal void Held(int bytes) => _unfinished += bytes;
 
-    internal void LetGo(int bytes) => _unfinished -= bytes;
+    internal void LetGo(int bytes)
+    {
+        _unfinished -= bytes;
+        _letGo += bytes;
+    }
 }

@@ -101,30 +101,32 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     /// <summary>Walks over a run of whole packets.</summary>
     public ref struct Enumerator
     {
-        private ReadOnlySpan<byte> _rest;
-        private ReadOnlySpan<byte> _current;
+        private readonly ReadOnlySpan<byte> _run;
+        private int _start;
+        private int _length;
 
-        internal Enumerator(ReadOnlySpan<byte> run)
-        {
-            _rest = run;
-            _current = default;
-        }
+        internal Enumerator(ReadOnlySpan<byte> run) => _run = run;
 
         /// <summary>The packet stepped onto.</summary>
-        public readonly Packet Current => new(_current);
+        public readonly Packet Current => new(_run.Slice(_start, _length));
 
         /// <summary>Steps onto the next packet.</summary>
         /// <returns>False behind the last one.</returns>
         public bool MoveNext()
         {
-            if (_rest.IsEmpty)
+            _start += _length;
+            if (_start >= _run.Length)
             {
                 return false;
             }
 
-            int length = PacketHeader.Size + PacketHeader.ReadPayloadLength(_rest);
-            _current = _rest[..length];
-            _rest = _rest[length..];
+            // A branch, and not an assignment, so that the processor guesses that this packet is as long as the last: see PacketRun.
+            int length = PacketHeader.Size + PacketHeader.ReadPayloadLength(_run[_start..]);
+            if (length != _length)
+            {
+                _length = length;
+            }
+
             return true;
         }
     }

@@ -48,6 +48,12 @@ internal sealed class ServerCounters
     /// <summary>Connections that ended for <paramref name="reason"/> since start.</summary>
     public long Closed(CloseReason reason) => Volatile.Read(ref _loops).Sum(loop => loop.Closed(reason));
 
+    /// <summary>Bytes given to the decoders since start.</summary>
+    public long BytesReceived => Sum(static loop => loop.Bytes.BytesReceived);
+
+    /// <summary>Bytes that were held for unfinished packets and are no longer, since start.</summary>
+    public long BytesLetGo => Sum(static loop => loop.Bytes.BytesLetGo);
+
     /// <summary>Every counter with its name in <c>/api/stats</c>, dots for its levels; zeros included.</summary>
     /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = 7 × packets.received + payload +
     /// discarded + unfinished</c>.</remarks>
@@ -64,7 +70,7 @@ internal sealed class ServerCounters
         yield return new("packets.received", PacketsReceived);
         yield return new("packets.processed", PacketsProcessed);
         yield return new("packets.dropped", PacketsDropped);
-        yield return new("bytes.received", Sum(static loop => loop.Bytes.BytesReceived));
+        yield return new("bytes.received", BytesReceived);
         yield return new("bytes.payload", Sum(static loop => loop.PayloadBytes));
         yield return new("bytes.discarded", Sum(static loop => loop.Bytes.BytesDiscarded));
         yield return new("bytes.unfinished", Sum(static loop => loop.Bytes.BytesUnfinished));

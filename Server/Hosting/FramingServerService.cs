@@ -17,6 +17,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     private readonly ILogger _lifecycle;
     private IPEndPoint? _endpoint;
     private ProgressReport? _progress;
+    private MemoryReturn? _memoryReturn;
 
     public FramingServerService(
         FramingServer server, ServerCounters counters, ServerOptions options, TimeProvider time, ILoggerFactory loggers)
@@ -36,6 +37,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         string openFiles = OpenFileLimit.Read() is { } limit ? $"{limit.Hard}" : "unknown";
         _logger.Configured(_server.TransportName, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes, openFiles);
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
+        _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
         if (_options.ReportEvery > 0)
         {
             _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _logger);
@@ -68,5 +70,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     {
         _progress?.Dispose();
         _progress = null;
+        _memoryReturn?.Dispose();
+        _memoryReturn = null;
     }
 }

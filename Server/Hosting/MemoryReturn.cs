@@ -1,0 +1,51 @@
+namespace DotNettyFraming.Server.Hosting;
+
+/// <summary>Gives memory back to the system after a burst of unfinished packets.</summary>
+/// <remarks>
+/// At rest no collection runs, so what a burst took would stay: 424 MiB after 9,000 half packets were let go, 1,095 MiB after three
+/// such rounds; with one aggressive collection 45–65 MiB. It stops the event loops for a moment, so it waits until little comes.
+/// Threads: its timer's; nothing on the event loops.
+/// </remarks>
+internal sealed class MemoryReturn : IDisposable
+{
+    /// <summary>Bytes of unfinished packets let go since the last collection that make another one worth while.</summary>
+    public const long WorthWhile = 64 * 1024 * 1024;
+
+    /// <summary>Bytes received in a second below which load is low.</summary>
+    public const long LowLoad = 1024 * 1024;
+
+    /// <summary>Seconds of low load in a row before a collection.</summary>
+    public const int QuietSeconds = 5;
+
+    private readonly Func<(long Received, long LetGo)> _bytes;
+    private readonly Action _collect;
+    private readonly ITimer _timer;
+    private long _received;
+    private long _letGo;
+    private int _quietSeconds;
+
+    /// <summary>Starts to look, once a second.</summary>
+    /// <param name="bytes">Bytes received so far, and bytes of unfinished packets let go so far.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="collect">What to do; by default the one collection that returns memory.</param>
+    public MemoryReturn(Func<(long Received, long LetGo)> bytes, TimeProvider time, Action? collect = null)
+    {
+        _bytes = bytes;
+        _collect = collect ?? (static () => GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+        _timer = time.CreateTimer(_ => Look(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private void Look()
+    {
+        (long received, long letGo) = _bytes();
+        _quietSeconds = received - _received < LowLoad ? _quietSeconds + 1 : 0;
+        _received = received;
+        if (_quietSeconds >= QuietSeconds && letGo - _letGo >= WorthWhile)
+        {
+            _letGo = letGo;
+            _collect();
+        }
+    }
+}
