@@ -70,7 +70,7 @@ internal sealed class FramingServer : IDisposable
         catch (SocketException e)
         {
             await ShutDownLoopsAsync().ConfigureAwait(false);
-            throw new StartupException($"cannot listen on {wanted}: {e.Message}", e);
+            throw new StartupException($"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}: cannot listen: {e.Message}", e);
         }
 
         return (IPEndPoint)_listener.LocalAddress;

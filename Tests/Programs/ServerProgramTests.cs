@@ -129,7 +129,7 @@ public sealed class ServerProgramTests
         Assert.Multiple(() =>
         {
             Assert.That(server.Errors, Has.Count.EqualTo(1));
-            Assert.That(server.Errors.Single(), Does.Contain($":{port}").And.Contain("ddress already in use"));
+            Assert.That(server.Errors.Single(), Does.Contain($"--port {port}").And.Contain("ddress already in use"));
             Assert.That(server.Everything(), Does.Not.Contain("   at "));
         });
     }
