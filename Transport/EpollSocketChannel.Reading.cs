@@ -91,7 +91,7 @@ public sealed partial class EpollSocketChannel
 
     private Received Receive()
     {
-        ReceiveBuffer receive = ((EpollEventLoop)EventLoop).ReceiveBuffer;
+        ReceiveBuffer receive = _registration.Loop.ReceiveBuffer;
         IByteBuffer buffer = receive.Rent();
         nint count = Receive(buffer);
         if (count > 0)
@@ -128,7 +128,7 @@ public sealed partial class EpollSocketChannel
             nint count;
             do
             {
-                count = LibC.Receive(_socket.Number, bytes, (nuint)buffer.Capacity, 0);
+                count = LibC.Receive(_registration.Descriptor, bytes, (nuint)buffer.Capacity, 0);
             }
             while (count < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
 

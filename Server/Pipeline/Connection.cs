@@ -20,6 +20,7 @@ internal sealed class Connection
     private readonly IChannel _channel;
     private readonly ILogger _logger;
 
+    private PendingBatches? _pending;
     private CloseReason? _reason;
     private bool _inputEnded;
     private bool _heldBack;
@@ -32,7 +33,6 @@ internal sealed class Connection
         _logger = logger;
         Loop = loop;
         Source = new PacketSource(id, WithoutMapping(channel.RemoteAddress), loop.Index);
-        Pending = new PendingBatches(this);
     }
 
     /// <summary>The event loop's share: counters, admission, its connections.</summary>
@@ -41,8 +41,11 @@ internal sealed class Connection
     /// <summary>The connection as processors see it.</summary>
     public PacketSource Source { get; }
 
-    /// <summary>Batches whose processing has not completed.</summary>
-    public PendingBatches Pending { get; }
+    /// <summary>Batches whose processing has not completed; made when there is a first one, as with the default processor there is none.</summary>
+    public PendingBatches Pending => _pending ??= new PendingBatches(this);
+
+    /// <summary>Whether something received has neither been processed nor given up.</summary>
+    public bool HasPending => _pending is { IsEmpty: false };
 
     /// <summary>The pipeline, for who joins later (<see cref="DrainHandler"/>).</summary>
     public IChannelPipeline Pipeline => _channel.Pipeline;
@@ -130,7 +133,7 @@ internal sealed class Connection
     /// <summary>Something pending completed.</summary>
     public void PendingChanged()
     {
-        if (!Pending.IsEmpty)
+        if (HasPending)
         {
             return;
         }

@@ -8,9 +8,7 @@ namespace DotNettyFraming.Server.Pipeline;
 internal sealed class PendingBatches
 {
     private readonly Connection _connection;
-
-    /// <summary>Made when the first batch has to wait: with the default processor none ever does.</summary>
-    private Queue<Batch>? _batches;
+    private readonly Queue<Batch> _batches = new();
 
     /// <summary>Read by whichever thread completes a task.</summary>
     private bool _dropped;
@@ -18,7 +16,7 @@ internal sealed class PendingBatches
     public PendingBatches(Connection connection) => _connection = connection;
 
     /// <summary>Whether everything received has been processed or given up.</summary>
-    public bool IsEmpty => _batches is null or { Count: 0 };
+    public bool IsEmpty => _batches.Count == 0;
 
     /// <summary>Bytes of the batches that wait, and what keeping them takes.</summary>
     public long Cost { get; private set; }
@@ -33,7 +31,6 @@ internal sealed class PendingBatches
         }
 
         int cost = bytes + Admission.BatchCost;
-        _batches ??= new Queue<Batch>();
         _batches.Enqueue(new Batch(processing, packets, cost));
         Cost += cost;
         _connection.Loop.Admission.Added(_connection, cost);
@@ -55,7 +52,7 @@ internal sealed class PendingBatches
         _connection.PendingChanged();
     }
 
-    private void AwaitFirst() => _batches!.Peek().Processing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() =>
+    private void AwaitFirst() => _batches.Peek().Processing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() =>
     {
         // Nobody waits any more; and a loop that is about to end should not be given thousands of tasks.
         if (!Volatile.Read(ref _dropped))
@@ -67,7 +64,7 @@ internal sealed class PendingBatches
     private void CompleteFirst()
     {
         // Dropped meanwhile, if it is empty or its first has not completed.
-        while (!IsEmpty && _batches!.Peek().Processing.IsCompleted)
+        while (!IsEmpty && _batches.Peek().Processing.IsCompleted)
         {
             Batch done = TakeFirst();
             if (done.Processing.IsCompletedSuccessfully)
@@ -90,7 +87,7 @@ internal sealed class PendingBatches
 
     private Batch TakeFirst()
     {
-        Batch first = _batches!.Dequeue();
+        Batch first = _batches.Dequeue();
         Cost -= first.Cost;
         _connection.Loop.Admission.Removed(_connection, first.Cost);
         return first;

@@ -89,7 +89,7 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
             return;
         }
 
-        if (processing.IsCompletedSuccessfully && _connection.Pending.IsEmpty)
+        if (processing.IsCompletedSuccessfully && !_connection.HasPending)
         {
             processing.GetAwaiter().GetResult(); // a pooled task source wants its result taken
             _connection.Loop.Counters.CountProcessed(packets);

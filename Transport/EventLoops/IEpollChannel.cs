@@ -24,6 +24,12 @@ internal struct EpollRegistration
     /// <summary>The events watched for now; 0 = the descriptor is not in epoll.</summary>
     public readonly uint Watched => _watched;
 
+    /// <summary>The loop, while registered. Here and not asked of the channel, whose own field lies on another cache line.</summary>
+    public readonly EpollEventLoop Loop => _loop!;
+
+    /// <summary>The bare descriptor, for the loop's own calls; beside <see cref="Loop"/> for the same reason.</summary>
+    public readonly int Descriptor => _fd;
+
     /// <summary>Enters the loop's table, watching nothing yet.</summary>
     public void Attach(EpollEventLoop loop, int fd, IEpollChannel channel)
     {
