@@ -1,3 +1,4 @@
+using DotNettyFraming.LoadClient.Sending;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient;

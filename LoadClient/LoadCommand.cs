@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.LoadClient.Connecting;
+using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Reporting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

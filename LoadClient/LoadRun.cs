@@ -1,5 +1,10 @@
 using System.Net;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Connecting;
+using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
 using HdrHistogram;
 using Microsoft.Extensions.Logging;
 

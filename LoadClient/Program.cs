@@ -1,6 +1,10 @@
 using System.Collections;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.LoadClient.Connecting;
+using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient;
 

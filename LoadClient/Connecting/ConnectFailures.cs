@@ -1,0 +1,50 @@
+using System.Net.Sockets;
+using DotNetty.Transport.Channels;
+
+namespace DotNettyFraming.LoadClient.Connecting;
+
+/// <summary>Connection attempts that failed, by reason. Any thread.</summary>
+internal sealed class ConnectFailures
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, long> _byReason = [];
+
+    /// <summary>All of them.</summary>
+    public long Total
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _byReason.Values.Sum();
+            }
+        }
+    }
+
+    /// <summary>Counts by reason, named as in <see cref="SocketError"/>; the most frequent first.</summary>
+    public IReadOnlyList<KeyValuePair<string, long>> ByReason()
+    {
+        lock (_lock)
+        {
+            return [.. _byReason.OrderByDescending(reason => reason.Value).ThenBy(reason => reason.Key, StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>Counts an attempt.</summary>
+    public void Add(Exception exception)
+    {
+        string reason = ReasonOf(exception);
+        lock (_lock)
+        {
+            _byReason[reason] = _byReason.GetValueOrDefault(reason) + 1;
+        }
+    }
+
+    private static string ReasonOf(Exception exception) => exception switch
+    {
+        ConnectTimeoutException => nameof(SocketError.TimedOut),
+        SocketException socket => socket.SocketErrorCode.ToString(),
+        { InnerException: { } inner } => ReasonOf(inner),
+        _ => exception.GetType().Name,
+    };
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.LoadClient.Connecting;
+
+/// <summary>How many of the connections asked for this machine allows, and which limit stops the rest.</summary>
+/// <param name="Connections">Connections to make.</param>
+/// <param name="Message">One line that names the limit and how to raise it; null when nothing stops them.</param>
+internal sealed record ConnectionCap(int Connections, string? Message)
+{
+    /// <summary>Descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded.</summary>
+    internal const int SpareFiles = 64;
+
+    private const string PortRangeFile = "/proc/sys/net/ipv4/ip_local_port_range";
+    private const string OpenFilesFolder = "/proc/self/fd";
+
+    /// <summary>Looks at this machine. Limits that cannot be read (not Linux) stop nothing.</summary>
+    public static ConnectionCap Read(int requested) => Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange());
+
+    /// <summary>Weighs the limits.</summary>
+    /// <param name="requested">Connections asked for.</param>
+    /// <param name="fileLimit">Hard limit of open files, to which .NET raises the soft one at start.</param>
+    /// <param name="openFiles">Files open already.</param>
+    /// <param name="ports">First and last source port; each serves one connection from an address to the server.</param>
+    internal static ConnectionCap Of(int requested, long? fileLimit, int openFiles, (int First, int Last)? ports)
+    {
+        long byFiles = fileLimit is long limit ? Math.Max(0, limit - openFiles - SpareFiles) : long.MaxValue;
+        long byPorts = ports is var (first, last) ? Math.Max(0, last - first + 1) : long.MaxValue;
+        if (requested <= Math.Min(byFiles, byPorts))
+        {
+            return new ConnectionCap(requested, null);
+        }
+
+        string reason = byFiles <= byPorts
+            ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with "
+                + $"'ulimit -n {requested + openFiles + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
+            : $"there are {byPorts} source ports ({ports!.Value.First} to {ports.Value.Last}); widen them with "
+                + "'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"'";
+        return new ConnectionCap((int)Math.Min(byFiles, byPorts), $"--connections {requested} is too many: {reason}");
+    }
+
+    private static int CountOpenFiles()
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries(OpenFilesFolder).Count();
+        }
+        catch (IOException)
+        {
+            return 0; // not Linux, where the limit is not known either
+        }
+    }
+
+    private static (int First, int Last)? ReadPortRange()
+    {
+        try
+        {
+            string[] range = File.ReadAllText(PortRangeFile).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            return (int.Parse(range[0], CultureInfo.InvariantCulture), int.Parse(range[1], CultureInfo.InvariantCulture));
+        }
+        catch (IOException)
+        {
+            return null; // not Linux
+        }
+    }
+}

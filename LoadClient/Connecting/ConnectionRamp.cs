@@ -1,0 +1,88 @@
+using System.Net;
+using DotNettyFraming.LoadClient.Sending;
+
+namespace DotNettyFraming.LoadClient.Connecting;
+
+/// <summary>Makes the connections: at the asked pace, and with a bounded number of attempts under way.</summary>
+/// <remarks>
+/// The loops take the connections in turn. The attempts run at most <see cref="MostAttemptsAtOnce"/> at a time: a server's accept queue
+/// holds at most <c>somaxconn</c> (4,096 by default), and what overflows it waits a second for the next SYN.
+/// </remarks>
+internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint target, int connections, int? perSecond, TimeProvider clock)
+{
+    /// <summary>Attempts under way at once: enough for thousands of connections a second, a sixteenth of a full accept queue.</summary>
+    public const int MostAttemptsAtOnce = 256;
+
+    /// <summary>When so many attempts have failed and none succeeded, the rest is not tried.</summary>
+    public const int HopelessAfter = MostAttemptsAtOnce;
+
+    /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
+    public static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
+
+    private int _attempted;
+    private volatile bool _anyConnected;
+
+    /// <summary>The attempts that failed.</summary>
+    public ConnectFailures Failures { get; } = new();
+
+    /// <summary>Tries every connection once.</summary>
+    /// <param name="stop">Ends it early; attempts under way are not counted as failures then.</param>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        var slots = new SemaphoreSlim(MostAttemptsAtOnce);
+        long began = clock.GetTimestamp();
+        var attempts = new List<Task>(connections);
+        try
+        {
+            while (_attempted < connections && (_anyConnected || Failures.Total < HopelessAfter))
+            {
+                await PaceAsync(began, stop);
+                await slots.WaitAsync(stop);
+                attempts.Add(AttemptAsync(loops[_attempted % loops.Count], slots, stop));
+                _attempted++;
+            }
+
+            await Task.WhenAll(attempts).WaitAsync(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Ended early: the loops give up the attempts under way when they finish.
+        }
+    }
+
+    /// <summary>
+    /// Attempt n is due n / <c>--ramp-up</c> seconds after the first; what the timer's grain makes late is caught up with.
+    /// </summary>
+    private async Task PaceAsync(long began, CancellationToken stop)
+    {
+        if (perSecond is int rate)
+        {
+            TimeSpan wait = TimeSpan.FromSeconds((double)_attempted / rate) - clock.GetElapsedTime(began);
+            if (wait > TimeSpan.Zero)
+            {
+                await Task.Delay(wait, clock, stop);
+            }
+        }
+    }
+
+    private async Task AttemptAsync(LoadLoop loop, SemaphoreSlim slots, CancellationToken stop)
+    {
+        try
+        {
+            await loop.ConnectAsync(target);
+            _anyConnected = true;
+        }
+        catch (Exception exception)
+        {
+            // Whatever it was, it cost one connection and is told by its reason; the other connections go on.
+            if (!stop.IsCancellationRequested)
+            {
+                Failures.Add(exception);
+            }
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using DotNettyFraming.Codec;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
+
+namespace DotNettyFraming.LoadClient.Options;
+
+/// <summary>The load client's command line, each option said once: parsing, <c>--help</c> and the environment come from here.</summary>
+internal sealed class LoadOptionDeclarations
+{
+    /// <summary>The longest write. Larger ones would only wait in memory: a socket buffer takes a few MiB at a time.</summary>
+    internal const int MostBytesPerWrite = 16 * 1024 * 1024;
+
+    private readonly OptionDeclaration<string> _host;
+    private readonly OptionDeclaration<int> _port;
+    private readonly OptionDeclaration<TransportChoice> _transport;
+    private readonly OptionDeclaration<int> _connections;
+    private readonly OptionDeclaration<string> _payload;
+    private readonly OptionDeclaration<(int Min, int Max)?> _payloadBytes;
+    private readonly OptionDeclaration<int> _packetsPerWrite;
+    private readonly OptionDeclaration<TimeSpan> _duration;
+    private readonly OptionDeclaration<long?> _packets;
+    private readonly OptionDeclaration<int?> _rampUp;
+    private readonly OptionDeclaration<int?> _seed;
+    private readonly OptionDeclaration<int> _eventLoops;
+    private readonly OptionDeclaration<string?> _json;
+    private readonly OptionDeclaration<LogDirectory> _logDirectory;
+
+    /// <summary>Declares all options.</summary>
+    public LoadOptionDeclarations()
+    {
+        Set = new OptionSet(Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient);
+        var defaults = new LoadOptions();
+        _host = Set.Text(
+            "--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
+        _port = Set.Number("--port", "PORT", defaults.Port, "The server's TCP port.", 1, ushort.MaxValue);
+        _transport = TransportOption.Declare(Set);
+        _connections = Set.Number(
+            "--connections", "N", defaults.Connections,
+            "Connections to make. Capped, with a message, where the limit of open files or the source ports do not suffice.",
+            1, 10_000_000);
+        _payload = Set.Text("--payload", "TEXT", LoadOptions.DefaultPayload, "The payload of every packet, sent as UTF-8.");
+        _payloadBytes = Set.Custom<(int Min, int Max)?>(
+            "--payload-bytes", "N|MIN-MAX", null, "the payload's own length",
+            "Length of the payload, 0 to 65535: the text is repeated or cut. With MIN-MAX every length between is equally likely.",
+            ParseRange,
+            range => range is var (min, max) && min != max ? $"{min}-{max}" : $"{range!.Value.Min}");
+        _packetsPerWrite = Set.Number(
+            "--packets-per-write", "N", defaults.PacketsPerWrite,
+            "Packets glued into one write. More of them cost less each; at most 16 MiB in all.", 1, 1_000_000);
+        _duration = Set.Duration(
+            "--duration", LoadOptions.DefaultDuration,
+            "How long to send, from when all connections are made. With --packets there is no end to it unless it is given.",
+            TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(24));
+        _packets = Set.OptionalNumber<long>(
+            "--packets", "N", "Packets to send in total, shared evenly by the connections; then the run ends.", 1, long.MaxValue, "no end");
+        _rampUp = Set.OptionalNumber<int>(
+            "--ramp-up", "N",
+            "New connections a second, each sending as soon as it is made. Without it all are made first and then start at once.",
+            1, 1_000_000, "as fast as they are accepted");
+        _seed = Set.OptionalNumber<int>(
+            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX reproducible.", 0, int.MaxValue, "random, and printed");
+        _eventLoops = Set.Number(
+            "--event-loops", "N", defaults.EventLoops, "Event-loop threads.", 1, 1024, "number of processors");
+        _json = Set.OptionalPath("--json", "FILE", "Where to write the report as JSON.");
+        _logDirectory = LogDirectory.Declare(Set);
+    }
+
+    /// <summary>The declared options.</summary>
+    public OptionSet Set { get; }
+
+    /// <summary>Where the log goes.</summary>
+    public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
+
+    /// <summary>Reads what was given, and adds the conflicts that only show between options to the faults.</summary>
+    public LoadOptions Read(ParseOutcome outcome)
+    {
+        var options = new LoadOptions
+        {
+            Host = outcome.Value(_host),
+            Port = outcome.Value(_port),
+            Transport = outcome.Value(_transport),
+            Connections = outcome.Value(_connections),
+            Payload = ReadPayload(outcome),
+            PacketsPerWrite = outcome.Value(_packetsPerWrite),
+            Duration = outcome.IsGiven(_duration) || outcome.Value(_packets) is null ? outcome.Value(_duration) : null,
+            Packets = outcome.Value(_packets),
+            RampUp = outcome.Value(_rampUp),
+            Seed = outcome.Value(_seed) ?? Random.Shared.Next(),
+            EventLoops = outcome.Value(_eventLoops),
+            JsonFile = outcome.Value(_json),
+        };
+
+        if (options.Host.Length == 0)
+        {
+            outcome.Reject(_host, "is empty");
+        }
+
+        long bytesPerWrite = (long)options.PacketsPerWrite * options.Payload.MaxPacketBytes;
+        if (bytesPerWrite > MostBytesPerWrite)
+        {
+            outcome.Reject(_packetsPerWrite, $"a write of up to {bytesPerWrite} bytes is too long (at most {MostBytesPerWrite})");
+        }
+
+        return options;
+    }
+
+    private PayloadShape ReadPayload(ParseOutcome outcome)
+    {
+        string text = outcome.Value(_payload);
+        PayloadShape shape = outcome.Value(_payloadBytes) is var (min, max) ? PayloadShape.Of(text, min, max) : PayloadShape.Of(text);
+        if (shape.MaxBytes > PacketHeader.MaxPayloadLength)
+        {
+            outcome.Reject(_payload, $"has {shape.MaxBytes} bytes, and a packet carries at most {PacketHeader.MaxPayloadLength}");
+        }
+        else if (shape.Text.IsEmpty && shape.MaxBytes > 0)
+        {
+            outcome.Reject(_payload, "is empty, which cannot be repeated to the length of --payload-bytes");
+        }
+
+        return shape;
+    }
+
+    private static Parsed<(int Min, int Max)?> ParseRange(string text)
+    {
+        string[] ends = text.Split('-');
+        if (ends.Length > 2 || !TryParse(ends[0], out int min) || !TryParse(ends[^1], out int max))
+        {
+            return Parsed.Fault<(int, int)?>($"is neither a length nor MIN-MAX (0 to {PacketHeader.MaxPayloadLength})");
+        }
+
+        return min <= max ? Parsed.Of<(int, int)?>((min, max)) : Parsed.Fault<(int, int)?>("has a minimum above its maximum");
+    }
+
+    private static bool TryParse(string text, out int bytes) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out bytes) && bytes <= PacketHeader.MaxPayloadLength;
+}

@@ -1,0 +1,49 @@
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.LoadClient.Options;
+
+/// <summary>What the load client was asked to do; the options' own words are in <see cref="LoadOptionDeclarations"/>.</summary>
+internal sealed record LoadOptions
+{
+    /// <summary>How long the run lasts where neither <c>--duration</c> nor <c>--packets</c> says it.</summary>
+    public static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(10);
+
+    /// <summary>The article's payload: 25 bytes, so that a packet has 32.</summary>
+    public const string DefaultPayload = "1234512345123451234512345";
+
+    /// <summary>The server's name or address.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>The server's TCP port.</summary>
+    public int Port { get; init; } = 9999;
+
+    /// <summary>What carries the connections.</summary>
+    public TransportChoice Transport { get; init; } = TransportChoice.Auto;
+
+    /// <summary>Connections asked for.</summary>
+    public int Connections { get; init; } = 10_000;
+
+    /// <summary>What every packet carries.</summary>
+    public PayloadShape Payload { get; init; } = PayloadShape.Of(DefaultPayload);
+
+    /// <summary>Packets glued into one write.</summary>
+    public int PacketsPerWrite { get; init; } = 1;
+
+    /// <summary>How long to send with all connections made; null = until <see cref="Packets"/> are sent.</summary>
+    public TimeSpan? Duration { get; init; } = DefaultDuration;
+
+    /// <summary>Packets to send in total, over all connections; null = as many as the duration allows.</summary>
+    public long? Packets { get; init; }
+
+    /// <summary>New connections a second; null = as fast as the server accepts them.</summary>
+    public int? RampUp { get; init; }
+
+    /// <summary>Makes the sizes of the packets reproducible.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Event-loop threads.</summary>
+    public int EventLoops { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Where the JSON report goes; null = nowhere.</summary>
+    public string? JsonFile { get; init; }
+}

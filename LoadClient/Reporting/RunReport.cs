@@ -1,0 +1,61 @@
+using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Options;
+
+namespace DotNettyFraming.LoadClient.Reporting;
+
+/// <summary>A finished run, from which the summary, the JSON and the exit code are made.</summary>
+internal sealed record RunReport
+{
+    /// <summary>What was asked.</summary>
+    public required LoadOptions Options { get; init; }
+
+    /// <summary>Connections that the machine's limits left of those asked for.</summary>
+    public required int Allowed { get; init; }
+
+    /// <summary>What was counted.</summary>
+    public required LoadTotals Totals { get; init; }
+
+    /// <summary>Attempts that failed, by reason.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
+
+    /// <summary>How long making the connections took.</summary>
+    public required TimeSpan Connecting { get; init; }
+
+    /// <summary>From the first write to the end of sending: the stop, or the last write taken after it.</summary>
+    public required TimeSpan Sending { get; init; }
+
+    /// <summary>Connect latency.</summary>
+    public required Latency Connect { get; init; }
+
+    /// <summary>Whether a signal ended the run early.</summary>
+    public required bool Interrupted { get; init; }
+
+    /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
+    public required bool RanOutOfConnections { get; init; }
+
+    /// <summary>Attempts that failed.</summary>
+    public long Failed => Failures.Sum(reason => reason.Value);
+
+    /// <summary>Connections asked for that were neither made nor failed: capped, or given up.</summary>
+    public long NotAttempted => Options.Connections - Totals.Connected - Failed;
+
+    /// <summary>Packets a second over <see cref="Sending"/>.</summary>
+    public double PacketsPerSecond => PerSecond(Totals.PacketsSent);
+
+    /// <summary>Bytes a second over <see cref="Sending"/>.</summary>
+    public double BytesPerSecond => PerSecond(Totals.BytesSent);
+
+    /// <summary>What the process returns.</summary>
+    public int ExitCode =>
+        Totals.Connected == 0 && !Interrupted ? CommandLine.ExitCode.CannotRun
+        : Failed > 0 || Allowed < Options.Connections || RanOutOfConnections ? LoadExitCode.SomeConnectionsFailed
+        : CommandLine.ExitCode.Success;
+
+    private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;
+}
+
+/// <summary>Percentiles in microseconds; all 0 when nothing was measured.</summary>
+/// <param name="P50">Half took at most this.</param>
+/// <param name="P99">99 of 100 took at most this.</param>
+/// <param name="Max">None took longer.</param>
+internal readonly record struct Latency(long P50, long P99, long Max);

@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Sending;
+
+namespace DotNettyFraming.LoadClient.Reporting;
+
+/// <summary>What a person reads before and after a run.</summary>
+internal static class Summary
+{
+    /// <summary>The line before the run.</summary>
+    public static string Heading(LoadOptions options, int connections, IPEndPoint target)
+    {
+        string limit = (options.Packets, options.Duration) switch
+        {
+            (null, { } duration) => $"for {DurationText.Format(duration)}",
+            ({ } packets, null) => $"{Count(packets, "packet")} in all",
+            ({ } packets, { } duration) => $"{Count(packets, "packet")} in all, at most for {DurationText.Format(duration)}",
+            _ => "without end",
+        };
+        return $"{Count(connections, "connection")} to {target}: packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write, "
+            + $"{limit} (seed {options.Seed})";
+    }
+
+    /// <summary>The figures after the run, a line each.</summary>
+    public static string Of(RunReport report)
+    {
+        var text = new StringBuilder();
+        LoadTotals totals = report.Totals;
+        Line("connections", $"{totals.Connected} made in {Seconds(report.Connecting)}, {report.Failed} failed"
+            + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
+        if (totals.Connected > 0)
+        {
+            Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
+        }
+
+        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"
+            + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
+        Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB a second");
+        Line("connections ended", string.Join(", ", Enum.GetValues<ConnectionEnd>()
+            .Where(end => totals.Ended(end) > 0)
+            .Select(end => $"{totals.Ended(end)} {Words(end)}")
+            .DefaultIfEmpty("none")));
+        return text.ToString();
+
+        void Line(string name, string value) => text.Append(name.PadRight(18)).Append(' ').AppendLine(value);
+    }
+
+    /// <summary>What did not go as asked, a line each; for standard error.</summary>
+    public static IEnumerable<string> Complaints(RunReport report, IPEndPoint target)
+    {
+        string reasons = string.Join(", ", report.Failures.Select(reason => $"{reason.Value} {reason.Key}"));
+        if (report.Failed > 0 && report.Totals.Connected == 0)
+        {
+            yield return $"no connection could be made to {target}: {Count(report.Failed, "attempt")} failed ({reasons})";
+        }
+        else if (report.Failed > 0)
+        {
+            yield return $"{report.Failed} of {report.Options.Connections} connections could not be made: {reasons}";
+        }
+
+        if (report.RanOutOfConnections)
+        {
+            yield return $"the connections ended before the run did, with {Count(report.Totals.PacketsSent, "packet")} sent"
+                + (report.Options.Packets is long packets ? $" of {packets}" : "");
+        }
+    }
+
+    private static string Seconds(TimeSpan time) => $"{Number(time.TotalSeconds, "F2")} s";
+
+    private static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Words(ConnectionEnd end) => end switch
+    {
+        ConnectionEnd.Completed => "by us when done",
+        ConnectionEnd.FlushTimedOut => "by us with the last write not taken",
+        ConnectionEnd.ClosedByServer => "closed by the server",
+        ConnectionEnd.ResetByServer => "reset by the server",
+        _ => "failed",
+    };
+}

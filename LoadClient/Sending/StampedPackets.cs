@@ -1,0 +1,89 @@
+using DotNetty.Buffers;
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.LoadClient.Sending;
+
+/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second, which its connections send.</summary>
+/// <remarks>
+/// The packets' time counts in seconds, so one copy serves every write of a second and is stamped anew at the next, not rebuilt.
+/// A copy that a write still has bytes in (the kernel took a part, the rest waits) must not change under it: it is set aside, and comes
+/// back into use when nothing is in flight from it. So memory is one copy, and one more for each second in which some write got stuck,
+/// however many connections there are; a copy a connection would be 320 MB at 10,000 connections and 1,000 packets a write.
+/// Used on its event loop only.
+/// </remarks>
+internal sealed class StampedPackets(PacketTape tape)
+{
+    private readonly List<Copy> _inFlight = [];
+    private Copy? _current;
+
+    /// <summary>The packets that are stamped.</summary>
+    public PacketTape Tape => tape;
+
+    /// <summary>Number of copies held, for tests of the bound.</summary>
+    public int Copies => _inFlight.Count + (_current is null ? 0 : 1);
+
+    /// <summary>The copy to write from now.</summary>
+    /// <param name="time">Now, in Unix seconds.</param>
+    public Copy At(uint time)
+    {
+        if (_current is null || _current.Time != time)
+        {
+            Copy copy = Free() ?? new Copy(tape.Bytes);
+            copy.Stamp(tape.Offsets, time);
+            _current = copy;
+        }
+
+        return _current;
+    }
+
+    /// <summary>A copy that nothing is in flight from; the free ones beyond that are left to the collector.</summary>
+    private Copy? Free()
+    {
+        if (_current is not null)
+        {
+            _inFlight.Add(_current);
+        }
+
+        Copy? free = _inFlight.Find(copy => !copy.IsInFlight);
+        _inFlight.RemoveAll(copy => !copy.IsInFlight);
+        return free;
+    }
+
+    /// <summary>The tape's bytes with one time in all their headers.</summary>
+    internal sealed class Copy
+    {
+        private readonly byte[] _bytes;
+        private readonly IByteBuffer _buffer;
+
+        public Copy(ReadOnlyMemory<byte> bytes)
+        {
+            // Not from a pool: an aborted send may read these bytes a moment longer than its channel lives, and must find packets there.
+            // Pinned, because some transport has it in the kernel's hands most of the time.
+            _bytes = GC.AllocateUninitializedArray<byte>(bytes.Length, pinned: true);
+            bytes.CopyTo(_bytes);
+            _buffer = Unpooled.WrappedBuffer(_bytes);
+        }
+
+        /// <summary>The time in the headers, Unix seconds.</summary>
+        public uint Time { get; private set; }
+
+        /// <summary>Whether a channel still holds a view: each write retains the buffer, and its channel releases it.</summary>
+        public bool IsInFlight => _buffer.ReferenceCount > 1;
+
+        /// <summary>
+        /// A view with indexes of its own, which one connection sets anew for each of its writes, one at a time. It shares this copy's
+        /// reference count: retain it for each write.
+        /// </summary>
+        public IByteBuffer NewView() => _buffer.Duplicate();
+
+        public void Stamp(ReadOnlySpan<int> offsets, uint time)
+        {
+            for (int i = 0; i < offsets.Length - 1; i++)
+            {
+                PacketHeader.WriteTime(_bytes.AsSpan(offsets[i]), time);
+            }
+
+            Time = time;
+        }
+    }
+}

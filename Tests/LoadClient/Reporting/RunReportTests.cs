@@ -1,0 +1,74 @@
+using System.Text.Json;
+using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
+
+namespace DotNettyFraming.Tests.LoadClient.Reporting;
+
+public sealed class RunReportTests
+{
+    [Test]
+    public void Json_has_the_contracts_fields()
+    {
+        using var json = JsonDocument.Parse(JsonReport.Serialize(Report()));
+        JsonElement root = json.RootElement;
+
+        JsonElement connections = root.GetProperty("connections");
+        Assert.That(connections.GetProperty("requested").GetInt64(), Is.EqualTo(10));
+        Assert.That(connections.GetProperty("connected").GetInt64(), Is.EqualTo(8));
+        Assert.That(connections.GetProperty("failed").GetInt64(), Is.EqualTo(1));
+        Assert.That(connections.GetProperty("closedByServer").GetInt64(), Is.EqualTo(5));
+        Assert.That(connections.GetProperty("notAttempted").GetInt64(), Is.EqualTo(1));
+        Assert.That(root.GetProperty("packets").GetProperty("sent").GetInt64(), Is.EqualTo(1000));
+        Assert.That(root.GetProperty("packets").GetProperty("perSecond").GetDouble(), Is.EqualTo(500.0));
+        Assert.That(root.GetProperty("bytes").GetProperty("sent").GetInt64(), Is.EqualTo(32_000));
+        Assert.That(root.GetProperty("seconds").GetDouble(), Is.EqualTo(2.0));
+        JsonElement connect = root.GetProperty("latencyMicroseconds").GetProperty("connect");
+        Assert.That(connect.GetProperty("p50").GetInt64(), Is.EqualTo(1));
+        Assert.That(connect.GetProperty("p99").GetInt64(), Is.EqualTo(2));
+        Assert.That(connect.GetProperty("max").GetInt64(), Is.EqualTo(3));
+    }
+
+    [Test]
+    public void Exit_code_names_the_worst_thing_that_happened()
+    {
+        RunReport clean = Report() with { Failures = [] };
+
+        Assert.That(clean.ExitCode, Is.Zero, "a server that closes some connections is counted, and no fault");
+        Assert.That(Report().ExitCode, Is.EqualTo(4), "an attempt failed");
+        Assert.That((clean with { Allowed = 9 }).ExitCode, Is.EqualTo(4), "capped");
+        Assert.That((clean with { RanOutOfConnections = true }).ExitCode, Is.EqualTo(4));
+        Assert.That((Report() with { Totals = new LoadTotals(0, 0, 0, 0, new long[5]) }).ExitCode, Is.EqualTo(1), "nothing connected");
+    }
+
+    [Test]
+    public void Totals_are_the_sum_over_the_loops()
+    {
+        LoadCounters[] loops = [new LoadCounters(), new LoadCounters()];
+        loops[0].Connected(TimeSpan.FromMicroseconds(5));
+        loops[1].Connected(TimeSpan.FromMicroseconds(7));
+        loops[0].Taken(packets: 3, bytes: 96);
+        loops[1].Taken(packets: 1, bytes: 40);
+        loops[1].Unconfirmed(2);
+        loops[1].Ended(ConnectionEnd.ClosedByServer);
+
+        LoadTotals totals = LoadTotals.Sum(loops);
+
+        Assert.That((totals.Connected, totals.PacketsSent, totals.BytesSent, totals.PacketsUnconfirmed), Is.EqualTo((2L, 4L, 136L, 2L)));
+        Assert.That((totals.Open, totals.EndedByServer), Is.EqualTo((1L, 1L)));
+    }
+
+    private static RunReport Report() => new()
+    {
+        Options = new LoadOptions { Connections = 10 },
+        Allowed = 10,
+        Totals = new LoadTotals(Connected: 8, PacketsSent: 1000, BytesSent: 32_000, PacketsUnconfirmed: 0, Ends: [3, 0, 4, 1, 0]),
+        Failures = [new("ConnectionRefused", 1)],
+        Connecting = TimeSpan.FromSeconds(1),
+        Sending = TimeSpan.FromSeconds(2),
+        Connect = new Latency(1, 2, 3),
+        Interrupted = false,
+        RanOutOfConnections = false,
+    };
+}
