@@ -185,9 +185,8 @@ internal sealed class LoadRun
             Failures = _ramp.Failures.ByReason(),
             Connecting = connecting,
             Sending = sending,
-            Connect = connect.TotalCount == 0
-                ? default
-                : new Latency(connect.GetValueAtPercentile(50), connect.GetValueAtPercentile(99), connect.GetMaxValue()),
+            Latencies = new Dictionary<LatencyKind, LongHistogram> { [LatencyKind.Connect] = connect },
+            Series = [],
             Interrupted = interrupted,
             RanOutOfConnections = ranOut,
         };

@@ -6,10 +6,8 @@ namespace DotNettyFraming.LoadClient.Measuring;
 /// <summary>What one event loop has done. Written by that loop alone, plainly; any thread may read the <see cref="Totals"/>.</summary>
 internal sealed class LoadCounters
 {
-    private const long LongestConnectMicroseconds = 120_000_000;
-
     private readonly long[] _ends = new long[Enum.GetValues<ConnectionEnd>().Length];
-    private readonly LongHistogram _connectMicroseconds = new(LongestConnectMicroseconds, numberOfSignificantValueDigits: 3);
+    private readonly LongHistogram _connectMicroseconds = LatencyHistogram.New();
     private long _connected;
     private long _packetsSent;
     private long _bytesSent;
@@ -22,8 +20,7 @@ internal sealed class LoadCounters
     public void Connected(TimeSpan latency)
     {
         _connected++;
-        long microseconds = (long)latency.TotalMicroseconds;
-        _connectMicroseconds.RecordValue(Math.Clamp(microseconds, 1, LongestConnectMicroseconds));
+        _connectMicroseconds.Record(latency);
     }
 
     /// <summary>The kernel took whole packets.</summary>

@@ -77,7 +77,8 @@ internal static class JsonReport
         Bytes = new { Sent = report.Totals.BytesSent, PerSecond = report.BytesPerSecond },
         Seconds = report.Sending.TotalSeconds,
         ConnectSeconds = report.Connecting.TotalSeconds,
-        LatencyMicroseconds = new { Connect = new { report.Connect.P50, report.Connect.P99, report.Connect.Max } },
+        LatencyMicroseconds = report.Latencies.Keys.ToDictionary(
+            kind => JsonNamingPolicy.CamelCase.ConvertName(kind.ToString()), report.LatencyOf),
         report.Options.Seed,
         report.Interrupted,
     };

@@ -1,5 +1,6 @@
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
+using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
@@ -24,14 +25,20 @@ internal sealed record RunReport
     /// <summary>From the first write to the end of sending: the stop, or the last write taken after it.</summary>
     public required TimeSpan Sending { get; init; }
 
-    /// <summary>Connect latency.</summary>
-    public required Latency Connect { get; init; }
+    /// <summary>All latencies of each kind, microseconds.</summary>
+    public required IReadOnlyDictionary<LatencyKind, LongHistogram> Latencies { get; init; }
+
+    /// <summary>The run second by second, oldest first.</summary>
+    public required IReadOnlyList<SecondSample> Series { get; init; }
 
     /// <summary>Whether a signal ended the run early.</summary>
     public required bool Interrupted { get; init; }
 
     /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
     public required bool RanOutOfConnections { get; init; }
+
+    /// <summary>Latencies of one kind, summed up.</summary>
+    public Latency LatencyOf(LatencyKind kind) => Latencies.TryGetValue(kind, out LongHistogram? histogram) ? Latency.Of(histogram) : default;
 
     /// <summary>Attempts that failed.</summary>
     public long Failed => Failures.Sum(reason => reason.Value);
@@ -53,9 +60,3 @@ internal sealed record RunReport
 
     private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;
 }
-
-/// <summary>Percentiles in microseconds; all 0 when nothing was measured.</summary>
-/// <param name="P50">Half took at most this.</param>
-/// <param name="P99">99 of 100 took at most this.</param>
-/// <param name="Max">None took longer.</param>
-internal readonly record struct Latency(long P50, long P99, long Max);

@@ -34,7 +34,8 @@ internal static class Summary
             + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
         if (totals.Connected > 0)
         {
-            Line("connect latency", $"p50 {report.Connect.P50} us, p99 {report.Connect.P99} us, max {report.Connect.Max} us");
+            Latency connect = report.LatencyOf(LatencyKind.Connect);
+            Line("connect latency", $"p50 {connect.P50} us, p99 {connect.P99} us, max {connect.Max} us");
         }
 
         Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"

@@ -23,20 +23,15 @@ public sealed class SummaryTests
     [Test]
     public void Latency_is_told_only_where_a_connection_was_made()
     {
-        Assert.That(Summary.Of(Report(connected: 1, failed: 0)), Does.Contain("connect latency    p50 1 us, p99 2 us, max 3 us"));
+        Assert.That(Summary.Of(Report(connected: 1, failed: 0)), Does.Contain("connect latency    p50 1 us, p99 3 us, max 3 us"));
         Assert.That(Summary.Of(Report(connected: 0, failed: 1)), Does.Not.Contain("latency"));
     }
 
-    private static RunReport Report(int connected, int failed) => new()
+    private static RunReport Report(int connected, int failed) => SampleReport.New() with
     {
         Options = new LoadOptions { Connections = connected + failed },
         Allowed = connected + failed,
         Totals = new LoadTotals(connected, PacketsSent: 0, BytesSent: 0, PacketsUnconfirmed: 0, Ends: new long[5]),
         Failures = failed == 0 ? [] : [new("ConnectionRefused", failed)],
-        Connecting = TimeSpan.Zero,
-        Sending = TimeSpan.Zero,
-        Connect = connected == 0 ? default : new Latency(1, 2, 3),
-        Interrupted = false,
-        RanOutOfConnections = false,
     };
 }
