@@ -58,14 +58,15 @@ internal static class LoadCommand
     {
         IPEndPoint target = await ResolveAsync(options, stop);
         await using FileStream? json = JsonReport.Open(options.JsonFile);
-        ConnectionCap cap = ConnectionCap.Read(options.Connections);
+        ClientTls? tls = ClientTls.Of(options);
+        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: 0);
         if (cap.Message is not null)
         {
             await streams.Error.WriteLineAsync(cap.Message);
         }
 
         LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
-        var run = new LoadRun(options, cap.Connections, target, transport, TimeProvider.System, logger);
+        var run = new LoadRun(options, cap.Connections, target, transport, tls, TimeProvider.System, logger);
         await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
         RunReport report;
         await using (Progress.Start(run, options, streams, TimeProvider.System))

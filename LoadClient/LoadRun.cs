@@ -5,23 +5,9 @@ using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
 using DotNettyFraming.LoadClient.Sending;
-using HdrHistogram;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient;
-
-/// <summary>The phases of a run, for the progress display.</summary>
-internal enum LoadPhase
-{
-    /// <summary>Making connections; with <c>--ramp-up</c> the ones made are sending.</summary>
-    Connecting,
-
-    /// <summary>All connections are made, and send.</summary>
-    Sending,
-
-    /// <summary>Flushing and closing.</summary>
-    Finishing,
-}
 
 /// <summary>One whole run: connect, send, flush, close, report.</summary>
 /// <remarks>
@@ -32,11 +18,17 @@ internal enum LoadPhase
 /// </remarks>
 internal sealed class LoadRun
 {
-    /// <summary>How long writes on their way may take when the run ends.</summary>
+    /// <summary>How long writes that are due or on their way may take when the run ends.</summary>
     private static readonly TimeSpan FlushDeadline = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the server may take to answer our FINs with its own.</summary>
+    /// <summary>How long the server may take to answer our FINs with its own; it reads what it has not read yet first.</summary>
     private static readonly TimeSpan CloseDeadline = TimeSpan.FromSeconds(2);
+
+    /// <summary>The same where it is compared what it has read: unanswered connections make that inexact.</summary>
+    private static readonly TimeSpan CloseDeadlineOfVerified = TimeSpan.FromSeconds(15);
+
+    /// <summary>From now to the first write of a timetable: time to tell all the loops.</summary>
+    private static readonly TimeSpan TimetableLead = TimeSpan.FromMilliseconds(5);
 
     private readonly LoadOptions _options;
     private readonly int _allowed;
@@ -45,6 +37,8 @@ internal sealed class LoadRun
     private readonly LoadLoop[] _loops;
     private readonly ConnectionRamp _ramp;
     private readonly PacketShares _shares;
+    private long? _timetableStart;
+    private long? _plannedEnd;
     private volatile LoadPhase _phase = LoadPhase.Connecting;
 
     /// <summary>Prepares a run; <paramref name="transport"/>'s loops are shut down at its end.</summary>
@@ -52,9 +46,11 @@ internal sealed class LoadRun
     /// <param name="allowed">Connections to make, at most those of the options.</param>
     /// <param name="target">The server.</param>
     /// <param name="transport">Event loops and channels.</param>
+    /// <param name="tls">What encrypts the connections; null for plain ones.</param>
     /// <param name="clock">Time of all kinds.</param>
     /// <param name="logger">For what happens to single connections.</param>
-    public LoadRun(LoadOptions options, int allowed, IPEndPoint target, LoadTransport transport, TimeProvider clock, ILogger logger)
+    public LoadRun(
+        LoadOptions options, int allowed, IPEndPoint target, LoadTransport transport, ClientTls? tls, TimeProvider clock, ILogger logger)
     {
         _options = options;
         _allowed = allowed;
@@ -63,9 +59,10 @@ internal sealed class LoadRun
         var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
         IEventLoop[] eventLoops = [.. _group.Items.Cast<IEventLoop>()];
         _loops = [.. eventLoops.Select((loop, index) =>
-            new LoadLoop(loop, index, eventLoops.Length, transport, tape, ConnectionRamp.AttemptTimeout, clock, logger))];
-        _ramp = new ConnectionRamp(_loops, target, allowed, options.RampUp, clock);
+            new LoadLoop(loop, index, eventLoops.Length, transport, tls, options, tape, clock, logger))];
+        _ramp = new ConnectionRamp(_loops, target, options.Sources, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed);
+        Series = new RunSeries(_loops, clock);
     }
 
     /// <summary>Where the run is. Any thread.</summary>
@@ -74,6 +71,9 @@ internal sealed class LoadRun
     /// <summary>Connection attempts that have failed so far. Any thread.</summary>
     public long Failed => _ramp.Failures.Total;
 
+    /// <summary>The run second by second.</summary>
+    public RunSeries Series { get; }
+
     /// <summary>What has been done so far. Any thread.</summary>
     public LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
 
@@ -81,18 +81,23 @@ internal sealed class LoadRun
     /// <param name="stop">Ends the run early, orderly, with the full report.</param>
     public async Task<RunReport> RunAsync(CancellationToken stop)
     {
+        using var over = new CancellationTokenSource();
+        Task sampling = Series.RunAsync(_options.Duration, over.Token);
         try
         {
             TimeSpan connecting = await ConnectAsync(stop);
             _phase = LoadPhase.Sending;
             bool ranOut = !stop.IsCancellationRequested && await SendAsync(stop);
             _phase = LoadPhase.Finishing;
-            TimeSpan sending = await FinishAsync();
-            await ShutDownLoopsAsync();
+            TimeSpan sending = await FinishAsync(stop);
+            await over.CancelAsync();
+            await sampling;
+            await Series.TakeAsync();
             return Report(connecting, sending, ranOut, stop.IsCancellationRequested);
         }
         finally
         {
+            await over.CancelAsync();
             await ShutDownLoopsAsync();
         }
     }
@@ -102,9 +107,10 @@ internal sealed class LoadRun
         long began = _clock.GetTimestamp();
         if (_options.RampUp is not null)
         {
-            foreach (LoadLoop loop in _loops)
+            for (int i = 0; i < _loops.Length; i++)
             {
-                loop.StartImmediately(_shares);
+                int connections = (_allowed - i + _loops.Length - 1) / _loops.Length;
+                _loops[i].StartImmediately(_shares, TimetableOf(i, connections, _allowed));
             }
         }
 
@@ -118,42 +124,94 @@ internal sealed class LoadRun
         int[] waiting = await Task.WhenAll(_loops.Select(loop => loop.CountWaitingAsync()));
         // Those that failed take no share: --packets N are N, as long as one connection was made.
         PacketShares shares = _shares with { Connections = waiting.Sum() };
+        long began = _clock.GetTimestamp();
         int firstOrdinal = 0;
         for (int i = 0; i < _loops.Length; i++)
         {
-            await _loops[i].StartAsync(shares, firstOrdinal);
+            Timetable? timetable = _options.RampUp is null ? TimetableOf(i, waiting[i], shares.Connections) : null;
+            await _loops[i].StartAsync(shares, firstOrdinal, timetable);
             firstOrdinal += waiting[i];
         }
 
-        Task nothingLeft = Task.WhenAll(_loops.Select(loop => loop.NothingLeft.Task));
-        using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task duration = Task.Delay(_options.Duration ?? Timeout.InfiniteTimeSpan, _clock, timer.Token);
-        bool ended = await Task.WhenAny(nothingLeft, duration) == nothingLeft;
-        await timer.CancelAsync();
+        if (_options.Duration is TimeSpan duration)
+        {
+            long start = _options.RampUp is null ? _timetableStart ?? began : began;
+            _plannedEnd = start + InTimestamps(duration);
+            await OnAllLoops(loop => loop.EndAtAsync(_plannedEnd.Value));
+        }
+
+        bool ended = await WaitForEndAsync(stop);
         // With --packets this is how a run ends, unless connections ended before their shares did; without, only they can end it.
         return ended && Totals() is { Connected: > 0 } totals && !(totals.PacketsSent >= _options.Packets);
     }
 
+    /// <summary>Waits until the duration is over, or the signal comes, or nothing is left to send.</summary>
+    /// <returns>Whether nothing was left.</returns>
+    private async Task<bool> WaitForEndAsync(CancellationToken stop)
+    {
+        TimeSpan wait = _plannedEnd is long end ? _clock.GetElapsedTime(_clock.GetTimestamp(), end) : Timeout.InfiniteTimeSpan;
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        Task over = Task.Delay(wait > TimeSpan.Zero || _plannedEnd is null ? wait : TimeSpan.Zero, _clock, timer.Token);
+        Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
+        bool ended = await Task.WhenAny(nothingLeft, over) == nothingLeft;
+        await timer.CancelAsync();
+        return ended;
+    }
+
     /// <returns>How long was sent.</returns>
-    private async Task<TimeSpan> FinishAsync()
+    private async Task<TimeSpan> FinishAsync(CancellationToken stop)
     {
         long stopped = _clock.GetTimestamp();
-        await OnAllLoops(loop => loop.FinishAsync());
+        long end = Math.Min(_plannedEnd ?? stopped, stopped);
+        await OnAllLoops(loop => loop.FinishAsync(end));
         if (!await CompleteWithin(FlushDeadline, loop => loop.NothingLeft.Task))
         {
             await OnAllLoops(loop => loop.AbandonBusyAsync());
         }
 
-        if (!await CompleteWithin(CloseDeadline, loop => loop.AllClosed.Task))
+        TimeSpan closeDeadline = _options.Verify is null || stop.IsCancellationRequested ? CloseDeadline : CloseDeadlineOfVerified;
+        if (!await CompleteWithin(closeDeadline, loop => loop.AllClosed.Task))
         {
             await OnAllLoops(loop => loop.AbandonAllAsync());
             await CompleteWithin(CloseDeadline, loop => loop.AllClosed.Task);
         }
 
-        long[] starts = [.. _loops.Select(loop => loop.FirstStart).OfType<long>()];
-        long end = _loops.Select(loop => loop.LastTaken).OfType<long>().Append(stopped).Max();
-        return starts.Length == 0 ? TimeSpan.Zero : _clock.GetElapsedTime(starts.Min(), end);
+        return SendingTime(end);
     }
+
+    /// <summary>From the first write to the end, or to the last write taken after it.</summary>
+    private TimeSpan SendingTime(long end)
+    {
+        long[] starts = [.. _loops.Select(loop => loop.FirstStart).OfType<long>()];
+        if (starts.Length == 0)
+        {
+            return TimeSpan.Zero;
+        }
+
+        long start = _timetableStart ?? starts.Min();
+        long lastTaken = _loops.Select(loop => loop.LastTaken).OfType<long>().DefaultIfEmpty(start).Max();
+        if (_options.Packets is not null && _options.Rate is long rate && Totals().PacketsSent == _options.Packets)
+        {
+            // The last packet has its part of the time too: N packets at N a second are a second's.
+            end = start + InTimestamps(TimeSpan.FromSeconds((double)_options.Packets / rate));
+        }
+
+        return _clock.GetElapsedTime(start, Math.Max(end, lastTaken));
+    }
+
+    private Timetable? TimetableOf(int loop, int connections, int allConnections)
+    {
+        if (_options.Rate is not long rate || connections == 0)
+        {
+            return null;
+        }
+
+        _timetableStart ??= _clock.GetTimestamp() + InTimestamps(TimetableLead);
+        return Timetable.Of(
+            _timetableStart.Value, rate, _options.PacketsPerWrite, allConnections, connections, loop, _loops.Length, _clock.TimestampFrequency);
+    }
+
+    private long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);
 
     private Task OnAllLoops(Func<LoadLoop, Task> action) => Task.WhenAll(_loops.Select(action));
 
@@ -169,26 +227,17 @@ internal sealed class LoadRun
     /// <summary>Stops the loops' threads; connections are closed before, because a loop that has ended completes nothing.</summary>
     private Task ShutDownLoopsAsync() => _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
-    private RunReport Report(TimeSpan connecting, TimeSpan sending, bool ranOut, bool interrupted)
+    private RunReport Report(TimeSpan connecting, TimeSpan sending, bool ranOut, bool interrupted) => new()
     {
-        LongHistogram connect = _loops[0].Counters.ConnectMicroseconds;
-        foreach (LoadLoop loop in _loops.Skip(1))
-        {
-            connect.Add(loop.Counters.ConnectMicroseconds);
-        }
-
-        return new RunReport
-        {
-            Options = _options,
-            Allowed = _allowed,
-            Totals = Totals(),
-            Failures = _ramp.Failures.ByReason(),
-            Connecting = connecting,
-            Sending = sending,
-            Latencies = new Dictionary<LatencyKind, LongHistogram> { [LatencyKind.Connect] = connect },
-            Series = [],
-            Interrupted = interrupted,
-            RanOutOfConnections = ranOut,
-        };
-    }
+        Options = _options,
+        Allowed = _allowed,
+        Totals = Totals(),
+        Failures = _ramp.Failures.ByReason(),
+        Connecting = connecting,
+        Sending = sending,
+        Latencies = Series.Latencies.ByKind,
+        Series = Series.Samples,
+        Interrupted = interrupted,
+        RanOutOfConnections = ranOut,
+    };
 }

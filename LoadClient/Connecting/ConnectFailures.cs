@@ -1,5 +1,7 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.CommandLine;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
@@ -42,9 +44,11 @@ internal sealed class ConnectFailures
 
     private static string ReasonOf(Exception exception) => exception switch
     {
-        ConnectTimeoutException => nameof(SocketError.TimedOut),
+        ConnectTimeoutException or TimeoutException => nameof(SocketError.TimedOut),
         SocketException socket => socket.SocketErrorCode.ToString(),
+        AuthenticationException tls => $"TLS: {ControlCharacters.Escape(tls.Message)}",
         { InnerException: { } inner } => ReasonOf(inner),
+        IOException handshake => $"TLS: {ControlCharacters.Escape(handshake.Message)}",
         _ => exception.GetType().Name,
     };
 }

@@ -8,7 +8,8 @@ namespace DotNettyFraming.LoadClient.Connecting;
 /// The loops take the connections in turn. The attempts run at most <see cref="MostAttemptsAtOnce"/> at a time: a server's accept queue
 /// holds at most <c>somaxconn</c> (4,096 by default), and what overflows it waits a second for the next SYN.
 /// </remarks>
-internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint target, int connections, int? perSecond, TimeProvider clock)
+internal sealed class ConnectionRamp(
+    IReadOnlyList<LoadLoop> loops, EndPoint target, IReadOnlyList<IPAddress> sources, int connections, int? perSecond, TimeProvider clock)
 {
     /// <summary>Attempts under way at once: enough for thousands of connections a second, a sixteenth of a full accept queue.</summary>
     public const int MostAttemptsAtOnce = 256;
@@ -38,7 +39,7 @@ internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint tar
             {
                 await PaceAsync(began, stop);
                 await slots.WaitAsync(stop);
-                attempts.Add(AttemptAsync(loops[_attempted % loops.Count], slots, stop));
+                attempts.Add(AttemptAsync(loops[_attempted % loops.Count], SourceOf(_attempted), slots, stop));
                 _attempted++;
             }
 
@@ -65,11 +66,14 @@ internal sealed class ConnectionRamp(IReadOnlyList<LoadLoop> loops, EndPoint tar
         }
     }
 
-    private async Task AttemptAsync(LoadLoop loop, SemaphoreSlim slots, CancellationToken stop)
+    /// <summary>Any port of the addresses in turn.</summary>
+    private IPEndPoint? SourceOf(int connection) => sources.Count == 0 ? null : new IPEndPoint(sources[connection % sources.Count], 0);
+
+    private async Task AttemptAsync(LoadLoop loop, IPEndPoint? source, SemaphoreSlim slots, CancellationToken stop)
     {
         try
         {
-            await loop.ConnectAsync(target);
+            await loop.ConnectAsync(target, source);
             _anyConnected = true;
         }
         catch (Exception exception)

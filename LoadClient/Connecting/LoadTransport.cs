@@ -6,11 +6,17 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
+/// <summary>Hands bytes straight to the kernel, past a channel's pipeline; on its event loop.</summary>
+/// <returns>How many the kernel took. The rest goes through the pipeline, which also tells what is wrong.</returns>
+internal delegate int DirectSend(IChannel channel, ReadOnlySpan<byte> bytes);
+
 /// <summary>What differs from transport to transport; the one place where one is chosen.</summary>
 /// <param name="Group">The event loops. Whoever asked for the transport shuts them down.</param>
 /// <param name="NewChannel">Makes a channel that is not yet connected.</param>
 /// <param name="ShutdownOutput">Sends a FIN, and goes on reading; on the channel's event loop.</param>
-internal sealed record LoadTransport(IEventLoopGroup Group, Func<IChannel> NewChannel, Func<IChannel, Task> ShutdownOutput)
+/// <param name="TrySend">The way past the pipeline; null where there is none.</param>
+internal sealed record LoadTransport(
+    IEventLoopGroup Group, Func<IChannel> NewChannel, Func<IChannel, Task> ShutdownOutput, DirectSend? TrySend = null)
 {
     /// <summary>The transport to use.</summary>
     /// <param name="choice">What <c>--transport</c> says.</param>
@@ -24,7 +30,8 @@ internal sealed record LoadTransport(IEventLoopGroup Group, Func<IChannel> NewCh
     private static LoadTransport Epoll(int eventLoops, AddressFamily family) => new(
         EpollEventLoop.NewGroup(eventLoops),
         () => new EpollSocketChannel(family),
-        channel => ((EpollSocketChannel)channel).ShutdownOutputAsync());
+        channel => ((EpollSocketChannel)channel).ShutdownOutputAsync(),
+        (channel, bytes) => ((EpollSocketChannel)channel).TrySend(bytes));
 
     /// <summary>DotNetty's, on .NET's sockets.</summary>
     /// <remarks>

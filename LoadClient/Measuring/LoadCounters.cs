@@ -7,34 +7,71 @@ namespace DotNettyFraming.LoadClient.Measuring;
 internal sealed class LoadCounters
 {
     private readonly long[] _ends = new long[Enum.GetValues<ConnectionEnd>().Length];
-    private readonly LongHistogram _connectMicroseconds = LatencyHistogram.New();
     private long _connected;
     private long _packetsSent;
     private long _bytesSent;
     private long _packetsUnconfirmed;
-
-    /// <summary>Time from the connect call to the established connection. Read it only when the loop has stopped.</summary>
-    public LongHistogram ConnectMicroseconds => _connectMicroseconds;
+    private long _packetsLate;
+    private long _packetsUnsent;
+    private long _packetsAnswered;
+    private long _bytesAnswered;
+    private LatencyInterval _interval = new();
+    private LatencyInterval _spare = new();
 
     /// <summary>A connection was made.</summary>
     public void Connected(TimeSpan latency)
     {
         _connected++;
-        _connectMicroseconds.Record(latency);
+        _interval.Connect.Record(latency);
     }
 
-    /// <summary>The kernel took whole packets.</summary>
-    public void Taken(int packets, int bytes)
+    /// <summary>The kernel took bytes of a write.</summary>
+    public void TookBytes(int bytes) => _bytesSent += bytes;
+
+    /// <summary>The kernel took the last byte of a write.</summary>
+    public void TookWrite(int packets, TimeSpan latency)
     {
         _packetsSent += packets;
-        _bytesSent += bytes;
+        _interval.Write.Record(latency);
     }
 
+    /// <summary>The kernel took whole packets of a write that it will never take the rest of.</summary>
+    public void TookPackets(int packets) => _packetsSent += packets;
+
+    /// <summary>A write was due, and was never taken: it took at least so long.</summary>
+    public void WriteUntaken(TimeSpan latency) => _interval.Write.Record(latency);
+
     /// <summary>Packets were handed to a transport that failed and cannot tell whether the kernel took them.</summary>
-    public void Unconfirmed(int packets) => _packetsUnconfirmed += packets;
+    public void Unconfirmed(long packets) => _packetsUnconfirmed += packets;
+
+    /// <summary>Packets go out later than they were due.</summary>
+    public void CountLate(int packets) => _packetsLate += packets;
+
+    /// <summary>Packets were due, and their connection ended before they could be written.</summary>
+    public void Unsent(long packets) => _packetsUnsent += packets;
 
     /// <summary>A connection that had been made has ended.</summary>
-    public void Ended(ConnectionEnd end) => _ends[(int)end]++;
+    /// <param name="end">How.</param>
+    /// <param name="packets">Whole packets that the kernel took of it.</param>
+    /// <param name="bytes">Bytes that the kernel took of it.</param>
+    public void Ended(ConnectionEnd end, long packets, long bytes)
+    {
+        _ends[(int)end]++;
+        if (end == ConnectionEnd.Completed)
+        {
+            _packetsAnswered += packets;
+            _bytesAnswered += bytes;
+        }
+    }
+
+    /// <summary>Takes the latencies recorded since the last call. On the loop; the one before is used again from here on.</summary>
+    public LatencyInterval TakeInterval()
+    {
+        LatencyInterval full = _interval;
+        (_interval, _spare) = (_spare, full);
+        _interval.Reset();
+        return full;
+    }
 
     /// <summary>The counts at this moment.</summary>
     public LoadTotals Totals() => new(
@@ -42,5 +79,11 @@ internal sealed class LoadCounters
         Volatile.Read(ref _packetsSent),
         Volatile.Read(ref _bytesSent),
         Volatile.Read(ref _packetsUnconfirmed),
-        [.. _ends]);
+        [.. _ends])
+    {
+        PacketsLate = Volatile.Read(ref _packetsLate),
+        PacketsUnsent = Volatile.Read(ref _packetsUnsent),
+        PacketsAnswered = Volatile.Read(ref _packetsAnswered),
+        BytesAnswered = Volatile.Read(ref _bytesAnswered),
+    };
 }

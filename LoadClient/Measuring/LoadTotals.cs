@@ -10,6 +10,18 @@ namespace DotNettyFraming.LoadClient.Measuring;
 /// <param name="Ends">Connections that have ended, by <see cref="ConnectionEnd"/>.</param>
 internal sealed record LoadTotals(long Connected, long PacketsSent, long BytesSent, long PacketsUnconfirmed, IReadOnlyList<long> Ends)
 {
+    /// <summary>With <c>--rate</c>: packets sent that were begun late.</summary>
+    public long PacketsLate { get; init; }
+
+    /// <summary>With <c>--rate</c>: packets that were due and never begun, because their connection ended before.</summary>
+    public long PacketsUnsent { get; init; }
+
+    /// <summary>Of <see cref="PacketsSent"/>, those on connections whose end the server has answered: it has read them all.</summary>
+    public long PacketsAnswered { get; init; }
+
+    /// <summary>Of <see cref="BytesSent"/>, those on connections whose end the server has answered: it has read them all.</summary>
+    public long BytesAnswered { get; init; }
+
     /// <summary>Connections made and not yet ended.</summary>
     public long Open => Connected - Ends.Sum();
 
@@ -30,7 +42,13 @@ internal sealed record LoadTotals(long Connected, long PacketsSent, long BytesSe
                 sum.PacketsSent + loop.PacketsSent,
                 sum.BytesSent + loop.BytesSent,
                 sum.PacketsUnconfirmed + loop.PacketsUnconfirmed,
-                [.. sum.Ends.Zip(loop.Ends, (a, b) => a + b)]);
+                [.. sum.Ends.Zip(loop.Ends, (a, b) => a + b)])
+            {
+                PacketsLate = sum.PacketsLate + loop.PacketsLate,
+                PacketsUnsent = sum.PacketsUnsent + loop.PacketsUnsent,
+                PacketsAnswered = sum.PacketsAnswered + loop.PacketsAnswered,
+                BytesAnswered = sum.BytesAnswered + loop.BytesAnswered,
+            };
         }
 
         return sum;

@@ -1,7 +1,9 @@
 using System.Globalization;
+using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Options;
 
@@ -18,9 +20,16 @@ internal sealed class LoadOptionDeclarations
     private readonly OptionDeclaration<string> _payload;
     private readonly OptionDeclaration<(int Min, int Max)?> _payloadBytes;
     private readonly OptionDeclaration<int> _packetsPerWrite;
+    private readonly OptionDeclaration<long?> _rate;
     private readonly OptionDeclaration<TimeSpan> _duration;
     private readonly OptionDeclaration<long?> _packets;
     private readonly OptionDeclaration<int?> _rampUp;
+    private readonly OptionDeclaration<SplitMode?> _split;
+    private readonly OptionDeclaration<IReadOnlyList<IPAddress>> _source;
+    private readonly OptionDeclaration<bool> _tls;
+    private readonly OptionDeclaration<string?> _tlsCa;
+    private readonly OptionDeclaration<string?> _tlsCertificate;
+    private readonly OptionDeclaration<string?> _tlsKey;
     private readonly OptionDeclaration<int?> _seed;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<string?> _json;
@@ -48,6 +57,11 @@ internal sealed class LoadOptionDeclarations
         _packetsPerWrite = Set.Number(
             "--packets-per-write", "N", defaults.PacketsPerWrite,
             "Packets glued into one write. More of them cost less each; at most 16 MiB in all.", 1, 1_000_000);
+        _rate = Set.OptionalNumber<long>(
+            "--rate", "N",
+            "Packets a second in total, evenly spread in time and over the connections, whether the server keeps up or not: latencies run "
+            + "from when a packet was due, late ones are counted, none is skipped.",
+            1, 1_000_000_000, "as fast as the server takes them");
         _duration = Set.Duration(
             "--duration", LoadOptions.DefaultDuration,
             "How long to send, from when all connections are made. With --packets there is no end to it unless it is given.",
@@ -58,8 +72,22 @@ internal sealed class LoadOptionDeclarations
             "--ramp-up", "N",
             "New connections a second, each sending as soon as it is made. Without it all are made first and then start at once.",
             1, 1_000_000, "as fast as they are accepted");
+        _split = Set.OptionalChoice<SplitMode>(
+            "--split",
+            "Writes each packet in pieces: header (its 7 bytes, and the rest), bytes (one at a time), random.");
+        _source = Set.Custom<IReadOnlyList<IPAddress>>(
+            "--source", "ADDRESSES", [], "the system's choice",
+            "Local addresses to connect from, comma-separated, taken in turn: one has about 28,000 ports.",
+            ParseAddresses,
+            addresses => string.Join(',', addresses));
+        _tls = Set.Flag("--tls", "Encrypts the connections (TLS 1.2 or 1.3); the server's certificate must be valid for --host.");
+        _tlsCa = Set.OptionalPath(
+            "--tls-ca", "FILE", "PEM file of the CAs that may have signed the server's certificate.", "those that this machine trusts");
+        _tlsCertificate = Set.OptionalPath("--tls-certificate", "FILE", "The client's own certificate: PEM, or a PFX without password.");
+        _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
         _seed = Set.OptionalNumber<int>(
-            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX reproducible.", 0, int.MaxValue, "random, and printed");
+            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX and the cuts of --split random reproducible.",
+            0, int.MaxValue, "random, and printed");
         _eventLoops = Set.Number(
             "--event-loops", "N", defaults.EventLoops, "Event-loop threads.", 1, 1024, "number of processors");
         _json = Set.OptionalPath("--json", "FILE", "Where to write the report as JSON.");
@@ -85,7 +113,14 @@ internal sealed class LoadOptionDeclarations
             PacketsPerWrite = outcome.Value(_packetsPerWrite),
             Duration = outcome.IsGiven(_duration) || outcome.Value(_packets) is null ? outcome.Value(_duration) : null,
             Packets = outcome.Value(_packets),
+            Rate = outcome.Value(_rate),
             RampUp = outcome.Value(_rampUp),
+            Split = outcome.Value(_split),
+            Sources = outcome.Value(_source),
+            Tls = outcome.Value(_tls),
+            TlsCaFile = outcome.Value(_tlsCa),
+            TlsCertificateFile = outcome.Value(_tlsCertificate),
+            TlsKeyFile = outcome.Value(_tlsKey),
             Seed = outcome.Value(_seed) ?? Random.Shared.Next(),
             EventLoops = outcome.Value(_eventLoops),
             JsonFile = outcome.Value(_json),
@@ -102,7 +137,24 @@ internal sealed class LoadOptionDeclarations
             outcome.Reject(_packetsPerWrite, $"a write of up to {bytesPerWrite} bytes is too long (at most {MostBytesPerWrite})");
         }
 
+        RejectTlsConflicts(outcome, options);
         return options;
+    }
+
+    private void RejectTlsConflicts(ParseOutcome outcome, LoadOptions options)
+    {
+        foreach (OptionDeclaration option in new OptionDeclaration[] { _tlsCa, _tlsCertificate, _tlsKey })
+        {
+            if (outcome.IsGiven(option) && !options.Tls)
+            {
+                outcome.Reject(option, "needs --tls");
+            }
+        }
+
+        if (options.TlsKeyFile is not null && options.TlsCertificateFile is null)
+        {
+            outcome.Reject(_tlsKey, "needs --tls-certificate");
+        }
     }
 
     private PayloadShape ReadPayload(ParseOutcome outcome)
@@ -119,6 +171,23 @@ internal sealed class LoadOptionDeclarations
         }
 
         return shape;
+    }
+
+    private static Parsed<IReadOnlyList<IPAddress>> ParseAddresses(string text)
+    {
+        var addresses = new List<IPAddress>();
+        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
+        {
+            // TryParse alone would read `1` as 0.0.0.1.
+            if (!IPAddress.TryParse(part, out IPAddress? address) || (address.ToString() != part && !part.Contains(':', StringComparison.Ordinal)))
+            {
+                return Parsed.Fault<IReadOnlyList<IPAddress>>("is no list of IP addresses (127.0.0.2,127.0.0.3)");
+            }
+
+            addresses.Add(address);
+        }
+
+        return Parsed.Of<IReadOnlyList<IPAddress>>(addresses);
     }
 
     private static Parsed<(int Min, int Max)?> ParseRange(string text)

@@ -1,4 +1,6 @@
+using System.Net;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Options;
 
@@ -29,6 +31,9 @@ internal sealed record LoadOptions
     /// <summary>Packets glued into one write.</summary>
     public int PacketsPerWrite { get; init; } = 1;
 
+    /// <summary>Packets a second in total, open loop; null = as fast as the server takes them.</summary>
+    public long? Rate { get; init; }
+
     /// <summary>How long to send with all connections made; null = until <see cref="Packets"/> are sent.</summary>
     public TimeSpan? Duration { get; init; } = DefaultDuration;
 
@@ -38,7 +43,28 @@ internal sealed record LoadOptions
     /// <summary>New connections a second; null = as fast as the server accepts them.</summary>
     public int? RampUp { get; init; }
 
-    /// <summary>Makes the sizes of the packets reproducible.</summary>
+    /// <summary>Where writes are cut into pieces; null = nowhere.</summary>
+    public SplitMode? Split { get; init; }
+
+    /// <summary>Local addresses to connect from, in turn; empty = the system's choice.</summary>
+    public IReadOnlyList<IPAddress> Sources { get; init; } = [];
+
+    /// <summary>Whether connections are encrypted.</summary>
+    public bool Tls { get; init; }
+
+    /// <summary>PEM file of the CAs that may have signed the server's certificate; null = those that this machine trusts.</summary>
+    public string? TlsCaFile { get; init; }
+
+    /// <summary>The client's own certificate, PEM or PFX; null = none.</summary>
+    public string? TlsCertificateFile { get; init; }
+
+    /// <summary>The key of a certificate in PEM; null = in the same file.</summary>
+    public string? TlsKeyFile { get; init; }
+
+    /// <summary>The server's admin address, to compare what was sent with what it processed; null = not compared.</summary>
+    public Uri? Verify { get; init; }
+
+    /// <summary>Makes the sizes of the packets and the cuts in writes reproducible.</summary>
     public int Seed { get; init; }
 
     /// <summary>Event-loop threads.</summary>
@@ -46,4 +72,7 @@ internal sealed record LoadOptions
 
     /// <summary>Where the JSON report goes; null = nowhere.</summary>
     public string? JsonFile { get; init; }
+
+    /// <summary>Where the HTML report goes; null = nowhere.</summary>
+    public string? HtmlFile { get; init; }
 }

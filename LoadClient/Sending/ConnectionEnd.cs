@@ -9,6 +9,9 @@ internal enum ConnectionEnd
     /// <summary>We were done, but the server did not take the last write within the flush deadline.</summary>
     FlushTimedOut,
 
+    /// <summary>We were done and had sent our FIN, but the server did not close in turn within the close deadline.</summary>
+    CloseTimedOut,
+
     /// <summary>The server closed it (FIN) before we were done.</summary>
     ClosedByServer,
 

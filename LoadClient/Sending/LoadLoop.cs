@@ -4,6 +4,7 @@ using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
+using DotNettyFraming.LoadClient.Options;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Sending;
@@ -17,6 +18,8 @@ internal sealed class LoadLoop
 {
     private readonly IEventLoop _eventLoop;
     private readonly Bootstrap _bootstrap;
+    private readonly ClientTls? _tls;
+    private readonly LoadTransport _transport;
     private readonly HashSet<SendingHandler> _connections = [];
     private readonly int _index;
     private readonly int _loops;
@@ -33,8 +36,9 @@ internal sealed class LoadLoop
     /// <param name="index">Its number among <paramref name="loops"/>: its connections are numbered index, index + loops, …</param>
     /// <param name="loops">Number of event loops.</param>
     /// <param name="transport">Where its channels come from.</param>
+    /// <param name="tls">What encrypts them; null for plain connections.</param>
+    /// <param name="options">What the run is to do.</param>
     /// <param name="tape">What they send.</param>
-    /// <param name="connectTimeout">How long one connection attempt may take.</param>
     /// <param name="clock">Time of all kinds.</param>
     /// <param name="logger">For what happens to single connections.</param>
     public LoadLoop(
@@ -42,31 +46,36 @@ internal sealed class LoadLoop
         int index,
         int loops,
         LoadTransport transport,
+        ClientTls? tls,
+        LoadOptions options,
         PacketTape tape,
-        TimeSpan connectTimeout,
         TimeProvider clock,
         ILogger logger)
     {
         Logger = logger;
+        Split = options.Split;
+        Seed = options.Seed;
+        Clock = new LoopClock(clock);
+        Packets = new StampedPackets(tape);
+        Pacing = new FullSpeedPacing(Clock, eventLoop.Execute);
         _eventLoop = eventLoop;
         _index = index;
         _loops = loops;
-        Clock = clock;
-        Packets = new StampedPackets(tape);
-        ShutdownOutput = transport.ShutdownOutput;
+        _tls = tls;
+        _transport = transport;
         _bootstrap = new Bootstrap()
             .Group(eventLoop)
             .ChannelFactory(transport.NewChannel)
             // Packets that are to go out as writes of their own must not wait for each other.
             .Option(ChannelOption.TcpNodelay, true)
-            .Option(ChannelOption.ConnectTimeout, connectTimeout)
+            .Option(ChannelOption.ConnectTimeout, ConnectionRamp.AttemptTimeout)
             // Hardly anything is received: a pool would take 16 MiB for the first FIN.
             .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default)
             .Handler(new ActionChannelInitializer<IChannel>(InitializeChannel));
     }
 
-    /// <summary>Time of all kinds.</summary>
-    public TimeProvider Clock { get; }
+    /// <summary>The loop's view of the time.</summary>
+    public LoopClock Clock { get; }
 
     /// <summary>For what happens to single connections.</summary>
     public ILogger Logger { get; }
@@ -77,8 +86,20 @@ internal sealed class LoadLoop
     /// <summary>What the connections write.</summary>
     public StampedPackets Packets { get; }
 
-    /// <summary>Sends a channel's FIN and goes on reading.</summary>
-    public Func<IChannel, Task> ShutdownOutput { get; }
+    /// <summary>Which connection writes when.</summary>
+    public IPacing Pacing { get; private set; }
+
+    /// <summary>Where writes are cut into pieces.</summary>
+    public SplitMode? Split { get; }
+
+    /// <summary>The run's seed.</summary>
+    public int Seed { get; }
+
+    /// <summary>Whether the connections are encrypted.</summary>
+    public bool IsEncrypted => _tls is not null;
+
+    /// <summary>The way past the pipeline; null where everything has to go through it.</summary>
+    public DirectSend? TrySend => IsEncrypted ? null : _transport.TrySend;
 
     /// <summary>Complete when all connections are tried and none has anything left to send or to see taken. Any thread.</summary>
     public TaskCompletionSource NothingLeft { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -86,27 +107,52 @@ internal sealed class LoadLoop
     /// <summary>After <see cref="FinishAsync"/>: complete when every connection has closed. Any thread.</summary>
     public TaskCompletionSource AllClosed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>When the first connection began to send (a timestamp of <see cref="Clock"/>), or null. Any thread.</summary>
+    /// <summary>When the first connection began to send, a timestamp, or null. Any thread.</summary>
     public long? FirstStart => Volatile.Read(ref _firstStart) is var started and not 0 ? started : null;
 
-    /// <summary>After <see cref="FinishAsync"/>: when the last flushed write was taken, or null. Any thread.</summary>
+    /// <summary>When the last write was taken, a timestamp, or null. Any thread.</summary>
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
     /// <summary>Makes one more connection. Any thread.</summary>
-    public Task ConnectAsync(EndPoint target) => _bootstrap.ConnectAsync(target);
+    /// <param name="target">The server.</param>
+    /// <param name="source">The local address; null leaves it to the system.</param>
+    /// <returns>Completes when packets can be sent on it; faults where that cannot be.</returns>
+    public async Task ConnectAsync(EndPoint target, EndPoint? source)
+    {
+        IChannel channel = await (source is null ? _bootstrap.ConnectAsync(target) : _bootstrap.ConnectAsync(target, source));
+        if (channel.Pipeline.Get<SendingHandler>() is { } connection)
+        {
+            try
+            {
+                await connection.Established.WaitAsync(ConnectionRamp.AttemptTimeout);
+            }
+            catch (TimeoutException)
+            {
+                _ = channel.CloseAsync();
+                throw;
+            }
+        }
+    }
 
     /// <summary>Lets each connection send as soon as it is made. Any thread, before the first is.</summary>
     /// <param name="shares">Shared by the connections' numbers.</param>
-    public void StartImmediately(PacketShares shares) => _immediateShares = shares;
+    /// <param name="timetable">When writes are due; null for as fast as possible.</param>
+    public void StartImmediately(PacketShares shares, Timetable? timetable)
+    {
+        _immediateShares = shares;
+        SetPacing(timetable);
+    }
 
     /// <summary>Number of connections that wait to be started. Any thread.</summary>
     public Task<int> CountWaitingAsync() => _eventLoop.SubmitAsync(() => _connections.Count(connection => connection.IsWaiting));
 
-    /// <summary>Starts the connections that wait, and marks the end of connecting. Any thread.</summary>
+    /// <summary>Marks the end of connecting, and starts the connections that wait. Any thread.</summary>
     /// <param name="shares">Shared by all connections that wait, on all loops.</param>
     /// <param name="firstOrdinal">Number of those on the loops before this one.</param>
-    public Task StartAsync(PacketShares shares, int firstOrdinal) => RunAsync(() =>
+    /// <param name="timetable">When writes are due, where it is not set yet; null for as fast as possible.</param>
+    public Task StartAsync(PacketShares shares, int firstOrdinal, Timetable? timetable) => RunAsync(() =>
     {
+        SetPacing(timetable);
         IEnumerable<SendingHandler> waiting = _connections.Where(connection => connection.IsWaiting);
         foreach (SendingHandler connection in waiting.OrderBy(connection => connection.Number))
         {
@@ -117,13 +163,18 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     });
 
+    /// <summary>Says when the last write is due. Any thread.</summary>
+    public Task EndAtAsync(long timestamp) => RunAsync(() => Pacing.EndAt(timestamp));
+
     /// <summary>
-    /// Stops producing: each connection flushes what is on its way, sends its FIN, and closes when the server does. Any thread.
+    /// Stops producing: each connection flushes what was due and is on its way, sends its FIN, and closes when the server does. Any thread.
     /// </summary>
-    public Task FinishAsync() => RunAsync(() =>
+    /// <param name="end">What is due at this timestamp or later is not sent.</param>
+    public Task FinishAsync(long end) => RunAsync(() =>
     {
         _allConnected = true;
         _finishing = true;
+        Pacing.EndAt(end);
         foreach (SendingHandler connection in _connections.ToArray())
         {
             connection.Finish();
@@ -138,6 +189,9 @@ internal sealed class LoadLoop
 
     /// <summary>Closes every connection. Any thread.</summary>
     public Task AbandonAllAsync() => RunAsync(() => Abandon(_ => true));
+
+    /// <summary>Takes the latencies recorded since the last call. Any thread; they are the loop's again at the next call.</summary>
+    public Task<LatencyInterval> TakeIntervalAsync() => _eventLoop.SubmitAsync(Counters.TakeInterval);
 
     /// <summary>A channel has been made for a connection.</summary>
     public void Add(SendingHandler connection)
@@ -176,28 +230,39 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     }
 
-    /// <summary>A write has been taken; only the flush at the end wants to know when.</summary>
-    public void WriteTaken()
+    /// <summary>A write has been taken.</summary>
+    public void WriteTaken() => Volatile.Write(ref _lastTaken, Clock.Now);
+
+    /// <summary>Sends a channel's FIN, with TLS its farewell before it, and goes on reading.</summary>
+    public async Task ShutdownOutput(IChannel channel)
     {
-        if (_finishing)
+        if (IsEncrypted)
         {
-            Volatile.Write(ref _lastTaken, Clock.GetTimestamp());
+            await ClientTls.EndOutputAsync(channel);
         }
+
+        await _transport.ShutdownOutput(channel);
     }
 
     private void InitializeChannel(IChannel channel)
     {
-        // 0 and 1: writable exactly when nothing is on its way, see SendingHandler. Low before high, each is checked against the other.
-        channel.Configuration.WriteBufferLowWaterMark = 0;
-        channel.Configuration.WriteBufferHighWaterMark = 1;
         channel.Pipeline.AddLast(new SendingHandler(this, _index + (_made++ * _loops)));
+        _tls?.AddTo(channel);
+    }
+
+    private void SetPacing(Timetable? timetable)
+    {
+        if (timetable is Timetable times)
+        {
+            Pacing = new RatePacing(times, Clock, Counters, _eventLoop.Execute, (task, delay) => _eventLoop.Schedule(task, delay));
+        }
     }
 
     private void Start(SendingHandler connection, long packets)
     {
         if (_firstStart == 0)
         {
-            Volatile.Write(ref _firstStart, Clock.GetTimestamp());
+            Volatile.Write(ref _firstStart, Clock.Look());
         }
 
         connection.Start(packets);

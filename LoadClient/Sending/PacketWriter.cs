@@ -5,21 +5,34 @@ namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary>One connection's place on the tape, and its write under way, if there is one: never more than that one.</summary>
 /// <remarks>
-/// A write is a view of the loop's <see cref="StampedPackets"/>, stamped with the second in which it is handed to the channel. One view
-/// object serves all writes from one copy. The task that DotNetty makes for a write is only looked at; it gets no continuation, and
-/// nothing is allocated for a write here. Used on the connection's event loop only.
+/// <para>A write is a stretch of the loop's <see cref="StampedPackets"/>, stamped with the second in which it begins. Where the transport
+/// can, its bytes go straight to the kernel; what the kernel does not take, and everything with TLS or on DotNetty's sockets, goes
+/// through the channel's pipeline. With <c>--split</c> a write goes out in pieces, each when the one before has been taken.</para>
+/// <para>The kernel's socket buffer is the queue; a second one in front of it would add memory for each connection and no speed. So the
+/// packets sent are known to the byte. Used on the connection's event loop only.</para>
 /// </remarks>
 internal sealed class PacketWriter
 {
-    private readonly LoadLoop _loop;
-    private int _start;
-    private StampedPackets.Copy? _copy;
-    private IByteBuffer? _view;
+    /// <summary>Pieces of one write before the next connection gets its turn.</summary>
+    internal const int PiecesPerTurn = 16;
 
-    // The write under way.
-    private Task? _written;
-    private int _firstPacket;
+    private readonly LoadLoop _loop;
+    private readonly PieceCutter _cutter;
+    private int _start;
+
+    // The write under way: packets _first to _first + _packets of the copy; the kernel has taken what lies before _taken.
+    private StampedPackets.Copy? _copy;
+    private int _first;
     private int _packets;
+    private int _packet; // the one that _taken lies in
+    private int _taken;
+    private int _end;
+    private long _due;
+
+    // The piece that a channel holds, if one does.
+    private Task? _written;
+    private IByteBuffer? _view;
+    private int _handedTo;
 
     /// <summary>Puts a connection at its place on the tape.</summary>
     /// <param name="loop">The connection's event loop.</param>
@@ -28,78 +41,167 @@ internal sealed class PacketWriter
     {
         _loop = loop;
         _start = loop.Packets.Tape.StartOf(connection);
+        _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
+
+    /// <summary>Whether a write has begun and is not over.</summary>
+    public bool IsUnderWay => _copy is not null;
+
+    /// <summary>Whether the kernel has had no room; <see cref="Settle"/> when it has.</summary>
+    public bool IsStuck => _written is not null;
+
+    /// <summary>Packets of this connection that the kernel has taken.</summary>
+    public long PacketsTaken { get; private set; }
+
+    /// <summary>Bytes of this connection that the kernel has taken.</summary>
+    public long BytesTaken { get; private set; }
+
+    /// <summary>Packets that may have been taken, of a write that failed.</summary>
+    public long PacketsUnconfirmed { get; private set; }
 
     /// <summary>Why a write failed, if one did.</summary>
     public Exception? Fault { get; private set; }
 
-    /// <summary>Hands the next stretch of packets to the channel and flushes it; only when nothing is under way.</summary>
-    /// <param name="context">The handler that writes.</param>
+    /// <summary>Begins a write; only when none is under way.</summary>
     /// <param name="most">The most packets to write; the tape's packets a write are the other bound.</param>
-    /// <returns>Packets and bytes handed over.</returns>
-    public (int Packets, int Bytes) Write(IChannelHandlerContext context, long most)
+    /// <param name="due">When it was due, a timestamp.</param>
+    /// <returns>Packets of the write.</returns>
+    public int Begin(long most, long due)
     {
         PacketTape tape = _loop.Packets.Tape;
-        StampedPackets.Copy copy = _loop.Packets.At((uint)_loop.Clock.GetUtcNow().ToUnixTimeSeconds());
-        if (copy != _copy)
-        {
-            _copy = copy;
-            _view = copy.NewView();
-        }
-
-        _firstPacket = _start;
+        _copy = _loop.Packets.At(_loop.Clock.UnixSecond);
+        _copy.Begin();
+        _first = _packet = _start;
         _packets = (int)Math.Min(tape.PacketsPerWrite, most);
         _start = (_start + _packets) % tape.Starts;
-        int begin = tape.Offsets[_firstPacket];
-        int end = tape.Offsets[_firstPacket + _packets];
-
-        _view!.SetIndex(begin, end);
-        _view.Retain();
-        _written = context.WriteAsync(_view);
-        context.Flush();
-        return (_packets, end - begin);
+        _taken = tape.Offsets[_first];
+        _end = tape.Offsets[_first + _packets];
+        _due = due;
+        return _packets;
     }
 
-    /// <summary>Counts the write under way, if the channel is done with it.</summary>
-    /// <returns>Whether nothing is under way now.</returns>
+    /// <summary>Goes on with the write under way, as far as the kernel has room and the turn lasts.</summary>
+    /// <param name="context">The handler that writes.</param>
+    /// <param name="whenSettled">Called when a stuck write is settled, on the thread that settles it.</param>
+    public WriteOutcome Advance(IChannelHandlerContext context, Action<Task> whenSettled)
+    {
+        for (int pieces = 0; pieces < PiecesPerTurn; pieces++)
+        {
+            int end = _cutter.EndOfPiece(_taken, _packet, _end);
+            Take(_loop.TrySend?.Invoke(context.Channel, _copy!.Stretch(_taken, end)) ?? 0);
+            if (IsUnderWay && _taken < end)
+            {
+                Hand(context, end);
+                if (!_written!.IsCompleted)
+                {
+                    _ = _written.ContinueWith(
+                        whenSettled, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                    return WriteOutcome.Stuck;
+                }
+
+                if (!Settle())
+                {
+                    return WriteOutcome.Nothing;
+                }
+            }
+
+            if (!IsUnderWay)
+            {
+                return WriteOutcome.Taken;
+            }
+        }
+
+        return WriteOutcome.Unfinished;
+    }
+
+    /// <summary>Counts the piece that the channel is done with.</summary>
+    /// <returns>False where it could not be written: the connection is over.</returns>
     public bool Settle()
     {
-        if (_written is null)
+        Task written = _written!;
+        IByteBuffer view = _view!;
+        (_written, _view) = (null, null);
+        if (written.IsCompletedSuccessfully)
         {
+            Take(_handedTo - _taken);
             return true;
         }
 
-        if (!_written.IsCompleted)
-        {
-            return false;
-        }
-
+        // The channel moves the reader index over what the kernel took, as far as it knows: of a send that .NET had under way the socket
+        // transport learns nothing more, and TLS has moved it when it encrypted.
         PacketTape tape = _loop.Packets.Tape;
-        int begin = tape.Offsets[_firstPacket];
-        if (_written.IsCompletedSuccessfully)
+        int handed = tape.WholePacketsBefore(_first, _handedTo);
+        if (!_loop.IsEncrypted)
         {
-            _loop.Counters.Taken(_packets, tape.Offsets[_firstPacket + _packets] - begin);
-            _loop.WriteTaken();
-        }
-        else
-        {
-            // The channel moves the reader index over what the kernel took, as far as it knows: of a send that .NET had under way
-            // the socket transport learns nothing more.
-            int taken = _view!.ReaderIndex;
-            int whole = tape.WholePacketsBefore(_firstPacket, taken);
-            _loop.Counters.Taken(whole, taken - begin);
-            _loop.Counters.Unconfirmed(_packets - whole);
-            Fault ??= _written.Exception!.GetBaseException();
+            Take(view.ReaderIndex - _taken);
         }
 
-        _written = null;
-        return true;
+        PacketsUnconfirmed += handed - Math.Min(handed, tape.WholePacketsBefore(_first, _taken));
+        Fault ??= written.Exception?.GetBaseException() ?? new OperationCanceledException();
+        return false;
     }
 
-    /// <summary>Lets go of the packets; the connection has ended.</summary>
-    public void Release()
+    /// <summary>The connection has ended: gives up the write under way.</summary>
+    public void Abandon()
     {
+        if (IsStuck && _written!.IsCompleted)
+        {
+            Settle();
+        }
+
+        if (_copy is not null)
+        {
+            _loop.Counters.WriteUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
+            CountWhole();
+            _copy.End();
+            _copy = null;
+        }
+
+        _loop.Counters.Unconfirmed(PacketsUnconfirmed);
+    }
+
+    private void Hand(IChannelHandlerContext context, int end)
+    {
+        _view = _copy!.RetainedStretch(_taken, end);
+        _handedTo = end;
+        _written = context.WriteAsync(_view);
+        context.Flush();
+    }
+
+    /// <summary>The kernel has taken so many bytes more.</summary>
+    private void Take(int bytes)
+    {
+        _taken += bytes;
+        BytesTaken += bytes;
+        _loop.Counters.TookBytes(bytes);
+        if (_taken == _end)
+        {
+            Finish();
+        }
+        else if (_cutter.Cuts)
+        {
+            ReadOnlySpan<int> offsets = _loop.Packets.Tape.Offsets;
+            while (_taken >= offsets[_packet + 1])
+            {
+                _packet++;
+            }
+        }
+    }
+
+    private void Finish()
+    {
+        PacketsTaken += _packets;
+        _loop.Counters.TookWrite(_packets, _loop.Clock.Between(_due, _loop.Clock.Look()));
+        _loop.WriteTaken();
+        _copy!.End();
         _copy = null;
-        _view = null;
+    }
+
+    /// <summary>Of a write that will never be whole, the packets that are.</summary>
+    private void CountWhole()
+    {
+        int whole = _loop.Packets.Tape.WholePacketsBefore(_first, _taken);
+        PacketsTaken += whole;
+        _loop.Counters.TookPackets(whole);
     }
 }

@@ -1,39 +1,28 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Utilities;
+using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
+using TaskCompletionSource = System.Threading.Tasks.TaskCompletionSource;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection's producer: writes its share of packets, one write at a time, as fast as the kernel takes them.</summary>
+/// <summary>One connection of the load: its life from the connect call to the close, and its share of packets.</summary>
 /// <remarks>
-/// In → nothing: whatever the server sends is discarded. Out: buffers of packets, by a <see cref="PacketWriter"/>.
-/// <para>
-/// <b>One write at a time.</b> The channel's watermarks are 1 and 0, so that it is unwritable exactly while a write is on its way,
-/// and <see cref="ChannelWritabilityChanged"/> says that it has been taken. The kernel's socket buffer is the queue; a second one in
-/// front of it would add memory for each connection and no speed. So the packets sent are known to the byte.
-/// </para>
-/// <para>
-/// <b>Turns.</b> A connection that finds the kernel willing makes at most <see cref="MostWritesPerTurn"/> writes or about
-/// <see cref="MostBytesPerTurn"/> bytes, and then queues behind the other connections and the I/O of its loop.
-/// </para>
-/// Everything here runs on the channel's event loop.
+/// In → nothing: whatever the server sends is discarded. Out: packets, by a <see cref="PacketWriter"/>, one write at a time. When it is this
+/// connection's turn to write, the loop's <see cref="IPacing"/> says. Everything here runs on the channel's event loop.
 /// </remarks>
 internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 {
-    internal const int MostWritesPerTurn = 8;
-    internal const int MostBytesPerTurn = 64 * 1024;
-
     private readonly LoadLoop _loop;
     private readonly PacketWriter _writer;
+    private readonly TaskCompletionSource _established = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IChannelHandlerContext? _context;
+    private Action<Task>? _whenSettled;
     private ConnectionState _state = ConnectionState.Connecting;
     private long _connectStarted;
     private long _packetsLeft;
-    private bool _turnQueued;
-    private bool _inTurn;
     private Exception? _fault; // of reading, or of shutting down
     private ConnectionEnd? _end; // ours, when we chose it
 
@@ -50,24 +39,45 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <summary>The connection's number in the run, from 0.</summary>
     public int Number { get; }
 
+    /// <summary>Complete when packets can be sent; faulted when the TLS handshake fails or the connection ends before.</summary>
+    public Task Established => _established.Task;
+
     /// <summary>Connected, and waiting for <see cref="Start"/>.</summary>
     public bool IsWaiting => _state == ConnectionState.Waiting;
 
+    /// <summary>Sending its share, and not told to finish.</summary>
+    public bool IsSending => _state == ConnectionState.Sending;
+
     /// <summary>Has something left to send, or to see taken.</summary>
     public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
+
+    /// <summary>A write has begun and is not over.</summary>
+    public bool HasWriteUnderWay => _writer.IsUnderWay;
+
+    /// <summary>Packets of the next write.</summary>
+    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite);
+
+    /// <summary>Writes until the share is sent.</summary>
+    public long WritesLeft => ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
 
     /// <summary>Begins to send.</summary>
     /// <param name="packets">The connection's share, or <see cref="PacketShares.Endless"/>.</param>
     public void Start(long packets)
     {
-        Debug.Assert(_state == ConnectionState.Waiting);
         _packetsLeft = packets;
+        if (packets == 0)
+        {
+            Become(ConnectionState.Idle);
+            return;
+        }
+
         Become(ConnectionState.Sending);
-        QueueTurn();
+        _loop.Pacing.Started(this);
     }
 
     /// <summary>
-    /// Ends the connection orderly: what is on its way is flushed, then comes the FIN. A connection still being made is given up.
+    /// Ends the connection orderly: what was due and what is on its way is flushed, then comes the FIN. A connection still being made is
+    /// given up.
     /// </summary>
     public void Finish()
     {
@@ -77,14 +87,75 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                 Close(ConnectionEnd.Completed);
                 break;
             case ConnectionState.Waiting or ConnectionState.Sending or ConnectionState.Idle:
+                bool owes = _loop.Pacing.Owed(this) > 0; // asked while it still counts as sending
                 Become(ConnectionState.Flushing);
-                QueueTurn();
+                if (!owes)
+                {
+                    MoveOn();
+                }
+
                 break;
         }
     }
 
     /// <summary>Closes the connection now, whatever is on its way.</summary>
-    public void Abandon() => Close(_state == ConnectionState.Flushing ? ConnectionEnd.FlushTimedOut : ConnectionEnd.Completed);
+    public void Abandon() => Close(_state switch
+    {
+        ConnectionState.Flushing => ConnectionEnd.FlushTimedOut,
+        ConnectionState.ShutDown => ConnectionEnd.CloseTimedOut,
+        _ => ConnectionEnd.Completed,
+    });
+
+    /// <summary>This connection's turn: begins a write, or goes on with the one under way.</summary>
+    /// <param name="due">When the write is due, if one begins.</param>
+    public WriteOutcome TakeTurn(long due)
+    {
+        if (_writer.IsStuck || !IsBusy || _writer.Fault is not null || !_context!.Channel.Active)
+        {
+            return WriteOutcome.Nothing;
+        }
+
+        try
+        {
+            if (!_writer.IsUnderWay)
+            {
+                if (_packetsLeft == 0)
+                {
+                    return WriteOutcome.Nothing;
+                }
+
+                int packets = _writer.Begin(_packetsLeft, due);
+                _packetsLeft -= _packetsLeft == PacketShares.Endless ? 0 : packets;
+            }
+
+            WriteOutcome outcome = _writer.Advance(_context, _whenSettled ??= WhenSettled);
+            if (outcome == WriteOutcome.Taken)
+            {
+                MoveOn();
+            }
+
+            return outcome;
+        }
+        catch (Exception exception)
+        {
+            // A bug. The loop would log it and go on, and the run wait for this connection for ever.
+            ExceptionCaught(_context!, exception);
+            return WriteOutcome.Nothing;
+        }
+    }
+
+    /// <summary>A stuck write is settled, or cannot be written.</summary>
+    void IRunnable.Run()
+    {
+        if (_writer.IsStuck && _writer.Settle())
+        {
+            MoveOn();
+            if (IsBusy)
+            {
+                _loop.Pacing.Ready(this);
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public override void HandlerAdded(IChannelHandlerContext context)
@@ -96,7 +167,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <inheritdoc/>
     public override Task ConnectAsync(IChannelHandlerContext context, EndPoint remoteAddress, EndPoint localAddress)
     {
-        _connectStarted = _loop.Clock.GetTimestamp();
+        _connectStarted = _loop.Clock.Look();
         return ConnectOrClose();
 
         async Task ConnectOrClose()
@@ -117,26 +188,34 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <inheritdoc/>
     public override void ChannelActive(IChannelHandlerContext context)
     {
-        _loop.Counters.Connected(_loop.Clock.GetElapsedTime(_connectStarted));
-        _state = ConnectionState.Waiting;
-        _loop.Connected(this);
+        if (!_loop.IsEncrypted)
+        {
+            Establish();
+        }
+
         context.FireChannelActive();
     }
 
     /// <inheritdoc/>
-    public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
+    public override void UserEventTriggered(IChannelHandlerContext context, object evt)
+    {
+        switch (evt)
+        {
+            case TlsHandshakeCompletionEvent { IsSuccessful: true }:
+                Establish();
+                break;
+            case TlsHandshakeCompletionEvent failed:
+                _fault ??= failed.Exception.GetBaseException();
+                Close(ConnectionEnd.Failed);
+                break;
+            default:
+                context.FireUserEventTriggered(evt);
+                break;
+        }
+    }
 
     /// <inheritdoc/>
-    public override void ChannelWritabilityChanged(IChannelHandlerContext context)
-    {
-        // Also called in the middle of our own write, twice: there the turn that writes goes on by itself.
-        if (!_inTurn && context.Channel.IsWritable)
-        {
-            QueueTurn();
-        }
-
-        context.FireChannelWritabilityChanged();
-    }
+    public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
 
     /// <inheritdoc/>
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
@@ -148,11 +227,19 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <inheritdoc/>
     public override void ChannelInactive(IChannelHandlerContext context)
     {
-        _writer.Settle();
-        _writer.Release();
+        _writer.Abandon();
         _fault ??= _writer.Fault;
+        if (_state == ConnectionState.Connecting)
+        {
+            // Connected, but its handshake failed: an attempt that failed, and no connection.
+            _established.TrySetException(_fault ?? new ClosedChannelException());
+            context.FireChannelInactive();
+            return;
+        }
+
+        _loop.Counters.Unsent(_loop.Pacing.Ended(this) * _loop.Packets.Tape.PacketsPerWrite);
         ConnectionEnd end = _end ?? EndByOthers();
-        _loop.Counters.Ended(end);
+        _loop.Counters.Ended(end, _writer.PacketsTaken, _writer.BytesTaken);
         Log(end);
         Become(ConnectionState.Ended);
         context.FireChannelInactive();
@@ -166,56 +253,42 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         context.FireChannelUnregistered();
     }
 
-    /// <summary>One turn: writes as long as the kernel takes everything, within the turn's bounds.</summary>
-    public void Run()
+    private void Establish()
     {
-        _turnQueued = false;
-        _inTurn = true;
-        try
-        {
-            TakeTurn();
-        }
-        catch (Exception exception)
-        {
-            // A bug. The loop would log it and go on, and the run wait for this connection for ever.
-            ExceptionCaught(_context!, exception);
-        }
-
-        _inTurn = false;
+        _loop.Counters.Connected(_loop.Clock.Between(_connectStarted, _loop.Clock.Look()));
+        Become(ConnectionState.Waiting);
+        _established.TrySetResult();
+        _loop.Connected(this);
     }
 
-    private void TakeTurn()
+    private void WhenSettled(Task written)
     {
-        int bytes = 0;
-        // A channel that has closed meanwhile says so by ChannelInactive, a task or two later.
-        for (int writes = 0; _writer.Settle() && _context!.Channel.Active; writes++)
+        _ = written.Exception; // seen; the writer looks at the task itself
+        try
         {
-            if (_state == ConnectionState.Sending && _packetsLeft == 0)
-            {
-                Become(ConnectionState.Idle);
-            }
-            else if (_state == ConnectionState.Flushing)
-            {
-                ShutDown();
-            }
+            _context!.Executor.Execute(this);
+        }
+        catch (RejectedExecutionException)
+        {
+            // The loop has ended, and this connection with it.
+        }
+    }
 
-            if (_state != ConnectionState.Sending)
-            {
-                return;
-            }
+    /// <summary>When nothing is under way and nothing left to do, takes the next step of the connection's life.</summary>
+    private void MoveOn()
+    {
+        if (_writer.IsUnderWay)
+        {
+            return;
+        }
 
-            if (writes == MostWritesPerTurn || bytes >= MostBytesPerTurn)
-            {
-                QueueTurn();
-                return;
-            }
-
-            (int Packets, int Bytes) written = _writer.Write(_context, _packetsLeft);
-            bytes += written.Bytes;
-            if (_packetsLeft != PacketShares.Endless)
-            {
-                _packetsLeft -= written.Packets;
-            }
+        if (IsSending && _packetsLeft == 0)
+        {
+            Become(ConnectionState.Idle);
+        }
+        else if (_state == ConnectionState.Flushing && _loop.Pacing.Owed(this) == 0)
+        {
+            ShutDown();
         }
     }
 
@@ -226,15 +299,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         if (IsBusy != wasBusy)
         {
             _loop.BusyChanged(wasBusy ? -1 : 1);
-        }
-    }
-
-    private void QueueTurn()
-    {
-        if (!_turnQueued)
-        {
-            _turnQueued = true;
-            _context!.Executor.Execute(this);
         }
     }
 
@@ -249,7 +313,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
             {
                 await _loop.ShutdownOutput(_context!.Channel);
             }
-            catch (SocketException exception)
+            catch (Exception exception) when (exception is SocketException or IOException or ClosedChannelException)
             {
                 _fault ??= exception;
                 await _context!.CloseAsync();

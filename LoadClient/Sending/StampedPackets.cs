@@ -54,6 +54,7 @@ internal sealed class StampedPackets(PacketTape tape)
     {
         private readonly byte[] _bytes;
         private readonly IByteBuffer _buffer;
+        private int _writes;
 
         public Copy(ReadOnlyMemory<byte> bytes)
         {
@@ -67,14 +68,25 @@ internal sealed class StampedPackets(PacketTape tape)
         /// <summary>The time in the headers, Unix seconds.</summary>
         public uint Time { get; private set; }
 
-        /// <summary>Whether a channel still holds a view: each write retains the buffer, and its channel releases it.</summary>
-        public bool IsInFlight => _buffer.ReferenceCount > 1;
+        /// <summary>Whether a write of it is under way: begun and not taken, or still in a channel's hands.</summary>
+        public bool IsInFlight => _writes > 0 || _buffer.ReferenceCount > 1;
 
-        /// <summary>
-        /// A view with indexes of its own, which one connection sets anew for each of its writes, one at a time. It shares this copy's
-        /// reference count: retain it for each write.
-        /// </summary>
-        public IByteBuffer NewView() => _buffer.Duplicate();
+        /// <summary>A write of it begins: it is left as it is until the write is over.</summary>
+        public void Begin() => _writes++;
+
+        /// <summary>A write of it is over.</summary>
+        public void End() => _writes--;
+
+        /// <summary>A stretch of it, for the kernel.</summary>
+        public ReadOnlySpan<byte> Stretch(int begin, int end) => _bytes.AsSpan(begin, end - begin);
+
+        /// <summary>A stretch of it, for a channel, with a reference that the channel releases.</summary>
+        public IByteBuffer RetainedStretch(int begin, int end)
+        {
+            IByteBuffer view = _buffer.RetainedDuplicate();
+            view.SetIndex(begin, end);
+            return view;
+        }
 
         public void Stamp(ReadOnlySpan<int> offsets, uint time)
         {

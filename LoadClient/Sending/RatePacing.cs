@@ -1,0 +1,222 @@
+using DotNetty.Common.Concurrency;
+using DotNettyFraming.LoadClient.Measuring;
+
+namespace DotNettyFraming.LoadClient.Sending;
+
+/// <summary><c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.</summary>
+/// <remarks>
+/// <para>A write that is due while its connection is stuck is owed; when there is room again, what is owed goes out at once, and its
+/// latency runs from when it was due. So a server that stalls shows in the latencies of all that was due meanwhile (a tool that waits
+/// for the server would measure the one write that it waited for).</para>
+/// <para>What is owed is a number and no list: a connection's writes are due a round apart.</para>
+/// </remarks>
+internal sealed class RatePacing : IPacing, IRunnable
+{
+    /// <summary>A write that begins later than this is late. The loop's timer comes up to 0.1 ms late by itself.</summary>
+    public static readonly TimeSpan LateAfter = TimeSpan.FromMilliseconds(1);
+
+    private readonly LoopClock _clock;
+    private readonly LoadCounters _counters;
+    private readonly Action<IRunnable> _execute;
+    private readonly Action<IRunnable, TimeSpan> _schedule;
+    private readonly Timetable _timetable;
+    private readonly Slot[] _slots;
+    private readonly Dictionary<SendingHandler, Slot> _slotOf = [];
+    private readonly Queue<Slot> _ready = new();
+    private readonly WakeUp _wakeUp;
+    private readonly long _lateAfter;
+    private long _next;
+    private long _end = long.MaxValue;
+    private int _started;
+    private bool _queued;
+    private bool _waiting;
+
+    /// <summary>Makes the pacing of one event loop.</summary>
+    /// <param name="timetable">When its writes are due.</param>
+    /// <param name="clock">The loop's clock.</param>
+    /// <param name="counters">Where late packets are counted.</param>
+    /// <param name="execute">Runs a task on the loop, soon.</param>
+    /// <param name="schedule">Runs a task on the loop after a while.</param>
+    public RatePacing(
+        Timetable timetable, LoopClock clock, LoadCounters counters, Action<IRunnable> execute, Action<IRunnable, TimeSpan> schedule)
+    {
+        _timetable = timetable;
+        _clock = clock;
+        _counters = counters;
+        _execute = execute;
+        _schedule = schedule;
+        _slots = [.. Enumerable.Range(0, timetable.Connections).Select(_ => new Slot())];
+        _lateAfter = clock.InTimestamps(LateAfter);
+        _wakeUp = new WakeUp(this);
+    }
+
+    /// <inheritdoc/>
+    public void Started(SendingHandler connection)
+    {
+        if (_started == 0)
+        {
+            // Connections that come later, with --ramp-up, join in the round that is going on.
+            _next = _timetable.FirstFrom(_clock.Look());
+        }
+
+        Slot slot = _slots[_started++];
+        slot.Connection = connection;
+        _slotOf[connection] = slot;
+        Queue();
+    }
+
+    /// <inheritdoc/>
+    public void Ready(SendingHandler connection)
+    {
+        if (_slotOf.TryGetValue(connection, out Slot? slot))
+        {
+            MakeReady(slot);
+            Queue();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void EndAt(long timestamp) => _end = timestamp;
+
+    /// <inheritdoc/>
+    public long Owed(SendingHandler connection)
+    {
+        MarkDue();
+        return _slotOf.TryGetValue(connection, out Slot? slot) ? slot.Owed : 0;
+    }
+
+    /// <inheritdoc/>
+    public long Ended(SendingHandler connection)
+    {
+        if (!_slotOf.Remove(connection, out Slot? slot))
+        {
+            return 0;
+        }
+
+        for (long i = 0; i < slot.Owed; i++)
+        {
+            // At least so long: leaving them out would flatter whoever let them wait.
+            _counters.WriteUntaken(_clock.Between(OldestDue(slot) + (long)(i * _timetable.Round), _clock.Now));
+        }
+
+        slot.Connection = null;
+        return slot.Owed;
+    }
+
+    /// <summary>Marks what has become due, gives as many turns as fit into one task, and sees to the next.</summary>
+    public void Run()
+    {
+        _queued = false;
+        MarkDue();
+        for (int writes = 0; writes < FullSpeedPacing.WritesPerRun && _ready.TryDequeue(out Slot? slot); writes++)
+        {
+            slot.IsReady = false;
+            TakeTurn(slot);
+        }
+
+        Queue();
+    }
+
+    private void TakeTurn(Slot slot)
+    {
+        if (slot.Connection is not { } connection)
+        {
+            return;
+        }
+
+        if (!connection.HasWriteUnderWay && slot.Owed > 0)
+        {
+            long due = OldestDue(slot);
+            slot.Owed--;
+            if (_clock.Now - due > _lateAfter)
+            {
+                _counters.CountLate(connection.NextPackets);
+            }
+
+            Continue(slot, connection.TakeTurn(due));
+        }
+        else if (connection.HasWriteUnderWay)
+        {
+            Continue(slot, connection.TakeTurn(_clock.Now));
+        }
+    }
+
+    private void Continue(Slot slot, WriteOutcome outcome)
+    {
+        if (outcome == WriteOutcome.Unfinished || (outcome == WriteOutcome.Taken && slot.Owed > 0))
+        {
+            MakeReady(slot);
+        }
+    }
+
+    /// <summary>What has become due is owed from now on.</summary>
+    private void MarkDue()
+    {
+        long now = Math.Min(_clock.Look(), _end - 1);
+        for (long due; _started > 0 && (due = _timetable.Due(_next)) <= now; _next++)
+        {
+            Slot slot = _slots[_next % _slots.Length];
+            if (slot.Connection is { IsSending: true } connection && slot.Owed < connection.WritesLeft)
+            {
+                slot.LatestDue = due;
+                slot.Owed++;
+                if (!connection.HasWriteUnderWay)
+                {
+                    MakeReady(slot);
+                }
+            }
+        }
+    }
+
+    private long OldestDue(Slot slot) => slot.LatestDue - (long)((slot.Owed - 1) * _timetable.Round);
+
+    private void MakeReady(Slot slot)
+    {
+        if (!slot.IsReady)
+        {
+            slot.IsReady = true;
+            _ready.Enqueue(slot);
+        }
+    }
+
+    private void Queue()
+    {
+        if (_ready.Count > 0)
+        {
+            if (!_queued)
+            {
+                _queued = true;
+                _execute(this);
+            }
+        }
+        else if (!_waiting && _timetable.Due(_next) is var due && due < _end)
+        {
+            _waiting = true;
+            _schedule(_wakeUp, due > _clock.Now ? _clock.Between(_clock.Now, due) : TimeSpan.Zero);
+        }
+    }
+
+    private sealed class WakeUp(RatePacing pacing) : IRunnable
+    {
+        public void Run()
+        {
+            pacing._waiting = false;
+            pacing.Run();
+        }
+    }
+
+    /// <summary>A connection's place in the round.</summary>
+    private sealed class Slot
+    {
+        public SendingHandler? Connection { get; set; }
+
+        /// <summary>Writes that are due and not begun.</summary>
+        public long Owed { get; set; }
+
+        /// <summary>When the last of them is due.</summary>
+        public long LatestDue { get; set; }
+
+        /// <summary>In the queue already.</summary>
+        public bool IsReady { get; set; }
+    }
+}
