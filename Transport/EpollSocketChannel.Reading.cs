@@ -102,7 +102,7 @@ public sealed partial class EpollSocketChannel
             return Received.Data;
         }
 
-        int errno = count < 0 ? Marshal.GetLastPInvokeError() : 0;
+        int errno = count < 0 ? Marshal.GetLastPInvokeError() : ErrnoHeardByDirectSend;
         receive.ReturnUnused(buffer);
         if (errno == Errno.EAGAIN)
         {

@@ -105,6 +105,13 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
+        if (_directSendErrno != 0)
+        {
+            // The kernel would say EPIPE now, whatever it was.
+            FailWrites(input, _directSendErrno);
+            return;
+        }
+
         GatheringWriter writer = ((EpollEventLoop)EventLoop).Writer;
         for (int turn = _configuration.WriteSpinCount; turn > 0; turn--)
         {

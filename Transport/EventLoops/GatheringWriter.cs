@@ -4,7 +4,7 @@ using DotNettyFraming.Transport.Native;
 namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
-/// Sends several buffers in one system call. Its vectors and pins are the loop's and serve every channel.
+/// Sends buffers, several in one system call. Its vectors and pins are the loop's and serve every channel.
 /// The loop's thread only.
 /// </summary>
 /// <remarks>
@@ -49,8 +49,34 @@ internal sealed unsafe class GatheringWriter : IDisposable
             return offered = 0;
         }
 
+        if (segments.Count == 1)
+        {
+            offered = segments[0].Count;
+            return Send(fd, segments[0].AsSpan());
+        }
+
         Calls++;
-        return segments.Count == 1 ? SendOne(fd, segments[0], out offered) : SendMany(fd, segments, out offered);
+        return SendMany(fd, segments, out offered);
+    }
+
+    /// <summary>Sends bytes that lie together.</summary>
+    /// <param name="fd">The socket.</param>
+    /// <param name="bytes">Not empty.</param>
+    /// <returns>Bytes that the kernel took, or −errno.</returns>
+    public nint Send(int fd, ReadOnlySpan<byte> bytes)
+    {
+        Calls++;
+        fixed (byte* start = bytes)
+        {
+            nint sent;
+            do
+            {
+                sent = LibC.Send(fd, start, (nuint)bytes.Length, LibC.MSG_NOSIGNAL);
+            }
+            while (sent < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
+
+            return sent < 0 ? -Marshal.GetLastPInvokeError() : sent;
+        }
     }
 
     /// <summary>Frees the pins and vectors.</summary>
@@ -68,22 +94,6 @@ internal sealed unsafe class GatheringWriter : IDisposable
 
         NativeMemory.Free(_vectors);
         _vectors = null;
-    }
-
-    private static nint SendOne(int fd, ArraySegment<byte> segment, out nint offered)
-    {
-        offered = segment.Count;
-        fixed (byte* bytes = segment.AsSpan())
-        {
-            nint sent;
-            do
-            {
-                sent = LibC.Send(fd, bytes, (nuint)segment.Count, LibC.MSG_NOSIGNAL);
-            }
-            while (sent < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-
-            return sent < 0 ? -Marshal.GetLastPInvokeError() : sent;
-        }
     }
 
     private nint SendMany(int fd, List<ArraySegment<byte>> segments, out nint offered)

@@ -24,6 +24,9 @@ internal struct EpollRegistration
     /// <summary>The events watched for now; 0 = the descriptor is not in epoll.</summary>
     public readonly uint Watched => _watched;
 
+    /// <summary>Whether the channel is in its loop's table.</summary>
+    public readonly bool IsAttached => _loop is not null;
+
     /// <summary>The loop, while registered. Here and not asked of the channel, whose own field lies on another cache line.</summary>
     public readonly EpollEventLoop Loop => _loop!;
 

@@ -1,0 +1,66 @@
+using DotNettyFraming.Transport.Native;
+
+namespace DotNettyFraming.Transport;
+
+/// <content>
+/// Sending past the pipeline, for who sends the same bytes again and again and keeps them: a write through the pipeline
+/// costs a buffer, an entry and a promise, and has to be waited for; this costs the system call.
+/// <code>
+/// TrySend(bytes) -> all of them    done
+///                -> fewer          the kernel is full, or the connection is lost: write the rest the usual way.
+///                                  That waits for room (EPOLLOUT), or fails and tells why.
+/// </code>
+/// </content>
+public sealed partial class EpollSocketChannel
+{
+    /// <summary>
+    /// What a direct send failed with; 0 = none has. The kernel tells a socket's error once (SO_ERROR is cleared by who
+    /// hears it, and from then on a send says EPIPE and a receive says "end"), so it is kept for the write or the read
+    /// that tells the pipeline.
+    /// </summary>
+    private int _directSendErrno;
+
+    /// <summary>What a receive that says "end" would have said, had a direct send not heard it first; 0 = it is the peer's FIN.</summary>
+    /// <remarks>EPIPE is a reset after the peer's FIN: there a receive says "end" in any case. And what a write has told already is not told again.</remarks>
+    private int ErrnoHeardByDirectSend => _directSendErrno == Errno.EPIPE || _writeFailure is not null ? 0 : _directSendErrno;
+
+    /// <summary>
+    /// Hands bytes to the kernel at once, past the pipeline and the outbound buffer: no handler sees them, nothing is
+    /// allocated, one system call is made at most. On the loop's thread; elsewhere it takes nothing.
+    /// </summary>
+    /// <param name="bytes">Not needed any more when the call returns, but for what was not taken.</param>
+    /// <returns>
+    /// How many bytes the kernel took, from the first on. What is missing has to be written the usual way, before
+    /// anything else is sent: this waits until the kernel takes it, or fails as any write does. 0 when a write waits, flushed or
+    /// not (the order holds; inside the completion of a write that one still waits), when the channel is not connected,
+    /// its output shut down or broken, or the kernel full. It never throws and never closes.
+    /// </returns>
+    /// <remarks>Handlers that change what is written, <c>TlsHandler</c> above all, are passed by too: with them it must not be used.</remarks>
+    public int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty || !CanSendDirectly())
+        {
+            return 0;
+        }
+
+        nint sent = _registration.Loop.Writer.Send(_registration.Descriptor, bytes);
+        if (sent >= 0)
+        {
+            return (int)sent;
+        }
+
+        if (sent != -Errno.EAGAIN)
+        {
+            _directSendErrno = (int)-sent;
+        }
+
+        return 0;
+    }
+
+    private bool CanSendDirectly() =>
+        _active
+        && _registration.IsAttached && _registration.Loop.InEventLoop
+        && _directSendErrno == 0 && _writeFailure is null && !IsOutputShutdown
+        && (_registration.Watched & LibC.EPOLLOUT) == 0
+        && Unsafe.OutboundBuffer is { IsEmpty: true } output && output.TotalPendingWriteBytes() == 0;
+}
