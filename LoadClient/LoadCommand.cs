@@ -68,12 +68,7 @@ internal static class LoadCommand
         LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
         var run = new LoadRun(options, cap.Connections, target, transport, tls, TimeProvider.System, logger);
         await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
-        RunReport report;
-        await using (Progress.Start(run, options, streams, TimeProvider.System))
-        {
-            report = await run.RunAsync(stop);
-        }
-
+        RunReport report = await Progress.ShowAsync(run, options, streams, stop);
         await streams.Output.WriteAsync(Summary.Of(report));
         foreach (string line in Summary.Complaints(report, target))
         {

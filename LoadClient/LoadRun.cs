@@ -74,6 +74,11 @@ internal sealed class LoadRun
     /// <summary>The run second by second.</summary>
     public RunSeries Series { get; }
 
+    /// <summary>How long will still be sent; null where that is not known, or not yet. Any thread.</summary>
+    public TimeSpan? TimeLeft => _plannedEnd is long end && _phase == LoadPhase.Sending
+        ? TimeSpan.FromTicks(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), end).Ticks))
+        : null;
+
     /// <summary>What has been done so far. Any thread.</summary>
     public LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
 

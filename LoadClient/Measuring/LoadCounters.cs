@@ -1,5 +1,4 @@
 using DotNettyFraming.LoadClient.Sending;
-using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Measuring;
 

@@ -14,12 +14,13 @@ internal sealed class RunSeries
 
     private readonly IReadOnlyList<LoadLoop> _loops;
     private readonly TimeProvider _clock;
-    private readonly SemaphoreSlim _oneAtATime = new(1);
+    private readonly Lock _lock = new();
     private readonly List<SecondSample> _samples = [];
     private readonly LatencyInterval _interval = new();
     private readonly LatencyInterval _total = new();
     private readonly long _began;
     private LatencyInterval _phase = new();
+    private Task _taking = Task.CompletedTask;
     private LoadTotals _before;
     private long _beforeAt;
 
@@ -64,42 +65,11 @@ internal sealed class RunSeries
     }
 
     /// <summary>Takes a sample now, since the last one.</summary>
-    public async Task TakeAsync()
+    public Task TakeAsync()
     {
-        await _oneAtATime.WaitAsync();
-        try
+        lock (_lock)
         {
-            _interval.Reset();
-            foreach (LatencyInterval part in await Task.WhenAll(_loops.Select(loop => loop.TakeIntervalAsync())))
-            {
-                _interval.Add(part);
-            }
-
-            long at = _clock.GetTimestamp();
-            LoadTotals now = Totals();
-            TimeSpan length = _clock.GetElapsedTime(_beforeAt, at);
-            _total.Add(_interval);
-            _phase.Add(_interval);
-            if (length > TimeSpan.Zero && _samples.Count < MostSamples)
-            {
-                var sample = new SecondSample(
-                    _clock.GetElapsedTime(_began, at),
-                    length,
-                    now.PacketsSent - _before.PacketsSent,
-                    now.BytesSent - _before.BytesSent,
-                    now.Open,
-                    now.PacketsLate - _before.PacketsLate,
-                    Latency.Of(_interval.Connect),
-                    Latency.Of(_interval.Write));
-                _samples.Add(sample);
-                Sampled?.Invoke(sample);
-            }
-
-            (_before, _beforeAt) = (now, at);
-        }
-        finally
-        {
-            _oneAtATime.Release();
+            return _taking = TakeAfterAsync(_taking);
         }
     }
 
@@ -110,6 +80,38 @@ internal sealed class RunSeries
         await TakeAsync();
         LatencyInterval ended = Interlocked.Exchange(ref _phase, new LatencyInterval());
         return Latency.Of(ended.Write);
+    }
+
+    private async Task TakeAfterAsync(Task before)
+    {
+        await before;
+        _interval.Reset();
+        foreach (LatencyInterval part in await Task.WhenAll(_loops.Select(loop => loop.TakeIntervalAsync())))
+        {
+            _interval.Add(part);
+        }
+
+        long at = _clock.GetTimestamp();
+        LoadTotals now = Totals();
+        TimeSpan length = _clock.GetElapsedTime(_beforeAt, at);
+        _total.Add(_interval);
+        _phase.Add(_interval);
+        if (length > TimeSpan.Zero && _samples.Count < MostSamples)
+        {
+            var sample = new SecondSample(
+                _clock.GetElapsedTime(_began, at),
+                length,
+                now.PacketsSent - _before.PacketsSent,
+                now.BytesSent - _before.BytesSent,
+                now.Open,
+                now.PacketsLate - _before.PacketsLate,
+                Latency.Of(_interval.Connect),
+                Latency.Of(_interval.Write));
+            _samples.Add(sample);
+            Sampled?.Invoke(sample);
+        }
+
+        (_before, _beforeAt) = (now, at);
     }
 
     private LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));

@@ -79,7 +79,17 @@ internal static class JsonReport
         ConnectSeconds = report.Connecting.TotalSeconds,
         LatencyMicroseconds = report.Latencies.Keys.ToDictionary(
             kind => JsonNamingPolicy.CamelCase.ConvertName(kind.ToString()), report.LatencyOf),
+        report.Rate,
         report.Options.Seed,
         report.Interrupted,
+        Series = report.Series.Select(sample => new
+        {
+            AtSeconds = sample.End.TotalSeconds,
+            sample.PacketsPerSecond,
+            sample.BytesPerSecond,
+            sample.Open,
+            sample.Late,
+            LatencyMicroseconds = new { sample.Connect, sample.Write },
+        }),
     };
 }

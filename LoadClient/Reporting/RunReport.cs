@@ -37,6 +37,12 @@ internal sealed record RunReport
     /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
     public required bool RanOutOfConnections { get; init; }
 
+    /// <summary>How the timetable was kept; null without <c>--rate</c>.</summary>
+    /// <remarks>Fewer packets than the rate are no fault where a signal ended the run or the connections were still being made.</remarks>
+    public RateReport? Rate => Options.Rate is long asked
+        ? new RateReport(asked, PacketsPerSecond, Totals.PacketsLate, Totals.PacketsUnsent)
+        : null;
+
     /// <summary>Latencies of one kind, summed up.</summary>
     public Latency LatencyOf(LatencyKind kind) => Latencies.TryGetValue(kind, out LongHistogram? histogram) ? Latency.Of(histogram) : default;
 

@@ -21,8 +21,10 @@ internal static class Summary
             ({ } packets, { } duration) => $"{Count(packets, "packet")} in all, at most for {DurationText.Format(duration)}",
             _ => "without end",
         };
-        return $"{Count(connections, "connection")} to {target}: packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write, "
-            + $"{limit} (seed {options.Seed})";
+        string rate = options.Rate is long asked ? $"{asked} a second, " : "";
+        string split = options.Split is SplitMode mode ? $", split ({Choice(mode)})" : "";
+        return $"{Count(connections, "connection")} to {target}{(options.Tls ? " with TLS" : "")}: "
+            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, {rate}{limit} (seed {options.Seed})";
     }
 
     /// <summary>The figures after the run, a line each.</summary>
@@ -34,18 +36,31 @@ internal static class Summary
             + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
         if (totals.Connected > 0)
         {
-            Latency connect = report.LatencyOf(LatencyKind.Connect);
-            Line("connect latency", $"p50 {connect.P50} us, p99 {connect.P99} us, max {connect.Max} us");
+            LatencyLine("connect latency", report.LatencyOf(LatencyKind.Connect));
         }
 
         Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"
             + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
         Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB a second");
+        if (report.Rate is { } rate)
+        {
+            Line("rate", $"{Number(rate.Achieved, "F1")} of {rate.Asked} packets a second; {rate.Late} late, {rate.Unsent} not sent");
+        }
+
+        if (report.LatencyOf(LatencyKind.Write) is { Count: > 0 } write)
+        {
+            LatencyLine("write latency", write);
+        }
+
         Line("connections ended", string.Join(", ", Enum.GetValues<ConnectionEnd>()
             .Where(end => totals.Ended(end) > 0)
             .Select(end => $"{totals.Ended(end)} {Words(end)}")
             .DefaultIfEmpty("none")));
         return text.ToString();
+
+        void LatencyLine(string name, Latency latency) => Line(
+            name,
+            $"p50 {latency.P50} us, p90 {latency.P90} us, p99 {latency.P99} us, p99.9 {latency.P999} us, max {latency.Max} us");
 
         void Line(string name, string value) => text.Append(name.PadRight(18)).Append(' ').AppendLine(value);
     }
@@ -63,6 +78,12 @@ internal static class Summary
             yield return $"{report.Failed} of {report.Options.Connections} connections could not be made: {reasons}";
         }
 
+        if (report.Rate is { IsKept: false } rate && !report.Interrupted && !report.RanOutOfConnections && report.Options.RampUp is null)
+        {
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"the rate was not kept: {rate.Achieved:F1} of {rate.Asked} packets a second");
+        }
+
         if (report.RanOutOfConnections)
         {
             yield return $"the connections ended before the run did, with {Count(report.Totals.PacketsSent, "packet")} sent"
@@ -76,9 +97,13 @@ internal static class Summary
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 
+    private static string Choice<T>(T value)
+        where T : Enum => value.ToString().ToLowerInvariant();
+
     private static string Words(ConnectionEnd end) => end switch
     {
         ConnectionEnd.Completed => "by us when done",
+        ConnectionEnd.CloseTimedOut => "by us, the server not answering",
         ConnectionEnd.FlushTimedOut => "by us with the last write not taken",
         ConnectionEnd.ClosedByServer => "closed by the server",
         ConnectionEnd.ResetByServer => "reset by the server",

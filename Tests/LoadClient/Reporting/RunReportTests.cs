@@ -38,7 +38,7 @@ public sealed class RunReportTests
         Assert.That(Report().ExitCode, Is.EqualTo(4), "an attempt failed");
         Assert.That((clean with { Allowed = 9 }).ExitCode, Is.EqualTo(4), "capped");
         Assert.That((clean with { RanOutOfConnections = true }).ExitCode, Is.EqualTo(4));
-        Assert.That((Report() with { Totals = new LoadTotals(0, 0, 0, 0, new long[5]) }).ExitCode, Is.EqualTo(1), "nothing connected");
+        Assert.That((Report() with { Totals = new LoadTotals(0, 0, 0, 0, new long[6]) }).ExitCode, Is.EqualTo(1), "nothing connected");
     }
 
     [Test]
@@ -47,15 +47,19 @@ public sealed class RunReportTests
         LoadCounters[] loops = [new LoadCounters(), new LoadCounters()];
         loops[0].Connected(TimeSpan.FromMicroseconds(5));
         loops[1].Connected(TimeSpan.FromMicroseconds(7));
-        loops[0].Taken(packets: 3, bytes: 96);
-        loops[1].Taken(packets: 1, bytes: 40);
+        loops[0].TookBytes(96);
+        loops[0].TookWrite(packets: 3, TimeSpan.FromMicroseconds(9));
+        loops[1].TookBytes(40);
+        loops[1].TookPackets(1);
         loops[1].Unconfirmed(2);
-        loops[1].Ended(ConnectionEnd.ClosedByServer);
+        loops[1].Ended(ConnectionEnd.ClosedByServer, packets: 1, bytes: 40);
+        loops[0].Ended(ConnectionEnd.Completed, packets: 3, bytes: 96);
 
         LoadTotals totals = LoadTotals.Sum(loops);
 
         Assert.That((totals.Connected, totals.PacketsSent, totals.BytesSent, totals.PacketsUnconfirmed), Is.EqualTo((2L, 4L, 136L, 2L)));
-        Assert.That((totals.Open, totals.EndedByServer), Is.EqualTo((1L, 1L)));
+        Assert.That((totals.Open, totals.EndedByServer), Is.EqualTo((0L, 1L)));
+        Assert.That((totals.PacketsAnswered, totals.BytesAnswered), Is.EqualTo((3L, 96L)));
     }
 
     private static RunReport Report() => SampleReport.New();

@@ -23,7 +23,7 @@ public sealed class SummaryTests
     [Test]
     public void Latency_is_told_only_where_a_connection_was_made()
     {
-        Assert.That(Summary.Of(Report(connected: 1, failed: 0)), Does.Contain("connect latency    p50 1 us, p99 3 us, max 3 us"));
+        Assert.That(Summary.Of(Report(connected: 1, failed: 0)), Does.Contain("connect latency    p50 1 us, p90 2 us, p99 3 us, p99.9 3 us, max 3 us"));
         Assert.That(Summary.Of(Report(connected: 0, failed: 1)), Does.Not.Contain("latency"));
     }
 
@@ -31,7 +31,7 @@ public sealed class SummaryTests
     {
         Options = new LoadOptions { Connections = connected + failed },
         Allowed = connected + failed,
-        Totals = new LoadTotals(connected, PacketsSent: 0, BytesSent: 0, PacketsUnconfirmed: 0, Ends: new long[5]),
+        Totals = new LoadTotals(connected, PacketsSent: 0, BytesSent: 0, PacketsUnconfirmed: 0, Ends: new long[6]),
         Failures = failed == 0 ? [] : [new("ConnectionRefused", failed)],
     };
 }

@@ -31,8 +31,7 @@ public sealed class StampedPacketsTests
     public void Copy_in_flight_is_left_alone_and_comes_back_later()
     {
         StampedPackets.Copy first = _packets.At(100);
-        IByteBuffer underWay = first.NewView();
-        underWay.Retain();
+        IByteBuffer underWay = first.RetainedStretch(0, 32);
 
         StampedPackets.Copy second = _packets.At(101);
         Assert.That(second, Is.Not.SameAs(first));
@@ -53,9 +52,7 @@ public sealed class StampedPacketsTests
         {
             for (int connection = 0; connection < 100; connection++)
             {
-                IByteBuffer view = _packets.At(second).NewView();
-                view.Retain();
-                stuck.Add(view);
+                stuck.Add(_packets.At(second).RetainedStretch(0, 32));
             }
         }
 
@@ -65,11 +62,17 @@ public sealed class StampedPacketsTests
         Assert.That(_packets.Copies, Is.EqualTo(1));
     }
 
-    private static uint[] TimesOf(StampedPackets.Copy copy)
+    [Test]
+    public void Copy_of_which_a_write_has_begun_is_left_alone_until_it_is_over()
     {
-        IByteBuffer view = copy.NewView();
-        byte[] bytes = new byte[view.ReadableBytes];
-        view.GetBytes(0, bytes);
-        return [.. bytes.Chunk(32).Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
+        StampedPackets.Copy first = _packets.At(100);
+        first.Begin();
+
+        Assert.That(_packets.At(101), Is.Not.SameAs(first));
+        first.End();
+        Assert.That(_packets.At(102), Is.SameAs(first));
     }
+
+    private static uint[] TimesOf(StampedPackets.Copy copy) =>
+        [.. copy.Stretch(0, 3 * 32).ToArray().Chunk(32).Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
 }
