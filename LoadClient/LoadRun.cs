@@ -61,7 +61,7 @@ internal sealed class LoadRun
         _loops = [.. eventLoops.Select((loop, index) =>
             new LoadLoop(loop, index, eventLoops.Length, transport, tls, options, tape, clock, logger))];
         _ramp = new ConnectionRamp(_loops, target, options.Sources, allowed, options.RampUp, clock);
-        _shares = new PacketShares(options.Packets, allowed);
+        _shares = new PacketShares(options.Packets, allowed, options.Rate is null ? 1 : options.PacketsPerWrite);
         Series = new RunSeries(_loops, clock);
     }
 

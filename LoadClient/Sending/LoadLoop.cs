@@ -134,13 +134,16 @@ internal sealed class LoadLoop
         }
     }
 
+    /// <summary>Lets the connections take turns in another way. On the loop, or before it has connections.</summary>
+    public void UsePacing(IPacing pacing) => Pacing = pacing;
+
     /// <summary>Lets each connection send as soon as it is made. Any thread, before the first is.</summary>
     /// <param name="shares">Shared by the connections' numbers.</param>
     /// <param name="timetable">When writes are due; null for as fast as possible.</param>
     public void StartImmediately(PacketShares shares, Timetable? timetable)
     {
         _immediateShares = shares;
-        SetPacing(timetable);
+        UseTimetable(timetable);
     }
 
     /// <summary>Number of connections that wait to be started. Any thread.</summary>
@@ -152,7 +155,7 @@ internal sealed class LoadLoop
     /// <param name="timetable">When writes are due, where it is not set yet; null for as fast as possible.</param>
     public Task StartAsync(PacketShares shares, int firstOrdinal, Timetable? timetable) => RunAsync(() =>
     {
-        SetPacing(timetable);
+        UseTimetable(timetable);
         IEnumerable<SendingHandler> waiting = _connections.Where(connection => connection.IsWaiting);
         foreach (SendingHandler connection in waiting.OrderBy(connection => connection.Number))
         {
@@ -250,11 +253,17 @@ internal sealed class LoadLoop
         _tls?.AddTo(channel);
     }
 
-    private void SetPacing(Timetable? timetable)
+    private void UseTimetable(Timetable? timetable)
     {
         if (timetable is Timetable times)
         {
-            Pacing = new RatePacing(times, Clock, Counters, _eventLoop.Execute, (task, delay) => _eventLoop.Schedule(task, delay));
+            UsePacing(new RatePacing(
+                times,
+                Clock,
+                Counters,
+                _eventLoop.Execute,
+                (task, delay) => _eventLoop.Schedule(task, delay),
+                joining: _immediateShares is not null));
         }
     }
 

@@ -3,7 +3,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// <summary>How <c>--packets N</c> falls to the connections: evenly, the first ones taking one more where it does not divide.</summary>
 /// <param name="Total">Packets in total; null = no end to them.</param>
 /// <param name="Connections">Connections to share them.</param>
-internal readonly record struct PacketShares(long? Total, int Connections)
+/// <param name="Unit">Packets that stay together: with a timetable whole writes, as a short one takes as long as a whole one.</param>
+internal readonly record struct PacketShares(long? Total, int Connections, int Unit = 1)
 {
     /// <summary>The share of a connection that sends until it is stopped.</summary>
     public const long Endless = long.MaxValue;
@@ -17,7 +18,14 @@ internal readonly record struct PacketShares(long? Total, int Connections)
             return Endless;
         }
 
-        // A connection that joins when all shares are given has nothing to send.
-        return ordinal >= Connections ? 0 : (total / Connections) + (ordinal < total % Connections ? 1 : 0);
+        if (ordinal >= Connections)
+        {
+            return 0; // it joins when all shares are given
+        }
+
+        long units = ((total - 1) / Unit) + 1;
+        long share = (units / Connections) + (ordinal < units % Connections ? 1 : 0);
+        bool hasLast = units % Connections is var rest && ordinal == (rest == 0 ? Connections : rest) - 1;
+        return (share * Unit) - (hasLast ? (units * Unit) - total : 0);
     }
 }

@@ -129,14 +129,12 @@ internal sealed class PacketWriter
 
         // The channel moves the reader index over what the kernel took, as far as it knows: of a send that .NET had under way the socket
         // transport learns nothing more, and TLS has moved it when it encrypted.
-        PacketTape tape = _loop.Packets.Tape;
-        int handed = tape.WholePacketsBefore(_first, _handedTo);
         if (!_loop.IsEncrypted)
         {
             Take(view.ReaderIndex - _taken);
         }
 
-        PacketsUnconfirmed += handed - Math.Min(handed, tape.WholePacketsBefore(_first, _taken));
+        CountUnconfirmed();
         Fault ??= written.Exception?.GetBaseException() ?? new OperationCanceledException();
         return false;
     }
@@ -147,6 +145,12 @@ internal sealed class PacketWriter
         if (IsStuck && _written!.IsCompleted)
         {
             Settle();
+        }
+        else if (IsStuck)
+        {
+            // The channel is gone, and has not said what became of it.
+            CountUnconfirmed();
+            (_written, _view) = (null, null);
         }
 
         if (_copy is not null)
@@ -186,6 +190,12 @@ internal sealed class PacketWriter
                 _packet++;
             }
         }
+    }
+
+    private void CountUnconfirmed()
+    {
+        PacketTape tape = _loop.Packets.Tape;
+        PacketsUnconfirmed += tape.WholePacketsBefore(_first, _handedTo) - tape.WholePacketsBefore(_first, _taken);
     }
 
     private void Finish()

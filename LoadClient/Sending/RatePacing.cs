@@ -25,6 +25,7 @@ internal sealed class RatePacing : IPacing, IRunnable
     private readonly Queue<Slot> _ready = new();
     private readonly WakeUp _wakeUp;
     private readonly long _lateAfter;
+    private readonly bool _joining;
     private long _next;
     private long _end = long.MaxValue;
     private int _started;
@@ -37,9 +38,16 @@ internal sealed class RatePacing : IPacing, IRunnable
     /// <param name="counters">Where late packets are counted.</param>
     /// <param name="execute">Runs a task on the loop, soon.</param>
     /// <param name="schedule">Runs a task on the loop after a while.</param>
+    /// <param name="joining">Whether connections begin one by one, each with its next write; otherwise all owe what was due since the start.</param>
     public RatePacing(
-        Timetable timetable, LoopClock clock, LoadCounters counters, Action<IRunnable> execute, Action<IRunnable, TimeSpan> schedule)
+        Timetable timetable,
+        LoopClock clock,
+        LoadCounters counters,
+        Action<IRunnable> execute,
+        Action<IRunnable, TimeSpan> schedule,
+        bool joining)
     {
+        _joining = joining;
         _timetable = timetable;
         _clock = clock;
         _counters = counters;
@@ -53,9 +61,8 @@ internal sealed class RatePacing : IPacing, IRunnable
     /// <inheritdoc/>
     public void Started(SendingHandler connection)
     {
-        if (_started == 0)
+        if (_joining && _started == 0)
         {
-            // Connections that come later, with --ramp-up, join in the round that is going on.
             _next = _timetable.FirstFrom(_clock.Look());
         }
 

@@ -150,6 +150,91 @@ public sealed class LoadRunTests
     }
 
     [Test]
+    public async Task Server_that_closes_at_random_is_accounted_for()
+    {
+        var random = new Random(1);
+        await using var server = new StandInServer(async connection =>
+        {
+            int reads;
+            bool resets;
+            lock (random)
+            {
+                (reads, resets) = (random.Next(1, 30), random.Next(2) == 0);
+            }
+
+            while (reads-- > 0 && await connection.ReadAsync() > 0)
+            {
+            }
+
+            if (resets)
+            {
+                connection.Reset();
+            }
+            else
+            {
+                connection.Socket.Dispose();
+            }
+        });
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 50 --duration 10s --packets-per-write 100");
+
+        Assert.That(run.ExitCode, Is.EqualTo(4), "no connection was left before the end");
+        Assert.That(run.Error, Does.StartWith("the connections ended before the run did"));
+        Assert.That(run.Number("connections.closedByServer"), Is.EqualTo(50));
+        Assert.That(run.Number("seconds"), Is.LessThan(10));
+        Assert.That(run.Number("bytes.sent"), Is.GreaterThanOrEqualTo(server.Connections.Sum(connection => connection.Received.Length)));
+    }
+
+    [Test]
+    public async Task Connections_come_from_the_sources_in_turn([Values("epoll", "sockets")] string transport)
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(
+            server.Port, $"--transport {transport} --connections 6 --packets 6 --source 127.0.0.2,127.0.0.3");
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(
+            server.Connections.Select(connection => connection.Remote.Address.ToString()).GroupBy(address => address)
+                .ToDictionary(group => group.Key, group => group.Count()),
+            Is.EquivalentTo(new Dictionary<string, int> { ["127.0.0.2"] = 3, ["127.0.0.3"] = 3 }));
+    }
+
+    [Test]
+    public async Task Rate_sends_just_what_falls_into_the_duration()
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 10 --rate 500 --duration 1s");
+        await server.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(server.Connections.Sum(connection => CountArticlePackets(connection.Received)), Is.EqualTo(500));
+        Assert.That(run.Number("packets.sent"), Is.EqualTo(500));
+        Assert.That(run.Number("rate.asked"), Is.EqualTo(500));
+        Assert.That(run.Number("rate.unsent"), Is.Zero);
+        Assert.That(run.Number("latencyMicroseconds.write.count"), Is.EqualTo(500));
+        Assert.That(run.Json!.Value.GetProperty("series").GetArrayLength(), Is.Positive);
+    }
+
+    [Test]
+    public async Task Rate_of_a_server_that_never_reads_is_said_not_to_be_kept()
+    {
+        await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);
+
+        ClientRun run = await ClientRun.AgainstAsync(
+            server.Port, "--connections 2 --rate 2000000 --duration 500ms --packets-per-write 1000");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Error, Does.Match(@"\Athe rate was not kept: [0-9.]+ of 2000000 packets a second?
+\z"));
+        Assert.That(run.Number("rate.unsent"), Is.Positive);
+        Assert.That(run.Number("packets.sent") + run.Number("packets.unconfirmed") + run.Number("rate.unsent"), Is.EqualTo(1_000_000));
+        Assert.That(run.Number("latencyMicroseconds.write.max"), Is.GreaterThan(4_000_000), "what was never taken waited to the end");
+    }
+
+    [Test]
     public async Task Server_that_is_not_there_is_one_line_and_exit_code_1()
     {
         using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -205,7 +290,8 @@ public sealed class LoadRunTests
         return stream.Length / 32;
     }
 
-    private static List<int> LengthsOf(byte[] stream)
+    /// <summary>The payload lengths of a stream that must be nothing but whole packets.</summary>
+    internal static List<int> LengthsOf(byte[] stream)
     {
         var lengths = new List<int>();
         for (int at = 0; at < stream.Length; at += 7 + lengths[^1])

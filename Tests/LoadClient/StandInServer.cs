@@ -76,6 +76,8 @@ internal sealed class StandInServer : IAsyncDisposable
 
         public byte[] Received => [.. _received];
 
+        public IPEndPoint Remote { get; } = (IPEndPoint)Socket.RemoteEndPoint!;
+
         public async Task<int> ReadAsync()
         {
             byte[] buffer = new byte[16 * 1024];

@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
+using HdrHistogram;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
@@ -32,6 +33,7 @@ public sealed class SummaryTests
         Options = new LoadOptions { Connections = connected + failed },
         Allowed = connected + failed,
         Totals = new LoadTotals(connected, PacketsSent: 0, BytesSent: 0, PacketsUnconfirmed: 0, Ends: new long[6]),
+        Latencies = connected == 0 ? new Dictionary<LatencyKind, LongHistogram>() : SampleReport.New().Latencies,
         Failures = failed == 0 ? [] : [new("ConnectionRefused", failed)],
     };
 }

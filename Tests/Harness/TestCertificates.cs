@@ -1,0 +1,70 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>A certificate authority made for one test, with what it signs as files; nothing of it outlives the test.</summary>
+internal sealed class TestCertificates : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("framing-tls-").FullName;
+    private readonly X509Certificate2 _authority;
+
+    public TestCertificates(string name = "authority")
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        _authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        AuthorityFile = Write("ca.pem", _authority.ExportCertificatePem());
+    }
+
+    /// <summary>The authority's certificate, PEM.</summary>
+    public string AuthorityFile { get; }
+
+    /// <summary>A path in the folder that goes with the test.</summary>
+    public string PathOf(string file) => Path.Combine(_folder, file);
+
+    /// <summary>Writes a file into the folder that goes with the test.</summary>
+    public string Write(string file, string text)
+    {
+        File.WriteAllText(PathOf(file), text);
+        return PathOf(file);
+    }
+
+    /// <summary>A certificate for 127.0.0.1, ::1 and localhost, or for another host, with its key.</summary>
+    public X509Certificate2 Issue(string name = "peer", string? host = null, TimeSpan? validFor = null)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(host ?? "localhost");
+        if (host is null)
+        {
+            names.AddIpAddress(IPAddress.Loopback);
+            names.AddIpAddress(IPAddress.IPv6Loopback);
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        DateTimeOffset begins = _authority.NotBefore;
+        DateTimeOffset ends = validFor is { } time ? DateTimeOffset.UtcNow + time : _authority.NotAfter;
+        using X509Certificate2 signed = request.Create(_authority, begins, ends, RandomNumberGenerator.GetBytes(8));
+        return signed.CopyWithPrivateKey(key);
+    }
+
+    /// <summary>A certificate and its key as two PEM files.</summary>
+    public (string Certificate, string Key) IssueFiles(string name = "peer", string? host = null, TimeSpan? validFor = null)
+    {
+        using X509Certificate2 certificate = Issue(name, host, validFor);
+        return (
+            Write($"{name}.pem", certificate.ExportCertificatePem()),
+            Write($"{name}.key", certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()));
+    }
+
+    public void Dispose()
+    {
+        _authority.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
