@@ -10,6 +10,7 @@ internal sealed class LoadCounters
     private long _packetsSent;
     private long _bytesSent;
     private long _packetsUnconfirmed;
+    private long _bytesUnconfirmed;
     private long _packetsLate;
     private long _packetsUnsent;
     private long _packetsAnswered;
@@ -40,8 +41,14 @@ internal sealed class LoadCounters
     /// <summary>A write was due, and was never taken: it took at least so long.</summary>
     public void WriteUntaken(TimeSpan latency) => _interval.Write.Record(latency);
 
-    /// <summary>Packets were handed to a transport that failed and cannot tell whether the kernel took them.</summary>
-    public void Unconfirmed(long packets) => _packetsUnconfirmed += packets;
+    /// <summary>Bytes were handed to a transport that failed and cannot tell whether the kernel took them.</summary>
+    /// <param name="packets">Packets that are whole if it did.</param>
+    /// <param name="bytes">The bytes.</param>
+    public void Unconfirmed(int packets, int bytes)
+    {
+        _packetsUnconfirmed += packets;
+        _bytesUnconfirmed += bytes;
+    }
 
     /// <summary>Packets go out later than they were due.</summary>
     public void CountLate(int packets) => _packetsLate += packets;
@@ -80,6 +87,7 @@ internal sealed class LoadCounters
         Volatile.Read(ref _packetsUnconfirmed),
         [.. _ends])
     {
+        BytesUnconfirmed = Volatile.Read(ref _bytesUnconfirmed),
         PacketsLate = Volatile.Read(ref _packetsLate),
         PacketsUnsent = Volatile.Read(ref _packetsUnsent),
         PacketsAnswered = Volatile.Read(ref _packetsAnswered),

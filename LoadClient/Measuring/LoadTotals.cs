@@ -10,6 +10,9 @@ namespace DotNettyFraming.LoadClient.Measuring;
 /// <param name="Ends">Connections that have ended, by <see cref="ConnectionEnd"/>.</param>
 internal sealed record LoadTotals(long Connected, long PacketsSent, long BytesSent, long PacketsUnconfirmed, IReadOnlyList<long> Ends)
 {
+    /// <summary>Bytes of which the transport could not say whether the kernel took them.</summary>
+    public long BytesUnconfirmed { get; init; }
+
     /// <summary>With <c>--rate</c>: packets sent that were begun late.</summary>
     public long PacketsLate { get; init; }
 
@@ -44,6 +47,7 @@ internal sealed record LoadTotals(long Connected, long PacketsSent, long BytesSe
                 sum.PacketsUnconfirmed + loop.PacketsUnconfirmed,
                 [.. sum.Ends.Zip(loop.Ends, (a, b) => a + b)])
             {
+                BytesUnconfirmed = sum.BytesUnconfirmed + loop.BytesUnconfirmed,
                 PacketsLate = sum.PacketsLate + loop.PacketsLate,
                 PacketsUnsent = sum.PacketsUnsent + loop.PacketsUnsent,
                 PacketsAnswered = sum.PacketsAnswered + loop.PacketsAnswered,

@@ -56,9 +56,6 @@ internal sealed class PacketWriter
     /// <summary>Bytes of this connection that the kernel has taken.</summary>
     public long BytesTaken { get; private set; }
 
-    /// <summary>Packets that may have been taken, of a write that failed.</summary>
-    public long PacketsUnconfirmed { get; private set; }
-
     /// <summary>Why a write failed, if one did.</summary>
     public Exception? Fault { get; private set; }
 
@@ -160,8 +157,6 @@ internal sealed class PacketWriter
             _copy.End();
             _copy = null;
         }
-
-        _loop.Counters.Unconfirmed(PacketsUnconfirmed);
     }
 
     private void Hand(IChannelHandlerContext context, int end)
@@ -195,7 +190,8 @@ internal sealed class PacketWriter
     private void CountUnconfirmed()
     {
         PacketTape tape = _loop.Packets.Tape;
-        PacketsUnconfirmed += tape.WholePacketsBefore(_first, _handedTo) - tape.WholePacketsBefore(_first, _taken);
+        _loop.Counters.Unconfirmed(
+            tape.WholePacketsBefore(_first, _handedTo) - tape.WholePacketsBefore(_first, _taken), _handedTo - _taken);
     }
 
     private void Finish()

@@ -51,7 +51,7 @@ public sealed class RunReportTests
         loops[0].TookWrite(packets: 3, TimeSpan.FromMicroseconds(9));
         loops[1].TookBytes(40);
         loops[1].TookPackets(1);
-        loops[1].Unconfirmed(2);
+        loops[1].Unconfirmed(packets: 2, bytes: 64);
         loops[1].Ended(ConnectionEnd.ClosedByServer, packets: 1, bytes: 40);
         loops[0].Ended(ConnectionEnd.Completed, packets: 3, bytes: 96);
 
