@@ -55,7 +55,7 @@ internal sealed class RestPolling(IStatisticsSource source, TimeProvider clock, 
 
             if (waited >= limit)
             {
-                return new RestOutcome(latest, waited, Unrest: unrest);
+                return latest is null ? new RestOutcome(null, waited, Fault: reading.Fault) : new RestOutcome(latest, waited, Unrest: unrest);
             }
 
             await Task.Delay(interval, clock, cancellationToken);

@@ -82,36 +82,26 @@ internal sealed class Verifier : IDisposable
 
         // Counters of another process are nothing to subtract from.
         ServerStatistics? difference = after.Restart is null ? after.Latest?.Since(_before) : null;
-        VerificationResult result = after switch
+        (VerificationResult result, string? reason) = after switch
         {
-            { Fault: not null } => VerificationResult.StatisticsLost,
-            { Restart: not null } => VerificationResult.Different,
-            { Unrest: not null } => VerificationResult.NotAtRest,
-            _ => sent.CompareWith(difference!),
+            { Fault: string fault } => (VerificationResult.StatisticsLost, $"{_source.Name}: {fault}"),
+            { Restart: string restart } => (VerificationResult.Different, $"the server restarted meanwhile: {restart}"),
+            { Unrest: string unrest } => (VerificationResult.NotAtRest, unrest),
+            _ => (sent.CompareWith(difference!), null),
         };
-        return new VerificationReport
+        if (difference is not null && (result is VerificationResult.Different or VerificationResult.NotAtRest))
         {
-            Result = result,
-            Sent = sent,
-            Difference = difference,
-            Waited = after.Waited,
-            Reason = result switch
-            {
-                VerificationResult.StatisticsLost => $"{_source.Name}: {after.Fault}",
-                VerificationResult.NotAtRest => after.Unrest,
-                VerificationResult.Different => after.Restart is null
-                    ? Explain(sent, difference!, after.Latest!.UptimeSeconds)
-                    : $"the server restarted meanwhile: {after.Restart}",
-                _ => null,
-            },
-        };
+            reason = Join(reason, Guess(sent, difference, after.Latest!.UptimeSeconds));
+        }
+
+        return new VerificationReport { Result = result, Sent = sent, Difference = difference, Waited = after.Waited, Reason = reason };
     }
 
     /// <inheritdoc/>
     public void Dispose() => _source.Dispose();
 
-    /// <summary>What may lie behind a difference; a guess, which is why it changes no verdict.</summary>
-    private string? Explain(SentTotals sent, ServerStatistics difference, long uptimeSeconds)
+    /// <summary>What may lie behind a difference; it changes no verdict.</summary>
+    private string? Guess(SentTotals sent, ServerStatistics difference, long uptimeSeconds)
     {
         if (uptimeSeconds + UptimeTolerance < _clock.GetElapsedTime(_begun).TotalSeconds)
         {
@@ -120,11 +110,13 @@ internal sealed class Verifier : IDisposable
 
         if (_unrestBefore is not null)
         {
-            return $"the server was not at rest before the run either: {_unrestBefore}";
+            return $"the server was not at rest before the run: {_unrestBefore}";
         }
 
         return sent.Packets.ExcessOf(difference.PacketsProcessed) > 0 || sent.Bytes.ExcessOf(difference.BytesReceived) > 0
             ? "somebody else may be sending to this server"
             : null;
     }
+
+    private static string? Join(string? first, string? second) => first is null || second is null ? first ?? second : $"{first}; {second}";
 }
