@@ -1,0 +1,136 @@
+using System.Text;
+using CsCheck;
+using DotNettyFraming.LoadClient.Verification;
+
+namespace DotNettyFraming.Tests.LoadClient.Verification;
+
+public sealed class ServerStatisticsTests
+{
+    private const string AllMissing = "uptimeSeconds is missing, packets.received is missing, packets.processed is missing, "
+        + "packets.dropped is missing, bytes.received is missing, bytes.payload is missing, bytes.discarded is missing, "
+        + "bytes.unfinished is missing";
+
+    private static readonly ServerStatistics Sample = new()
+    {
+        UptimeSeconds = 1,
+        PacketsReceived = 20,
+        PacketsProcessed = 17,
+        PacketsDropped = 3,
+        BytesReceived = 171,
+        BytesPayload = 10,
+        BytesDiscarded = 15,
+        BytesUnfinished = 6,
+    };
+
+    [Test]
+    public void Each_field_is_read_from_its_place() =>
+        Assert.That(Parse(SampleStatistics.Json(Sample)), Is.EqualTo(StatisticsReading.Of(Sample)));
+
+    [TestCase("""{ "uptimeSeconds": 1, "packets": { "received": 1, "processed": 1 }, "bytes": 5 }""",
+        "packets.dropped is missing, bytes.received is missing, bytes.payload is missing, bytes.discarded is missing, "
+        + "bytes.unfinished is missing")]
+    [TestCase("[]", AllMissing)]
+    [TestCase("{}", AllMissing)]
+    [TestCase("1", AllMissing)]
+    [TestCase("null", AllMissing)]
+    public void Missing_fields_are_all_named(string json, string faults) =>
+        Assert.That(Parse(json).Fault, Is.EqualTo($"answered JSON in which {faults}"));
+
+    [TestCase("\"17\"")]
+    [TestCase("17.5")]
+    [TestCase("1e3")]
+    [TestCase("9223372036854775808")]
+    [TestCase("null")]
+    [TestCase("{}")]
+    [TestCase("true")]
+    public void Field_that_is_no_integer_is_named(string value) => Assert.That(
+        Parse(SampleStatistics.Json(Sample).Replace("\"processed\": 17", $"\"processed\": {value}", StringComparison.Ordinal)).Fault,
+        Is.EqualTo("answered JSON in which packets.processed is not an integer"));
+
+    [TestCase("")]
+    [TestCase("<!DOCTYPE html><html></html>")]
+    [TestCase("{ \"uptimeSeconds\": 1")]
+    [TestCase("{ \"uptimeSeconds\": 1 } and more")]
+    [TestCase("""{ "\uD800\uD800\uD800\uD800": 1 }""")]
+    public void Other_text_is_not_JSON(string text) => Assert.That(Parse(text).Fault, Is.EqualTo("answered something that is not JSON"));
+
+    [Test]
+    public void No_answer_throws() => Gen.OneOf(
+        Gen.Byte.Array[0, 60],
+        Gen.Int[0, 200].Select(Gen.Byte, (at, value) =>
+        {
+            byte[] json = Encoding.UTF8.GetBytes(SampleStatistics.Json(Sample));
+            json[at] = value;
+            return json;
+        })).Sample(json => ServerStatistics.Parse(json) is { Statistics: null } != ServerStatistics.Parse(json) is { Fault: null });
+
+    [Test]
+    public void Books_balance_when_every_packet_and_byte_is_accounted_for()
+    {
+        Assert.That(Sample.Balances);
+        Assert.That((Sample with { PacketsProcessed = 16 }).PacketsPending, Is.EqualTo(1));
+        Assert.Multiple(() =>
+        {
+            Assert.That((Sample with { PacketsProcessed = 16 }).Balances, Is.False, "one pending");
+            Assert.That((Sample with { PacketsDropped = 4 }).Balances, Is.False, "one dropped that was processed");
+            Assert.That((Sample with { BytesReceived = 172 }).Balances, Is.False);
+            Assert.That((Sample with { BytesPayload = 9 }).Balances, Is.False);
+            Assert.That((Sample with { BytesDiscarded = 16 }).Balances, Is.False);
+            Assert.That((Sample with { BytesUnfinished = 7 }).Balances, Is.False);
+        });
+    }
+
+    [Test]
+    public void Difference_is_taken_field_by_field()
+    {
+        var later = new ServerStatistics
+        {
+            UptimeSeconds = 11,
+            PacketsReceived = 120,
+            PacketsProcessed = 217,
+            PacketsDropped = 303,
+            BytesReceived = 571,
+            BytesPayload = 510,
+            BytesDiscarded = 615,
+            BytesUnfinished = 0,
+        };
+
+        Assert.That(later.Since(Sample), Is.EqualTo(new ServerStatistics
+        {
+            UptimeSeconds = 10,
+            PacketsReceived = 100,
+            PacketsProcessed = 200,
+            PacketsDropped = 300,
+            BytesReceived = 400,
+            BytesPayload = 500,
+            BytesDiscarded = 600,
+            BytesUnfinished = -6,
+        }));
+    }
+
+    [Test]
+    public void Uptime_alone_is_no_change()
+    {
+        Assert.That(Sample.CountsTheSameAs(Sample with { UptimeSeconds = 2 }));
+        Assert.That(Sample.CountsTheSameAs(Sample with { BytesUnfinished = 5 }), Is.False);
+    }
+
+    [Test]
+    public void Whatever_only_grows_shows_that_a_server_restarted()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(Sample.WentBackFrom(Sample), Is.Null);
+            Assert.That((Sample with { UptimeSeconds = 0 }).WentBackFrom(Sample), Is.EqualTo("uptimeSeconds went back from 1 to 0"));
+            Assert.That((Sample with { PacketsReceived = 19 }).WentBackFrom(Sample), Is.EqualTo("packets.received went back from 20 to 19"));
+            Assert.That((Sample with { PacketsProcessed = 0 }).WentBackFrom(Sample), Is.EqualTo("packets.processed went back from 17 to 0"));
+            Assert.That((Sample with { PacketsDropped = 2 }).WentBackFrom(Sample), Is.EqualTo("packets.dropped went back from 3 to 2"));
+            Assert.That((Sample with { BytesReceived = 170 }).WentBackFrom(Sample), Is.EqualTo("bytes.received went back from 171 to 170"));
+            Assert.That((Sample with { BytesPayload = 9 }).WentBackFrom(Sample), Is.EqualTo("bytes.payload went back from 10 to 9"));
+            Assert.That((Sample with { BytesDiscarded = 14 }).WentBackFrom(Sample), Is.EqualTo("bytes.discarded went back from 15 to 14"));
+            Assert.That((Sample with { BytesUnfinished = 0 }).WentBackFrom(Sample), Is.Null, "a packet became whole");
+        });
+    }
+
+    private static StatisticsReading Parse(string json) => ServerStatistics.Parse(Encoding.UTF8.GetBytes(json));
+}
