@@ -4,6 +4,7 @@ using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.LoadClient.Options;
 
@@ -30,9 +31,11 @@ internal sealed class LoadOptionDeclarations
     private readonly OptionDeclaration<string?> _tlsCa;
     private readonly OptionDeclaration<string?> _tlsCertificate;
     private readonly OptionDeclaration<string?> _tlsKey;
+    private readonly OptionDeclaration<Uri?> _verify;
     private readonly OptionDeclaration<int?> _seed;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<string?> _json;
+    private readonly OptionDeclaration<string?> _html;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
 
     /// <summary>Declares all options.</summary>
@@ -85,12 +88,18 @@ internal sealed class LoadOptionDeclarations
             "--tls-ca", "FILE", "PEM file of the CAs that may have signed the server's certificate.", "those that this machine trusts");
         _tlsCertificate = Set.OptionalPath("--tls-certificate", "FILE", "The client's own certificate: PEM, or a PFX without password.");
         _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
+        _verify = Set.Custom<Uri?>(
+            "--verify", "URL", null, "none",
+            "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. Nobody else may be sending to it.",
+            text => AdminAddress.Parse(text).Select(url => (Uri?)url),
+            url => $"{url}");
         _seed = Set.OptionalNumber<int>(
             "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX and the cuts of --split random reproducible.",
             0, int.MaxValue, "random, and printed");
         _eventLoops = Set.Number(
             "--event-loops", "N", defaults.EventLoops, "Event-loop threads.", 1, 1024, "number of processors");
         _json = Set.OptionalPath("--json", "FILE", "Where to write the report as JSON.");
+        _html = Set.OptionalPath("--html", "FILE", "Where to write the report as one HTML file with plots.");
         _logDirectory = LogDirectory.Declare(Set);
     }
 
@@ -123,7 +132,9 @@ internal sealed class LoadOptionDeclarations
             TlsKeyFile = outcome.Value(_tlsKey),
             Seed = outcome.Value(_seed) ?? Random.Shared.Next(),
             EventLoops = outcome.Value(_eventLoops),
+            Verify = outcome.Value(_verify),
             JsonFile = outcome.Value(_json),
+            HtmlFile = outcome.Value(_html),
         };
 
         if (options.Host.Length == 0)
