@@ -29,6 +29,11 @@ internal static unsafe partial class LibC
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
 
+    public const int IPPROTO_IP = 0;
+
+    /// <summary>ip(7), Linux 4.2. Also for an IPv6 socket, at this level, as the kernel has no such option at IPPROTO_IPV6.</summary>
+    public const int IP_BIND_ADDRESS_NO_PORT = 24;
+
     public const int IPPROTO_TCP = 6;
     public const int TCP_NODELAY = 1;
 
