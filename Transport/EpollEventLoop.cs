@@ -47,6 +47,9 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <summary>The clock is looked at each so many tasks; tasks beyond <see cref="TaskBudget"/> wait for the next round, behind the sockets.</summary>
     private const int TasksPerClockLook = 64;
 
+    /// <summary>1: on Linux, .NET's clock counts nanoseconds.</summary>
+    private static readonly long NanosecondsPerTick = 1_000_000_000 / Stopwatch.Frequency;
+
     private static readonly long TaskBudget = Stopwatch.Frequency / 1000;
     private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<EpollEventLoop>();
     private static int _lastNumber;
@@ -235,7 +238,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
 
     private void Poll()
     {
-        int timeout = MillisecondsToWait();
+        long timeout = NanosecondsToWait();
         if (timeout != 0)
         {
             _wakeUp.BeforeWait();
@@ -274,8 +277,8 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
         }
     }
 
-    /// <summary>0 while tasks wait, −1 when nothing is due ever; rounded up, as a wait that ends early would spin until the timer is due.</summary>
-    private int MillisecondsToWait()
+    /// <summary>0 while tasks wait, −1 when nothing is due ever.</summary>
+    private long NanosecondsToWait()
     {
         if (!_tasks.IsEmpty)
         {
@@ -293,9 +296,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
             return -1;
         }
 
-        long ticks = due - GetNanos().Ticks;
-        long ticksPerMillisecond = Stopwatch.Frequency / 1000;
-        return ticks <= 0 ? 0 : (int)Math.Min(int.MaxValue, ((ticks - 1) / ticksPerMillisecond) + 1);
+        return Math.Max(0, (due - GetNanos().Ticks) * NanosecondsPerTick);
     }
 
     private void RunDueTimers()

@@ -216,9 +216,30 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     private unsafe void Bind(EndPoint localAddress)
     {
         NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
+        if (localAddress is IPEndPoint { Port: 0 })
+        {
+            LeavePortToConnect();
+        }
+
         if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
         {
             throw SocketErrors.LastError("bind");
+        }
+    }
+
+    /// <summary>
+    /// Not bind but connect picks the port: one that may be in use to other destinations. Picked by bind, it would be the
+    /// only one in the whole machine, and a local address could have 28,000 connections in all instead of to each destination.
+    /// </summary>
+    private void LeavePortToConnect()
+    {
+        try
+        {
+            _socket.SetOption(LibC.IPPROTO_IP, LibC.IP_BIND_ADDRESS_NO_PORT, 1);
+        }
+        catch (SocketException)
+        {
+            // ENOPROTOOPT: a kernel without it. bind picks the port then, which is right too, only sooner short of ports.
         }
     }
 

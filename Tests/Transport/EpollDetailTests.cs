@@ -376,6 +376,25 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         Assert.That(made.Open, Is.False);
     }
 
+    [TestCase(null)]
+    [TestCase(AddressFamily.InterNetwork)]
+    public async Task Port_of_a_bound_outgoing_channel_is_picked_by_connect(AddressFamily? family)
+    {
+        Socket listener = RawListener();
+        var channel = family is { } f ? new EpollSocketChannel(f) : new EpollSocketChannel();
+        await Group.RegisterAsync(channel).WaitAsync(Cancel);
+
+        await channel.BindAsync(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0)).WaitAsync(Cancel);
+        var bound = (IPEndPoint)channel.LocalAddress;
+        await channel.ConnectAsync(listener.LocalEndPoint).WaitAsync(Cancel);
+        using Socket peer = await listener.AcceptAsync(Cancel);
+
+        Assert.That((bound.Address.MapToIPv4(), bound.Port), Is.EqualTo((IPAddress.Parse("127.0.0.2"), 0)), "port 0: not yet picked");
+        var remote = (IPEndPoint)peer.RemoteEndPoint!;
+        Assert.That(remote.Address, Is.EqualTo(IPAddress.Parse("127.0.0.2")));
+        Assert.That(((IPEndPoint)channel.LocalAddress).Port, Is.EqualTo(remote.Port));
+    }
+
     [Test]
     public async Task Channel_moves_to_another_loop()
     {

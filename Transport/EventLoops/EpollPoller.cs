@@ -17,12 +17,17 @@ internal sealed unsafe class EpollPoller : IDisposable
     /// <summary>Events a wait: enough to spread its cost, few enough (about 1 ms of work) to look at tasks and timers in between.</summary>
     private const int MaxEvents = 256;
 
+    private const long NanosecondsPerSecond = 1_000_000_000;
+    private const long NanosecondsPerMillisecond = 1_000_000;
+
     private readonly int _epoll;
     private readonly int _eventFd;
     private byte* _events;
 
+    /// <summary>Makes an epoll instance.</summary>
+    /// <param name="fineWaits"><c>false</c>: do without epoll_pwait2, as an older system does. For tests.</param>
     /// <exception cref="System.Net.Sockets.SocketException">No descriptor or no memory left.</exception>
-    public EpollPoller()
+    public EpollPoller(bool fineWaits = true)
     {
         _epoll = LibC.EpollCreate(LibC.EPOLL_CLOEXEC);
         if (_epoll < 0)
@@ -40,21 +45,25 @@ internal sealed unsafe class EpollPoller : IDisposable
 
         _events = (byte*)NativeMemory.AllocZeroed(MaxEvents, (nuint)EpollEventLayout.Current.Size);
         Control(LibC.EPOLL_CTL_ADD, _eventFd, LibC.EPOLLIN | LibC.EPOLLET, WakeUpKey);
+        WaitsFinely = fineWaits && CanWaitFinely();
     }
 
     /// <summary>The key under which wake-ups are reported; no channel has generation 0.</summary>
     public static ulong WakeUpKey => 0;
 
+    /// <summary>Whether waits are to the nanosecond; otherwise to the millisecond, rounded up, as one that ends early would be asked for again and again until its time.</summary>
+    public bool WaitsFinely { get; }
+
     /// <summary>How often epoll_ctl was called. The read path calls it never: tests hold it to that.</summary>
     public long ControlCalls { get; private set; }
 
     /// <summary>Waits for events.</summary>
-    /// <param name="timeoutMilliseconds">−1 = for ever, 0 = only look.</param>
+    /// <param name="nanoseconds">−1 = for ever, 0 = only look.</param>
     /// <returns>The number of events; 0 also after EINTR, so that the caller computes its time-out anew.</returns>
     /// <exception cref="System.Net.Sockets.SocketException">epoll itself is broken; a bug.</exception>
-    public int Wait(int timeoutMilliseconds)
+    public int Wait(long nanoseconds)
     {
-        int count = LibC.EpollWait(_epoll, _events, MaxEvents, timeoutMilliseconds);
+        int count = nanoseconds > 0 && WaitsFinely ? WaitFinely(nanoseconds) : WaitMilliseconds(nanoseconds);
         if (count >= 0)
         {
             return count;
@@ -111,5 +120,31 @@ internal sealed unsafe class EpollPoller : IDisposable
         _ = LibC.Close(_epoll);
         NativeMemory.Free(_events);
         _events = null;
+    }
+
+    private int WaitMilliseconds(long nanoseconds)
+    {
+        int milliseconds = nanoseconds <= 0 ? (int)nanoseconds : (int)Math.Min(int.MaxValue, ((nanoseconds - 1) / NanosecondsPerMillisecond) + 1);
+        return LibC.EpollWait(_epoll, _events, MaxEvents, milliseconds);
+    }
+
+    private int WaitFinely(long nanoseconds)
+    {
+        var timeout = new LibC.TimeSpec { Seconds = nanoseconds / NanosecondsPerSecond, Nanoseconds = nanoseconds % NanosecondsPerSecond };
+        return LibC.EpollWait2(_epoll, _events, MaxEvents, &timeout, null);
+    }
+
+    /// <summary>Tries once, without waiting: what the kernel does not know now it will not know later.</summary>
+    private bool CanWaitFinely()
+    {
+        try
+        {
+            return WaitFinely(0) >= 0 || Marshal.GetLastPInvokeError() is not (Errno.ENOSYS or Errno.EPERM);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // A libc without the function; milliseconds have to do.
+            return false;
+        }
     }
 }

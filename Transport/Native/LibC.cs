@@ -29,6 +29,11 @@ internal static unsafe partial class LibC
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
 
+    public const int IPPROTO_IP = 0;
+
+    /// <summary>ip(7), Linux 4.2. Also for an IPv6 socket, at this level, as the kernel has no such option at IPPROTO_IPV6.</summary>
+    public const int IP_BIND_ADDRESS_NO_PORT = 24;
+
     public const int IPPROTO_TCP = 6;
     public const int TCP_NODELAY = 1;
 
@@ -124,6 +129,13 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
 
+    /// <summary>
+    /// epoll_pwait2(2): epoll_wait with a time-out to the nanosecond (Linux 5.11, glibc 2.35). ENOSYS: an older kernel; EPERM: the same, as sandboxes say
+    /// that do not know the call; no entry point: an older libc, or another one. EINTR as <see cref="EpollWait"/>.
+    /// </summary>
+    [LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
+    public static partial int EpollWait2(int epoll, byte* events, int maxEvents, TimeSpec* timeout, void* signalMask);
+
     /// <summary>eventfd(2). EMFILE, ENFILE, ENOMEM: thrown by the event loop's constructor.</summary>
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     public static partial int EventFd(uint initial, int flags);
@@ -169,7 +181,7 @@ internal static unsafe partial class LibC
         public int Seconds;
     }
 
-    /// <summary>struct timespec (clock_gettime(2)) of a 64-bit Linux.</summary>
+    /// <summary>struct timespec (clock_gettime(2), epoll_pwait2(2)) of a 64-bit Linux.</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct TimeSpec
     {
