@@ -17,4 +17,8 @@ internal static partial class LoadClientLog
     /// <summary>Something went wrong on our own side.</summary>
     [LoggerMessage(Level = LogLevel.Error, Message = "connection {Number} failed")]
     public static partial void ConnectionFailed(ILogger logger, int number, Exception exception);
+
+    /// <summary>The same of a hostile peer, for the first one that it happens to.</summary>
+    [LoggerMessage(Level = LogLevel.Error, Message = "hostile peer {Number} failed, and perhaps others after it")]
+    public static partial void HostilePeerFailed(ILogger logger, int number, Exception exception);
 }

@@ -74,7 +74,19 @@ internal sealed class StandInServer : IAsyncDisposable
     {
         private readonly List<byte> _received = [];
 
-        public byte[] Received => [.. _received];
+        public byte[] Received
+        {
+            get
+            {
+                lock (_received)
+                {
+                    return [.. _received];
+                }
+            }
+        }
+
+        /// <summary>The client's address, without its port.</summary>
+        public string Address { get; } = ((IPEndPoint)Socket.RemoteEndPoint!).Address.ToString();
 
         public IPEndPoint Remote { get; } = (IPEndPoint)Socket.RemoteEndPoint!;
 
@@ -82,7 +94,11 @@ internal sealed class StandInServer : IAsyncDisposable
         {
             byte[] buffer = new byte[16 * 1024];
             int length = await Socket.ReceiveAsync(buffer, Stopped);
-            _received.AddRange(buffer.AsSpan(0, length));
+            lock (_received)
+            {
+                _received.AddRange(buffer.AsSpan(0, length));
+            }
+
             return length;
         }
 

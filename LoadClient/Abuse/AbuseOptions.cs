@@ -1,0 +1,23 @@
+namespace DotNettyFraming.LoadClient.Abuse;
+
+/// <summary>The attack that was asked for.</summary>
+internal sealed record AbuseOptions
+{
+    /// <summary>What every hostile peer does.</summary>
+    public required AbuseKind Kind { get; init; }
+
+    /// <summary>
+    /// Peers. Each comes once, except those of <see cref="AbuseKind.ConnectFlood"/> and all with <see cref="RatePerSecond"/>: there new ones
+    /// come as long as the attack lasts, and this is how many are open at a time at most.
+    /// </summary>
+    public int Connections { get; init; } = 100;
+
+    /// <summary>How long a connection may stay open, each counted from when it was made; then we close it, and the server has failed.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>New connections a second, evenly spread; null = as fast as they are accepted.</summary>
+    public int? RatePerSecond { get; init; }
+
+    /// <summary>Makes what the peers send reproducible: the same for the same seed and the peer's number.</summary>
+    public int Seed { get; init; }
+}

@@ -1,0 +1,85 @@
+using System.Globalization;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Measuring;
+
+namespace DotNettyFraming.LoadClient.Abuse;
+
+/// <summary>What came of an attack.</summary>
+internal sealed record AbuseReport
+{
+    /// <summary>What was asked for.</summary>
+    public required AbuseOptions Options { get; init; }
+
+    /// <summary>How long the attack lasted: as it was to, or until it was stopped or all peers had come and gone.</summary>
+    public required TimeSpan AttackedFor { get; init; }
+
+    /// <summary>The counts; none is open any more.</summary>
+    public required AbuseTotals Totals { get; init; }
+
+    /// <summary>Why connections could not be made, the most frequent reason first.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Refusals { get; init; }
+
+    /// <summary>How long the server took to close or reset a connection, in microseconds from when it was made.</summary>
+    public required Latency TimeToClose { get; init; }
+
+    /// <summary>Whether a connection was open at its deadline (exit code 5).</summary>
+    public bool AnyOutlivedDeadline => Totals.Ended(HostileEnd.StillOpen) > 0;
+
+    /// <summary>A few lines for people, the first of which begins with the kind.</summary>
+    public IEnumerable<string> Describe()
+    {
+        yield return Line(AbuseKindName.Of(Options.Kind), Peers() + ": " + string.Join(", ", Ends().DefaultIfEmpty("none came")));
+        if (TimeToClose.Count > 0)
+        {
+            yield return Line("", $"the server took {Time(TimeToClose.P50)} (p50), {Time(TimeToClose.P99)} (p99), "
+                + $"{Time(TimeToClose.Max)} (longest) to end one");
+        }
+
+        if (Refusals.Count > 0)
+        {
+            yield return Line("", "not made: " + string.Join(", ", Refusals.Select(reason => $"{reason.Value} {reason.Key}")));
+        }
+
+        if (Totals.HeldBack > 0)
+        {
+            yield return Line("", $"{Totals.HeldBack} more were due by the rate and not begun: {Options.Connections} were open already, "
+                + "or attempts took too long");
+        }
+
+        static string Line(string name, string value) => name.PadRight(18) + ' ' + value;
+    }
+
+    private string Peers()
+    {
+        string count = Totals.Attempts == 1 ? "1 peer" : $"{Totals.Attempts} peers";
+        bool theyCameAgain = Options.RatePerSecond is not null || Options.Kind == AbuseKind.ConnectFlood;
+        return theyCameAgain && AttackedFor > TimeSpan.Zero
+            ? $"{count} ({Number(Totals.Attempts / AttackedFor.TotalSeconds, "F0")} a second)"
+            : count;
+    }
+
+    private IEnumerable<string> Ends()
+    {
+        return Enum.GetValues<HostileEnd>().Where(end => Totals.Ended(end) > 0).Select(end => $"{Totals.Ended(end)} {Words(end)}");
+
+        string Words(HostileEnd end) => end switch
+        {
+            HostileEnd.ClosedByServer => "closed by the server",
+            HostileEnd.ResetByServer => "reset by the server",
+            HostileEnd.Refused => "could not be made",
+            HostileEnd.EndedItself => Options.Kind == AbuseKind.Reset ? "reset by us" : "closed by us",
+            HostileEnd.StillOpen => $"STILL OPEN after {DurationText.Format(Options.Deadline)}",
+            HostileEnd.Interrupted => "open when the run was stopped",
+            _ => "failed",
+        };
+    }
+
+    private static string Time(long microseconds) => microseconds switch
+    {
+        < 1_000 => $"{microseconds} us",
+        < 1_000_000 => $"{Number(microseconds / 1e3, "F1")} ms",
+        _ => $"{Number(microseconds / 1e6, "F2")} s",
+    };
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,271 @@
+using System.Net;
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Connecting;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.LoadClient.Abuse;
+
+/// <summary>The attack, as its event loop sees it: begins connections, keeps count of them, and closes those whose deadline has come.</summary>
+/// <remarks>
+/// Everything is done on one thread, without locks; members are for it, except those that say otherwise. Whatever makes room for new
+/// connections (one made, one gone, a tick) queues one <see cref="Begin"/>, which begins what the <see cref="AttackPace"/> allows: at most
+/// <see cref="MostAttemptsAtOnce"/> at a time, so that a server's accept queue does not overflow, and <see cref="MostAttemptsPerTurn"/>
+/// in a row, so that the loop sees to its sockets in between. One tick does all that depends on time: no timer a connection.
+/// </remarks>
+internal sealed class Attack
+{
+    /// <summary>Attempts under way at once, as with the ordinary connections: a sixteenth of a full accept queue.</summary>
+    internal const int MostAttemptsAtOnce = 256;
+
+    private const int MostAttemptsPerTurn = 64;
+
+    /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
+    private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
+
+    private readonly AbuseOptions _options;
+    private readonly LoadTransport _transport;
+    private readonly IEventLoop _eventLoop;
+    private readonly EndPoint _target;
+    private readonly Func<EndPoint?>? _source;
+    private readonly Action<IChannelPipeline>? _prependTls;
+    private readonly ILogger _logger;
+    private readonly AttackPace _pace;
+    private readonly PauseWheel _pauses;
+    private readonly LinkedList<HostilePeer> _connecting = [];
+    private readonly LinkedList<HostilePeer> _open = []; // in the order of their making, and so of their deadlines
+    private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _begun;
+    private int _alive; // channels registered and not yet gone, those that are closing included
+    private int _tickQueued;
+    private bool _beginQueued;
+    private bool _faultLogged;
+
+    /// <summary>Prepares the attack; see <see cref="AbuseRun"/> for the parameters.</summary>
+    public Attack(
+        AbuseOptions options,
+        EndPoint target,
+        Func<EndPoint?>? source,
+        LoadTransport transport,
+        Action<IChannelPipeline>? prependTls,
+        TimeProvider clock,
+        ILogger logger)
+    {
+        _options = options;
+        _target = target;
+        _source = source;
+        _transport = transport;
+        _eventLoop = (IEventLoop)transport.Group.Items.First();
+        _prependTls = prependTls;
+        Clock = clock;
+        _logger = logger;
+        Script = HostileScript.Of(options.Kind, options.Seed);
+        _pace = new AttackPace(options, clock);
+        _pauses = new PauseWheel(clock);
+    }
+
+    /// <summary>Time of all kinds.</summary>
+    public TimeProvider Clock { get; }
+
+    /// <summary>What every peer does.</summary>
+    public HostileScript Script { get; }
+
+    /// <summary>What has been done; any thread may read its totals.</summary>
+    public AbuseCounters Counters { get; } = new();
+
+    /// <summary>Why connections could not be made. Any thread.</summary>
+    public ConnectFailures Refusals { get; } = new();
+
+    /// <summary>Complete when no connection will be begun any more and none is left. Any thread.</summary>
+    public Task Over => _over.Task;
+
+    /// <summary>How long the attack has lasted, at most as long as it was to. When it is over.</summary>
+    public TimeSpan AttackedFor => _pace.Elapsed;
+
+    /// <summary>The counts at this moment. Any thread.</summary>
+    public AbuseTotals Totals() => Counters.Totals(_pace.HeldBack);
+
+    /// <summary>Begins the attack. Any thread, once.</summary>
+    public void Start(TimeSpan attackFor) => _eventLoop.Execute(() =>
+    {
+        _pace.Begin(attackFor);
+        Begin();
+    });
+
+    /// <summary>Does what has become due; to be called each <see cref="PauseWheel.Step"/>. Any thread.</summary>
+    public void QueueTick()
+    {
+        // One at a time: a loop that is held up does not find a heap of them.
+        if (Interlocked.Exchange(ref _tickQueued, 1) == 0)
+        {
+            _eventLoop.Execute(Tick);
+        }
+    }
+
+    /// <summary>Ends every connection now. Any thread.</summary>
+    public void Interrupt() => _eventLoop.Execute(() =>
+    {
+        _pace.Stop();
+        foreach (HostilePeer peer in _connecting.Concat(_open).ToArray())
+        {
+            peer.Leave(HostileEnd.Interrupted);
+        }
+
+        CompleteIfOver();
+    });
+
+    /// <summary>A peer's connection has been made.</summary>
+    public void Made(HostilePeer peer)
+    {
+        _connecting.Remove(peer.Place);
+        _open.AddLast(peer.Place);
+        Counters.Made();
+        QueueBegin();
+    }
+
+    /// <summary>A peer wants to wait for its moment of the second.</summary>
+    public void Pause(HostilePeer peer) => _pauses.Add(peer);
+
+    /// <summary>A connection that had been made has ended, and its channel is gone.</summary>
+    public void Ended(HostilePeer peer, HostileEnd end)
+    {
+        Counters.Ended(end, Clock.GetElapsedTime(peer.MadeAt));
+        Gone(peer);
+    }
+
+    /// <summary>A connection has not been made, and its channel is gone.</summary>
+    /// <param name="peer">Its peer.</param>
+    /// <param name="end">How it ended.</param>
+    /// <param name="reason">Why, where it was <see cref="HostileEnd.Refused"/>.</param>
+    public void NotMade(HostilePeer peer, HostileEnd end, Exception reason)
+    {
+        if (end == HostileEnd.Refused)
+        {
+            Refused(reason);
+        }
+        else
+        {
+            Counters.NotMade(end);
+        }
+
+        Gone(peer);
+    }
+
+    /// <summary>Logs the first of the faults that are neither the server's nor the network's; there may be thousands of them a second.</summary>
+    public void LogFault(HostilePeer peer, Exception fault)
+    {
+        if (!_faultLogged)
+        {
+            _faultLogged = true;
+            LoadClientLog.HostilePeerFailed(_logger, peer.Number, fault);
+        }
+    }
+
+    private void Tick()
+    {
+        Volatile.Write(ref _tickQueued, 0);
+        _pace.Tick();
+        _pauses.Turn();
+        while (_open.First is { Value: HostilePeer oldest } && Clock.GetElapsedTime(oldest.MadeAt) >= _options.Deadline)
+        {
+            _open.RemoveFirst();
+            oldest.Leave(HostileEnd.StillOpen);
+        }
+
+        Begin();
+    }
+
+    private void Gone(HostilePeer peer)
+    {
+        peer.Place.List?.Remove(peer.Place);
+        _alive--;
+        QueueBegin();
+    }
+
+    private void QueueBegin()
+    {
+        if (!_beginQueued)
+        {
+            _beginQueued = true;
+            _eventLoop.Execute(Begin);
+        }
+    }
+
+    private void Begin()
+    {
+        _beginQueued = false;
+        int may = Math.Min(_pace.MayBegin(_alive), MostAttemptsAtOnce - _connecting.Count);
+        for (int i = 0; i < Math.Min(may, MostAttemptsPerTurn); i++)
+        {
+            _pace.Begun();
+            Attempt();
+        }
+
+        if (may > MostAttemptsPerTurn)
+        {
+            QueueBegin();
+        }
+
+        CompleteIfOver();
+    }
+
+    private void Attempt()
+    {
+        Counters.Attempted();
+        IChannel? channel = null;
+        HostilePeer peer;
+        EndPoint? source;
+        try
+        {
+            source = _source?.Invoke();
+            channel = _transport.NewChannel();
+            peer = new HostilePeer(this, channel, _begun++);
+            Prepare(channel, peer);
+        }
+        catch (Exception exception)
+        {
+            // No descriptor left, as a rule. A channel that is not registered yet tells nobody of its end.
+            channel?.Unsafe.CloseForcibly();
+            Refused(exception);
+            return;
+        }
+
+        // On the loop's own thread this is done when it returns. A channel that the loop does not take has been closed.
+        Task registered = _eventLoop.RegisterAsync(channel);
+        if (!registered.IsCompletedSuccessfully)
+        {
+            Refused(registered.Exception ?? (Exception)new ClosedChannelException());
+            return;
+        }
+
+        _alive++;
+        _connecting.AddLast(peer.Place);
+        peer.Connect(_target, source);
+    }
+
+    private void Prepare(IChannel channel, HostilePeer peer)
+    {
+        channel.Configuration.SetOption(ChannelOption.ConnectTimeout, AttemptTimeout);
+        channel.Configuration.SetOption(ChannelOption.TcpNodelay, true);
+
+        // Hardly anything is received: a pool would take 16 MiB for the first FIN.
+        channel.Configuration.SetOption(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
+        _prependTls?.Invoke(channel.Pipeline);
+        channel.Pipeline.AddLast(peer);
+    }
+
+    private void Refused(Exception exception)
+    {
+        Counters.NotMade(HostileEnd.Refused);
+        Refusals.Add(exception);
+        _pace.Failed();
+    }
+
+    private void CompleteIfOver()
+    {
+        if (_alive == 0 && _pace.IsOver)
+        {
+            _over.TrySetResult();
+        }
+    }
+}

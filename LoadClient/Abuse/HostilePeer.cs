@@ -1,0 +1,230 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNetty.Buffers;
+using DotNetty.Common.Concurrency;
+using DotNetty.Common.Utilities;
+using DotNetty.Transport.Channels;
+
+namespace DotNettyFraming.LoadClient.Abuse;
+
+/// <summary>One hostile connection, from the attempt to its end: plays the script of its kind, one write at a time.</summary>
+/// <remarks>
+/// In → nothing: whatever the server sends is discarded. Out: stretches of the script's <see cref="HostileTape"/>. Everything here runs on
+/// the channel's event loop.
+/// </remarks>
+internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
+{
+    /// <summary>A peer that finds the kernel willing queues behind the others after so many bytes.</summary>
+    internal const int MostBytesPerTurn = 64 * 1024;
+
+    private readonly Attack _attack;
+    private readonly IChannel _channel;
+    private IChannelHandlerContext? _context;
+    private Task? _connecting;
+    private byte[] _bytes = []; // the tape as it was when the connection was made
+    private WholePackets _sent;
+    private int _step;
+    private Task? _writing;
+    private Exception? _fault; // of reading or writing
+    private HostileEnd? _end;
+
+    /// <summary>Makes the peer of one channel, which is not registered yet.</summary>
+    /// <param name="attack">What it takes part in.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="number">Its number in the attack, from 0.</param>
+    public HostilePeer(Attack attack, IChannel channel, int number)
+    {
+        _attack = attack;
+        _channel = channel;
+        Number = number;
+        Place = new LinkedListNode<HostilePeer>(this);
+    }
+
+    /// <summary>The peer's number in the attack, from 0.</summary>
+    public int Number { get; }
+
+    /// <summary>Whether the connection has been made, at some time.</summary>
+    public bool IsMade { get; private set; }
+
+    /// <summary>When the connection was made, a timestamp of the attack's clock.</summary>
+    public long MadeAt { get; private set; }
+
+    /// <summary>The peer's place in a list of the attack, which takes it out in no time.</summary>
+    public LinkedListNode<HostilePeer> Place { get; }
+
+    /// <summary>Connects, once; the channel is registered.</summary>
+    /// <param name="target">The server.</param>
+    /// <param name="source">The local address, or null for any.</param>
+    public void Connect(EndPoint target, EndPoint? source)
+    {
+        _connecting = source is null ? _channel.ConnectAsync(target) : _channel.ConnectAsync(target, source);
+        if (!_connecting.IsCompletedSuccessfully)
+        {
+            _ = CloseIfRefused(_connecting);
+        }
+
+        async Task CloseIfRefused(Task connecting)
+        {
+            await connecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            if (!connecting.IsCompletedSuccessfully)
+            {
+                Close(); // DotNetty leaves a channel open whose connect has failed
+            }
+        }
+    }
+
+    /// <summary>Ends the connection from our side, however far it has come. The first end wins.</summary>
+    public void Leave(HostileEnd end)
+    {
+        if (_end is null)
+        {
+            _end = end;
+            Close();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void HandlerAdded(IChannelHandlerContext context) => _context = context;
+
+    /// <inheritdoc/>
+    public override void ChannelActive(IChannelHandlerContext context)
+    {
+        // DotNetty's sockets may tell a connect that succeeded after the channel was closed.
+        if (_end is null)
+        {
+            IsMade = true;
+            MadeAt = _attack.Clock.GetTimestamp();
+            _bytes = _attack.Script.Tape.Stamped((uint)_attack.Clock.GetUtcNow().ToUnixTimeSeconds());
+            _attack.Made(this);
+            Play();
+        }
+
+        context.FireChannelActive();
+    }
+
+    /// <summary>Takes steps until there is something to wait for.</summary>
+    public void Play()
+    {
+        try
+        {
+            TakeSteps();
+        }
+        catch (Exception exception)
+        {
+            // A bug. The loop would log it and go on, and this peer do nothing until its deadline, as if the server were at fault.
+            ExceptionCaught(_context!, exception);
+        }
+    }
+
+    void IRunnable.Run() => Play();
+
+    /// <inheritdoc/>
+    public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
+
+    /// <inheritdoc/>
+    public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
+    {
+        _fault ??= exception;
+        Close();
+    }
+
+    /// <summary>The channel is closed and gone, whether the connection had been made or not: the one place where its end is told.</summary>
+    /// <param name="context">This handler's context.</param>
+    public override void ChannelUnregistered(IChannelHandlerContext context)
+    {
+        if (IsMade)
+        {
+            _fault ??= _writing?.Exception?.GetBaseException();
+            _attack.Ended(this, _end ?? EndByOthers());
+        }
+        else
+        {
+            _attack.NotMade(this, _end ?? HostileEnd.Refused, _connecting?.Exception ?? (Exception)new ClosedChannelException());
+        }
+
+        context.FireChannelUnregistered();
+    }
+
+    private void TakeSteps()
+    {
+        for (int bytes = 0; CanGoOn(); _step++)
+        {
+            HostileStep next = _attack.Script.Next(Number, _step);
+            switch (next.Action)
+            {
+                case HostileAction.Send when bytes >= MostBytesPerTurn:
+                    _channel.EventLoop.Execute(this);
+                    return;
+                case HostileAction.Send:
+                    Send(next);
+                    bytes += next.Length;
+                    break;
+                case HostileAction.Pause:
+                    _step++;
+                    _attack.Pause(this);
+                    return;
+                case HostileAction.Hold:
+                    return;
+                case HostileAction.Close:
+                    Leave(HostileEnd.EndedItself);
+                    return;
+                case HostileAction.Reset:
+                    _channel.Configuration.SetOption(ChannelOption.SoLinger, 0);
+                    Leave(HostileEnd.EndedItself);
+                    return;
+            }
+        }
+    }
+
+    /// <returns>Whether the connection lives, and nothing is on its way. Of a failed write the channel's end tells.</returns>
+    private bool CanGoOn()
+    {
+        if (_end is not null || !_channel.Active || _writing is { IsCompletedSuccessfully: false })
+        {
+            return false;
+        }
+
+        _writing = null;
+        return true;
+    }
+
+    private void Send(HostileStep step)
+    {
+        _attack.Counters.Sending(step.Length, _sent.Add(_bytes.AsSpan(step.Offset, step.Length)));
+        _writing = _context!.WriteAndFlushAsync(Unpooled.WrappedBuffer(_bytes, step.Offset, step.Length));
+        if (!_writing.IsCompleted)
+        {
+            // As a task of its own: the channel completes a write in the middle of its flush, and would not flush the next one there.
+            _writing.ContinueWith(
+                static (_, peer) => ((HostilePeer)peer!)._channel.EventLoop.Execute((HostilePeer)peer),
+                this,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+    }
+
+    private HostileEnd EndByOthers()
+    {
+        SocketError? error = ((_fault as SocketException) ?? (_fault?.InnerException as SocketException))?.SocketErrorCode;
+        switch (error)
+        {
+            case SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown: // EPIPE: a write after the reset
+                return HostileEnd.ResetByServer;
+            case null when _fault is null or ClosedChannelException:
+                return HostileEnd.ClosedByServer;
+            case null:
+                _attack.LogFault(this, _fault);
+                return HostileEnd.Failed;
+            default:
+                return HostileEnd.Failed;
+        }
+    }
+
+    /// <summary>Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.</summary>
+    private void Close() => (_context?.CloseAsync() ?? _channel.CloseAsync()).ContinueWith(
+        static closed => _ = closed.Exception,
+        CancellationToken.None,
+        TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
+}

@@ -1,0 +1,200 @@
+using System.Net.Sockets;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Abuse;
+using DotNettyFraming.Tests.Codec;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.LoadClient.Abuse;
+
+/// <summary>What arrives at a server of raw sockets when the peers of each kind play their scripts.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
+[CancelAfter(60_000)]
+public sealed class HostileWireTests(TransportChoice transport)
+{
+    private static readonly TimeSpan AttackTime = TimeSpan.FromSeconds(10);
+
+    [TestCase("bad-prefix", 64)]
+    [TestCase("oversize", 23)]
+    [TestCase("half-packet", 65_541)]
+    public async Task Peer_sends_its_bytes_and_then_waits(string name, int length)
+    {
+        AbuseOptions options = new() { Kind = KindOf(name), Connections = 3 };
+        using var close = new CancellationTokenSource();
+        await using var server = new StandInServer(async connection =>
+        {
+            await ReadAsync(connection, length);
+            await CloseWhenAsync(connection, close.Token);
+        });
+
+        Attacker attacker = Attacker.Start(transport, server.Port, options, AttackTime);
+        Eventually.That(() => server.Connections.Sum(connection => connection.Received.Length), Is.EqualTo(3 * length));
+        Assert.That(attacker.Totals.Open, Is.EqualTo(3));
+        await close.CancelAsync();
+        AbuseReport report = await attacker.EndAsync();
+
+        byte[] tape = HostileScript.Of(options.Kind, 0).Tape.Stamped(0);
+        foreach (StandInServer.Connection connection in server.Connections)
+        {
+            AssertStampedNow(connection.Received);
+            Assert.That(WithoutTime(connection.Received), Is.EqualTo(WithoutTime(tape)));
+        }
+
+        Assert.That(report.Totals.Ended(HostileEnd.ClosedByServer), Is.EqualTo(3));
+        Assert.That(report.Totals.BytesAtMost, Is.EqualTo(3 * length));
+        Assert.That(report.Totals.PacketsAtMost, Is.Zero);
+    }
+
+    [Test]
+    public async Task Bad_prefix_late_sends_its_good_packets_in_front_and_they_are_counted()
+    {
+        using var close = new CancellationTokenSource();
+        await using var server = new StandInServer(async connection =>
+        {
+            await ReadAsync(connection, 5 * 32);
+            await CloseWhenAsync(connection, close.Token);
+        });
+
+        Attacker attacker = Attacker.Start(
+            transport, server.Port, new AbuseOptions { Kind = AbuseKind.BadPrefixLate, Connections = 40, Seed = 3 }, AttackTime);
+        Eventually.That(() => server.Connections.Count(connection => connection.Received.Length >= 5 * 32), Is.EqualTo(40));
+        await close.CancelAsync();
+        AbuseReport report = await attacker.EndAsync();
+
+        ReferenceDecoder[] decoders = [.. server.Connections.Select(connection => new ReferenceDecoder().Feed(connection.Received))];
+        Assert.That(decoders.Select(decoder => decoder.Fault), Has.All.Not.Null);
+        Assert.That(decoders.Select(decoder => decoder.Packets.Count).Distinct().Count(), Is.GreaterThan(5));
+        Assert.That(report.Totals.PacketsAtMost, Is.EqualTo(decoders.Sum(decoder => decoder.Packets.Count)));
+        Assert.That(report.Totals.BytesAtMost, Is.EqualTo(server.Connections.Sum(connection => connection.Received.Length)));
+    }
+
+    [Test]
+    public async Task Reset_arrives_as_one_behind_packets_and_a_piece()
+    {
+        int resets = 0;
+        await using var server = new StandInServer(async connection =>
+        {
+            try
+            {
+                // DotNetty's sockets send a FIN in front of it, so a read may end; what the reset does then, only a write learns.
+                while (await connection.ReadAsync() > 0)
+                {
+                }
+
+                while (true)
+                {
+                    await connection.Socket.SendAsync(new byte[1], connection.Stopped);
+                }
+            }
+            catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+            {
+                Interlocked.Increment(ref resets);
+            }
+        });
+
+        AbuseReport report = await Attacker.Start(
+            transport, server.Port, new AbuseOptions { Kind = AbuseKind.Reset, Connections = 20 }, AttackTime).EndAsync();
+
+        Eventually.That(() => Volatile.Read(ref resets), Is.EqualTo(20));
+        Assert.That(report.Totals.Ended(HostileEnd.EndedItself), Is.EqualTo(20));
+        Assert.That(report.Totals.PacketsAtMost, Is.InRange(20, 160));
+        foreach (StandInServer.Connection connection in server.Connections)
+        {
+            // What a reset overtakes is lost; what was read are good packets, as far as they go.
+            Assert.That(new ReferenceDecoder().Feed(connection.Received).Fault, Is.Null);
+        }
+    }
+
+    [Test]
+    public async Task Random_bytes_flow_until_the_server_closes()
+    {
+        const int Enough = 300_000;
+        await using var server = new StandInServer(async connection =>
+        {
+            await ReadAsync(connection, Enough);
+            connection.Socket.Dispose();
+        });
+
+        AbuseReport report = await Attacker.Start(
+            transport, server.Port, new AbuseOptions { Kind = AbuseKind.RandomBytes, Connections = 2, Seed = 9 }, AttackTime).EndAsync();
+
+        HostileScript script = HostileScript.Of(AbuseKind.RandomBytes, 9);
+        byte[] tape = script.Tape.Stamped(0);
+        IEnumerable<byte[]> expected = Enumerable.Range(0, 2).Select(peer => Enumerable.Range(0, Enough / HostileScript.RandomBlock)
+            .Select(step => script.Next(peer, step)).SelectMany(step => tape.AsSpan(step.Offset, step.Length).ToArray()).ToArray());
+        int length = Enough / HostileScript.RandomBlock * HostileScript.RandomBlock;
+        Assert.That(server.Connections.Select(connection => connection.Received[..length]), Is.EquivalentTo(expected));
+        Assert.That(
+            report.Totals.Ended(HostileEnd.ResetByServer) + report.Totals.Ended(HostileEnd.ClosedByServer), Is.EqualTo(2));
+        Assert.That(report.Totals.BytesAtMost, Is.GreaterThanOrEqualTo(server.Connections.Sum(connection => connection.Received.Length)));
+    }
+
+    [Test]
+    public async Task Slow_loris_sends_a_byte_when_connected_and_then_one_a_second_spread_over_it()
+    {
+        const int Peers = 200;
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+        Attacker attacker = Attacker.Start(
+            transport,
+            server.Port,
+            new AbuseOptions { Kind = AbuseKind.SlowLoris, Connections = Peers, Deadline = TimeSpan.FromSeconds(5) },
+            AttackTime,
+            fakeTime: true);
+        AssertReceived(Peers, "one each when connected");
+
+        attacker.Clock.Advance(TimeSpan.FromMilliseconds(300));
+        AssertReceived(Peers + (Peers * 3 / 10), "three in ten have had their moment of the second");
+        attacker.Clock.Advance(TimeSpan.FromMilliseconds(700));
+        AssertReceived(2 * Peers, "one more each");
+        attacker.Clock.Advance(TimeSpan.FromSeconds(1));
+        AssertReceived(3 * Peers, "and one more");
+
+        AbuseReport report = await attacker.PassTimeUntilEndAsync(TimeSpan.FromMilliseconds(100));
+        await server.ServedAllAsync();
+        Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(Peers));
+        byte[] tape = HostileScript.Of(AbuseKind.SlowLoris, 0).Tape.Stamped(1_700_000_000);
+        foreach (StandInServer.Connection connection in server.Connections)
+        {
+            Assert.That(connection.Received, Has.Length.InRange(5, 7));
+            Assert.That(connection.Received, Is.EqualTo(tape[..connection.Received.Length]), "one packet, with one time");
+        }
+
+        void AssertReceived(int bytes, string when)
+        {
+            Eventually.That(() => server.Connections.Sum(connection => connection.Received.Length), Is.GreaterThanOrEqualTo(bytes), when);
+            Assert.That(attacker.Totals.BytesAtMost, Is.EqualTo(bytes), when);
+        }
+    }
+
+    private static AbuseKind KindOf(string name) => Enum.GetValues<AbuseKind>().Single(kind => AbuseKindName.Of(kind) == name);
+
+    private static async Task ReadAsync(StandInServer.Connection connection, int atLeast)
+    {
+        while (connection.Received.Length < atLeast && await connection.ReadAsync() > 0)
+        {
+        }
+    }
+
+    private static async Task CloseWhenAsync(StandInServer.Connection connection, CancellationToken close)
+    {
+        await Task.Delay(Timeout.Infinite, close).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Assert.That(connection.Socket.Available, Is.Zero, "bytes behind those expected");
+        connection.Socket.Dispose();
+    }
+
+    private static void AssertStampedNow(byte[] packet) =>
+        Assert.That(BitConverter.ToUInt32(packet, 3), Is.EqualTo(DateTimeOffset.UtcNow.ToUnixTimeSeconds()).Within(60));
+
+    /// <summary>Without the times of the one or two packets that begin it, of which the second is at 32.</summary>
+    private static byte[] WithoutTime(byte[] bytes)
+    {
+        byte[] copy = [.. bytes];
+        copy.AsSpan(3, 4).Clear();
+        if (copy.Length == 64)
+        {
+            copy.AsSpan(32 + 3, 4).Clear();
+        }
+
+        return copy;
+    }
+}
