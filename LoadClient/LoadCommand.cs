@@ -5,6 +5,7 @@ using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Verification;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -59,16 +60,22 @@ internal static class LoadCommand
         IPEndPoint target = await ResolveAsync(options, stop);
         await using FileStream? json = JsonReport.Open(options.JsonFile);
         ClientTls? tls = ClientTls.Of(options);
-        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: 0);
+        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: options.Abuse?.Connections ?? 0);
         if (cap.Message is not null)
         {
             await streams.Error.WriteLineAsync(cap.Message);
         }
 
+        using Verifier? verifier = await BeginVerificationAsync(options, stop);
         LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
         var run = new LoadRun(options, cap.Connections, target, transport, tls, TimeProvider.System, logger);
         await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
         RunReport report = await Progress.ShowAsync(run, options, streams, stop);
+        if (verifier is not null)
+        {
+            report = report with { Verification = await verifier.EndAsync(report.Sent, CancellationToken.None) };
+        }
+
         await streams.Output.WriteAsync(Summary.Of(report));
         foreach (string line in Summary.Complaints(report, target))
         {
@@ -81,6 +88,18 @@ internal static class LoadCommand
         }
 
         return report.ExitCode;
+    }
+
+    private static async Task<Verifier?> BeginVerificationAsync(LoadOptions options, CancellationToken stop)
+    {
+        try
+        {
+            return options.Verify is { } url ? await Verifier.BeginAsync(url, TimeProvider.System, stop) : null;
+        }
+        catch (OperationCanceledException)
+        {
+            throw new StartupException("stopped before anything was sent");
+        }
     }
 
     private static async Task<IPEndPoint> ResolveAsync(LoadOptions options, CancellationToken stop)

@@ -1,5 +1,6 @@
 using System.Net;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
@@ -63,6 +64,14 @@ internal sealed class LoadRun
         _ramp = new ConnectionRamp(_loops, target, options.Sources, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed, options.Rate is null ? 1 : options.PacketsPerWrite);
         Series = new RunSeries(_loops, clock);
+        if (options.Abuse is { } abuse)
+        {
+            // Event loops of its own: what hostile peers do there is not to be measured as the latency of the others.
+            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1, target.AddressFamily);
+            var attack = new AbuseRun(
+                abuse, target, SourcesInTurn(), apart, tls is null ? null : pipeline => tls.AddTo(pipeline.Channel), clock, logger);
+            Abuse = new AbuseSchedule(attack, Series, options.Duration ?? LoadOptions.DefaultDuration, clock);
+        }
     }
 
     /// <summary>Where the run is. Any thread.</summary>
@@ -73,6 +82,9 @@ internal sealed class LoadRun
 
     /// <summary>The run second by second.</summary>
     public RunSeries Series { get; }
+
+    /// <summary>The attack beside the load; null without <c>--abuse</c>.</summary>
+    public AbuseSchedule? Abuse { get; }
 
     /// <summary>How long will still be sent; null where that is not known, or not yet. Any thread.</summary>
     public TimeSpan? TimeLeft => _plannedEnd is long end && _phase == LoadPhase.Sending
@@ -87,7 +99,7 @@ internal sealed class LoadRun
     public async Task<RunReport> RunAsync(CancellationToken stop)
     {
         using var over = new CancellationTokenSource();
-        Task sampling = Series.RunAsync(_options.Duration, over.Token);
+        Task sampling = Series.RunAsync(_options.Duration + (_options.Abuse?.Deadline ?? TimeSpan.Zero), over.Token);
         try
         {
             TimeSpan connecting = await ConnectAsync(stop);
@@ -138,7 +150,7 @@ internal sealed class LoadRun
             firstOrdinal += waiting[i];
         }
 
-        if (_options.Duration is TimeSpan duration)
+        if (_options.Duration is TimeSpan duration && Abuse is null)
         {
             long start = _options.RampUp is null ? _timetableStart ?? began : began;
             _plannedEnd = start + InTimestamps(duration);
@@ -154,10 +166,16 @@ internal sealed class LoadRun
     /// <returns>Whether nothing was left.</returns>
     private async Task<bool> WaitForEndAsync(CancellationToken stop)
     {
+        Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
+        if (Abuse is not null)
+        {
+            await Abuse.RunAsync(stop);
+            return nothingLeft.IsCompleted;
+        }
+
         TimeSpan wait = _plannedEnd is long end ? _clock.GetElapsedTime(_clock.GetTimestamp(), end) : Timeout.InfiniteTimeSpan;
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
         Task over = Task.Delay(wait > TimeSpan.Zero || _plannedEnd is null ? wait : TimeSpan.Zero, _clock, timer.Token);
-        Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
         bool ended = await Task.WhenAny(nothingLeft, over) == nothingLeft;
         await timer.CancelAsync();
         return ended;
@@ -216,6 +234,12 @@ internal sealed class LoadRun
             _timetableStart.Value, rate, _options.PacketsPerWrite, allConnections, connections, loop, _loops.Length, _clock.TimestampFrequency);
     }
 
+    private Func<EndPoint?>? SourcesInTurn()
+    {
+        int next = 0;
+        return _options.Sources.Count == 0 ? null : () => new IPEndPoint(_options.Sources[next++ % _options.Sources.Count], 0);
+    }
+
     private long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);
 
     private Task OnAllLoops(Func<LoadLoop, Task> action) => Task.WhenAll(_loops.Select(action));
@@ -242,6 +266,7 @@ internal sealed class LoadRun
         Sending = sending,
         Latencies = Series.Latencies.ByKind,
         Series = Series.Samples,
+        Abuse = Abuse?.Outcome,
         Interrupted = interrupted,
         RanOutOfConnections = ranOut,
     };

@@ -3,6 +3,7 @@ using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;
 
@@ -33,6 +34,10 @@ internal sealed class LoadOptionDeclarations
     private readonly OptionDeclaration<string?> _tlsKey;
     private readonly OptionDeclaration<Uri?> _verify;
     private readonly OptionDeclaration<int?> _seed;
+    private readonly OptionDeclaration<AbuseKind?> _abuse;
+    private readonly OptionDeclaration<int> _abuseConnections;
+    private readonly OptionDeclaration<TimeSpan> _abuseDeadline;
+    private readonly OptionDeclaration<int?> _abuseRate;
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<string?> _json;
     private readonly OptionDeclaration<string?> _html;
@@ -96,6 +101,18 @@ internal sealed class LoadOptionDeclarations
         _seed = Set.OptionalNumber<int>(
             "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX and the cuts of --split random reproducible.",
             0, int.MaxValue, "random, and printed");
+        _abuse = Set.OptionalChoice<AbuseKind>(
+            "--abuse", "Hostile peers beside the ordinary load, which is measured before, during and after them.");
+        _abuseConnections = Set.Number(
+            "--abuse-connections", "N", AbuseOptions.DefaultConnections,
+            "Hostile connections. Each comes once; with --abuse-rate, and those of connect-flood, they come again: so many at a time.",
+            1, 10_000_000);
+        _abuseDeadline = Set.Duration(
+            "--abuse-deadline", AbuseOptions.DefaultDeadline,
+            "How long a hostile connection may stay open; one that does for longer is closed, and the exit code is 5.",
+            TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1));
+        _abuseRate = Set.OptionalNumber<int>(
+            "--abuse-rate", "N", "New hostile connections a second, for a third of the duration.", 1, 1_000_000, "all at once");
         _eventLoops = Set.Number(
             "--event-loops", "N", defaults.EventLoops, "Event-loop threads.", 1, 1024, "number of processors");
         _json = Set.OptionalPath("--json", "FILE", "Where to write the report as JSON.");
@@ -133,6 +150,7 @@ internal sealed class LoadOptionDeclarations
             Seed = outcome.Value(_seed) ?? Random.Shared.Next(),
             EventLoops = outcome.Value(_eventLoops),
             Verify = outcome.Value(_verify),
+            Abuse = ReadAbuse(outcome),
             JsonFile = outcome.Value(_json),
             HtmlFile = outcome.Value(_html),
         };
@@ -149,7 +167,32 @@ internal sealed class LoadOptionDeclarations
         }
 
         RejectTlsConflicts(outcome, options);
-        return options;
+        // What the attack and the load make of the seed is to be printed with it, so both have the same.
+        return options with { Abuse = options.Abuse is { } abuse ? abuse with { Seed = options.Seed } : null };
+    }
+
+    private AbuseOptions? ReadAbuse(ParseOutcome outcome)
+    {
+        if (outcome.Value(_abuse) is AbuseKind kind)
+        {
+            return new AbuseOptions
+            {
+                Kind = kind,
+                Connections = outcome.Value(_abuseConnections),
+                Deadline = outcome.Value(_abuseDeadline),
+                RatePerSecond = outcome.Value(_abuseRate),
+            };
+        }
+
+        foreach (OptionDeclaration option in new OptionDeclaration[] { _abuseConnections, _abuseDeadline, _abuseRate })
+        {
+            if (outcome.IsGiven(option))
+            {
+                outcome.Reject(option, "needs --abuse");
+            }
+        }
+
+        return null;
     }
 
     private void RejectTlsConflicts(ParseOutcome outcome, LoadOptions options)

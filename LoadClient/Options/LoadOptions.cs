@@ -1,5 +1,6 @@
 using System.Net;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Options;
@@ -63,6 +64,9 @@ internal sealed record LoadOptions
 
     /// <summary>The server's admin address, to compare what was sent with what it processed; null = not compared.</summary>
     public Uri? Verify { get; init; }
+
+    /// <summary>The attack beside the ordinary load; null = none.</summary>
+    public AbuseOptions? Abuse { get; init; }
 
     /// <summary>Makes the sizes of the packets and the cuts in writes reproducible.</summary>
     public int Seed { get; init; }

@@ -1,7 +1,9 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
@@ -80,6 +82,8 @@ internal static class JsonReport
         LatencyMicroseconds = report.Latencies.Keys.ToDictionary(
             kind => JsonNamingPolicy.CamelCase.ConvertName(kind.ToString()), report.LatencyOf),
         report.Rate,
+        Abuse = report.Abuse is { } abuse ? ShapeOf(abuse) : null,
+        Verification = report.Verification is { } verification ? ShapeOf(verification) : null,
         report.Options.Seed,
         report.Interrupted,
         Series = report.Series.Select(sample => new
@@ -91,5 +95,37 @@ internal static class JsonReport
             sample.Late,
             LatencyMicroseconds = new { sample.Connect, sample.Write },
         }),
+    };
+
+    private static object ShapeOf(AbuseOutcome outcome) => new
+    {
+        Kind = AbuseKindName.Of(outcome.Attack.Options.Kind),
+        outcome.Attack.Totals.Attempts,
+        outcome.Attack.Totals.Made,
+        outcome.Attack.Totals.HeldBack,
+        Ended = Enum.GetValues<HostileEnd>().ToDictionary(end => end.ToString(), outcome.Attack.Totals.Ended),
+        Refusals = outcome.Attack.Refusals.ToDictionary(reason => reason.Key, reason => reason.Value),
+        TimeToCloseMicroseconds = outcome.Attack.TimeToClose,
+        WriteLatencyMicroseconds = new { outcome.Before, outcome.During, outcome.After },
+    };
+
+    private static object ShapeOf(VerificationReport report) => new
+    {
+        Result = report.Result.ToString(),
+        Packets = new
+        {
+            SentAtLeast = report.Sent.Packets.AtLeast,
+            SentAtMost = report.Sent.Packets.AtMost,
+            Processed = report.Difference?.PacketsProcessed,
+            Dropped = report.Difference?.PacketsDropped,
+        },
+        Bytes = new
+        {
+            SentAtLeast = report.Sent.Bytes.AtLeast,
+            SentAtMost = report.Sent.Bytes.AtMost,
+            Received = report.Difference?.BytesReceived,
+        },
+        WaitedSeconds = report.Waited.TotalSeconds,
+        report.Reason,
     };
 }

@@ -24,10 +24,11 @@ internal static class Progress
     {
         LoadTotals totals = run.Totals();
         string write = sample.Write.Count > 0 ? $"  write p99 {sample.Write.P99} us" : "";
+        string hostile = run.Abuse?.Totals is { Attempts: > 0 } abuse ? $"  hostile: {abuse.Open} open of {abuse.Attempts}" : "";
         string late = sample.Late > 0 ? $"  {sample.Late} late" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{sample.End.TotalSeconds,4:F0} s  {sample.Open} open, {run.Failed} failed, {totals.EndedByServer} closed by the server  "
-            + $"{sample.PacketsPerSecond:F0} packets/s  {sample.BytesPerSecond / 1e6:F1} MB/s{write}{late}");
+            + $"{sample.PacketsPerSecond:F0} packets/s  {sample.BytesPerSecond / 1e6:F1} MB/s{write}{late}{hostile}");
     }
 }

@@ -42,6 +42,11 @@ internal sealed class ProgressPanel(LoadRun run, LoadOptions options)
         Row("connections", $"{sample.Open} open of {options.Connections}, {run.Failed} failed, {totals.EndedByServer} closed by the server");
         Row("connect", $"{Words(sample.Connect)}");
         Row("write", $"{Words(sample.Write)}{(sample.Late > 0 ? $", {sample.Late} late" : "")}");
+        if (run.Abuse?.Totals is { Attempts: > 0 } abuse)
+        {
+            Row("hostile", $"{abuse.Open} open of {abuse.Attempts}, {abuse.AllEnded} ended");
+        }
+
         return new Panel(grid).Header($" {options.Host}:{options.Port} ").RoundedBorder();
 
         void Row(string name, FormattableString value) =>

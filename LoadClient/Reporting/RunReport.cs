@@ -1,5 +1,7 @@
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Verification;
 using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Reporting;
@@ -37,6 +39,19 @@ internal sealed record RunReport
     /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
     public required bool RanOutOfConnections { get; init; }
 
+    /// <summary>The attack and how the others fared; null without one.</summary>
+    public AbuseOutcome? Abuse { get; init; }
+
+    /// <summary>What the server's statistics say; null where they were not asked.</summary>
+    public VerificationReport? Verification { get; init; }
+
+    /// <summary>What was sent, as far as is known: with certainty only what went over connections whose end the server answered.</summary>
+    public SentTotals Sent => SentTotals.Of(
+        Totals.PacketsAnswered,
+        Totals.BytesAnswered,
+        Totals.PacketsSent - Totals.PacketsAnswered + Totals.PacketsUnconfirmed + (Abuse?.Attack.Totals.PacketsAtMost ?? 0),
+        Totals.BytesSent - Totals.BytesAnswered + Totals.BytesUnconfirmed + (Abuse?.Attack.Totals.BytesAtMost ?? 0));
+
     /// <summary>How the timetable was kept; null without <c>--rate</c>.</summary>
     /// <remarks>Fewer packets than the rate are no fault where a signal ended the run or the connections were still being made.</remarks>
     public RateReport? Rate => Options.Rate is long asked
@@ -61,6 +76,8 @@ internal sealed record RunReport
     /// <summary>What the process returns.</summary>
     public int ExitCode =>
         Totals.Connected == 0 && !Interrupted ? CommandLine.ExitCode.CannotRun
+        : Verification is { Passed: false } ? LoadExitCode.VerificationFailed
+        : Abuse is { Attack.AnyOutlivedDeadline: true } ? LoadExitCode.HostileConnectionOutlived
         : Failed > 0 || Allowed < Options.Connections || RanOutOfConnections ? LoadExitCode.SomeConnectionsFailed
         : CommandLine.ExitCode.Success;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Sending;
@@ -56,7 +57,32 @@ internal static class Summary
             .Where(end => totals.Ended(end) > 0)
             .Select(end => $"{totals.Ended(end)} {Words(end)}")
             .DefaultIfEmpty("none")));
+        if (report.Abuse is { } abuse)
+        {
+            foreach (string line in abuse.Attack.Describe())
+            {
+                text.AppendLine(line);
+            }
+
+            PhaseLine("writes before", abuse.Before);
+            PhaseLine("writes meanwhile", abuse.During);
+            PhaseLine("writes afterwards", abuse.After);
+        }
+
+        if (report.Verification is { Passed: true } verification)
+        {
+            Line("verification", verification.Line);
+        }
+
         return text.ToString();
+
+        void PhaseLine(string name, Latency latency)
+        {
+            if (latency.Count > 0)
+            {
+                LatencyLine(name, latency);
+            }
+        }
 
         void LatencyLine(string name, Latency latency) => Line(
             name,
@@ -76,6 +102,17 @@ internal static class Summary
         else if (report.Failed > 0)
         {
             yield return $"{report.Failed} of {report.Options.Connections} connections could not be made: {reasons}";
+        }
+
+        if (report.Verification is { Passed: false } verification)
+        {
+            yield return $"verification failed: {verification.Line}";
+        }
+
+        if (report.Abuse is { Attack: { AnyOutlivedDeadline: true } attack })
+        {
+            yield return $"{Count(attack.Totals.Ended(HostileEnd.StillOpen), "hostile connection")} outlived "
+                + $"{DurationText.Format(attack.Options.Deadline)} (--abuse-deadline)";
         }
 
         if (report.Rate is { IsKept: false } rate && !report.Interrupted && !report.RanOutOfConnections && report.Options.RampUp is null)
