@@ -99,7 +99,7 @@ internal sealed class LoadOptionDeclarations
             text => AdminAddress.Parse(text).Select(url => (Uri?)url),
             url => $"{url}");
         _seed = Set.OptionalNumber<int>(
-            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX and the cuts of --split random reproducible.",
+            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and what hostile peers send reproducible.",
             0, int.MaxValue, "random, and printed");
         _abuse = Set.OptionalChoice<AbuseKind>(
             "--abuse", "Hostile peers beside the ordinary load, which is measured before, during and after them.");

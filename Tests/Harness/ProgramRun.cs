@@ -91,6 +91,9 @@ internal sealed partial class ProgramRun : IDisposable
         kill.WaitForExit(Peer.Patience);
     }
 
+    /// <summary>Kills it, as a crash would end it.</summary>
+    public void Kill() => _process.Kill();
+
     /// <summary>The counters of the server's <c>stopped:</c> line.</summary>
     public Dictionary<string, long> StoppedCounters() => Output.Single(line => line.Contains("stopped:", StringComparison.Ordinal))
         .Split("stopped: ")[1].Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]));

@@ -38,9 +38,14 @@ internal sealed record ClientRun(int ExitCode, string Output, string Error, Json
     }
 
     /// <summary>A number of the JSON report, by its path with dots.</summary>
-    public double Number(string path)
+    public double Number(string path) => Element(path).GetDouble();
+
+    /// <summary>A text of the JSON report, by its path with dots.</summary>
+    public string? Text(string path) => Element(path).GetString();
+
+    private JsonElement Element(string path)
     {
         JsonElement element = Json ?? throw new AssertionException($"there is no report; standard error: {Error}");
-        return path.Split('.').Aggregate(element, (parent, name) => parent.GetProperty(name)).GetDouble();
+        return path.Split('.').Aggregate(element, (parent, name) => parent.GetProperty(name));
     }
 }

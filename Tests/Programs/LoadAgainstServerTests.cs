@@ -52,6 +52,40 @@ public sealed class LoadAgainstServerTests
     }
 
     [Test]
+    public async Task Server_that_dies_in_the_middle_leaves_a_full_report_and_exit_code_4()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "1000");
+        using ProgramRun server = run;
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient", ["--port", $"{endpoint.Port}", "--connections", "50", "--duration", "1m", "--log-directory", "none"]);
+        await server.LineAsync("processed 1000 packets");
+
+        server.Kill();
+
+        Assert.That(await client.ExitAsync(), Is.EqualTo(4));
+        Assert.That(client.Errors, Has.One.StartsWith("the connections ended before the run did, with "));
+        Assert.That(client.Output, Has.One.Matches("^connections ended  .*(closed|reset) by the server"));
+        Assert.That(client.Output, Has.One.Matches("^packets sent +[1-9][0-9]{3,} in "));
+    }
+
+    [Test]
+    public async Task Interrupt_ends_the_run_early_with_the_full_report()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "1000");
+        using ProgramRun server = run;
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient", ["--port", $"{endpoint.Port}", "--connections", "50", "--rate", "10000", "--duration", "1m", "--log-directory", "none"]);
+        await server.LineAsync("processed 1000 packets");
+
+        client.Signal(PosixSignal.SIGINT);
+
+        Assert.That(await client.ExitAsync(), Is.Zero, () => client.Everything());
+        string sent = client.Output.Single(line => line.StartsWith("packets sent", StringComparison.Ordinal));
+        Dictionary<string, long> counters = await StopAsync(server);
+        Assert.That(sent, Does.StartWith($"packets sent       {counters["packets.processed"]} in "));
+    }
+
+    [Test]
     public async Task Unknown_variable_is_a_warning_in_the_clients_log_as_in_the_servers()
     {
         using ProgramRun client = ProgramRun.Start(

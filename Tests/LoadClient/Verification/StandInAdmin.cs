@@ -1,4 +1,7 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using DotNettyFraming.Server.Diagnostics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -27,6 +30,28 @@ internal sealed class StandInAdmin : IAsyncDisposable
 
     /// <summary>Answers every request with JSON.</summary>
     public static StandInAdmin Serving(Func<int, string> json) => new(number => Response("200 OK", json(number)));
+
+    /// <summary>Answers every request with the counters of the server in this process.</summary>
+    public static StandInAdmin Of(ServerCounters counters) => Serving(_ => Statistics(counters));
+
+    /// <summary>What the admin port makes of the counters: an object for each level of a name.</summary>
+    internal static string Statistics(ServerCounters counters)
+    {
+        var root = new JsonObject { ["uptimeSeconds"] = 1 };
+        foreach ((string name, long value) in counters.Named())
+        {
+            string[] path = name.Split('.');
+            JsonObject parent = root;
+            foreach (string level in path[..^1])
+            {
+                parent = (JsonObject)(parent[level] ??= new JsonObject());
+            }
+
+            parent[path[^1]] = value;
+        }
+
+        return root.ToJsonString(JsonSerializerOptions.Default);
+    }
 
     public static byte[] Response(string status, string body, string headers = "") =>
         Encoding.UTF8.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n{headers}\r\n{body}");

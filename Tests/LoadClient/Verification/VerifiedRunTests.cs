@@ -1,8 +1,5 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.LoadClient.Verification;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
@@ -60,7 +57,7 @@ public sealed class VerifiedRunTests
         [Values(TransportChoice.Epoll, TransportChoice.Sockets)] TransportChoice transport, CancellationToken cancel)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
-        await using var admin = StandInAdmin.Serving(_ => Statistics(server.Counters));
+        await using var admin = StandInAdmin.Of(server.Counters);
         using Verifier first = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits);
         await SendAsync(server, Packets.Repeat(Packets.Article, 1000));
 
@@ -87,7 +84,7 @@ public sealed class VerifiedRunTests
                 processor.CompleteAll();
             }
 
-            return Statistics(server.Counters);
+            return StandInAdmin.Statistics(server.Counters);
         });
         using Verifier verifier = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits);
         using Peer peer = await server.ConnectAsync();
@@ -106,24 +103,5 @@ public sealed class VerifiedRunTests
         await peer.SendAsync(bytes);
         peer.Finish();
         await peer.ClosedByServerAsync();
-    }
-
-    /// <summary>What the admin port makes of the counters: an object for each level of a name.</summary>
-    private static string Statistics(ServerCounters counters)
-    {
-        var root = new JsonObject { ["uptimeSeconds"] = 1 };
-        foreach ((string name, long value) in counters.Named())
-        {
-            string[] path = name.Split('.');
-            JsonObject parent = root;
-            foreach (string level in path[..^1])
-            {
-                parent = (JsonObject)(parent[level] ??= new JsonObject());
-            }
-
-            parent[path[^1]] = value;
-        }
-
-        return root.ToJsonString(JsonSerializerOptions.Default);
     }
 }
