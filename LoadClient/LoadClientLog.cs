@@ -18,7 +18,7 @@ internal static partial class LoadClientLog
     [LoggerMessage(Level = LogLevel.Error, Message = "connection {Number} failed")]
     public static partial void ConnectionFailed(ILogger logger, int number, Exception exception);
 
-    /// <summary>The same of a hostile peer, for the first one that it happens to.</summary>
+    /// <summary>A bug in what hostile peers do, told for the first one that meets it.</summary>
     [LoggerMessage(Level = LogLevel.Error, Message = "hostile peer {Number} failed, and perhaps others after it")]
     public static partial void HostilePeerFailed(ILogger logger, int number, Exception exception);
 }

@@ -37,7 +37,7 @@ internal enum AbuseKind
 
     /// <summary>
     /// 1 to 8 good packets and a piece of another, and then RST (SO_LINGER 0), as soon as they are written. A good server discards the piece,
-    /// and takes the reset for what it is: no fault of its own. DotNetty's sockets send a FIN in front of the RST.
+    /// and takes the reset for what it is: no fault of its own. What it has not read by then is lost.
     /// </summary>
     Reset,
 

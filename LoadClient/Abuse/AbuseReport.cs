@@ -19,6 +19,9 @@ internal sealed record AbuseReport
     /// <summary>Why connections could not be made, the most frequent reason first.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Refusals { get; init; }
 
+    /// <summary>Why connections ended as <see cref="HostileEnd.Failed"/>, the most frequent reason first.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
+
     /// <summary>How long the server took to close or reset a connection, in microseconds from when it was made.</summary>
     public required Latency TimeToClose { get; init; }
 
@@ -37,7 +40,12 @@ internal sealed record AbuseReport
 
         if (Refusals.Count > 0)
         {
-            yield return Line("", "not made: " + string.Join(", ", Refusals.Select(reason => $"{reason.Value} {reason.Key}")));
+            yield return Line("", "not made: " + Reasons(Refusals));
+        }
+
+        if (Failures.Count > 0)
+        {
+            yield return Line("", "failed: " + Reasons(Failures));
         }
 
         if (Totals.HeldBack > 0)
@@ -45,6 +53,9 @@ internal sealed record AbuseReport
             yield return Line("", $"{Totals.HeldBack} more were due by the rate and not begun: {Options.Connections} were open already, "
                 + "or attempts took too long");
         }
+
+        static string Reasons(IEnumerable<KeyValuePair<string, long>> reasons) =>
+            string.Join(", ", reasons.Select(reason => $"{reason.Value} {reason.Key}"));
 
         static string Line(string name, string value) => name.PadRight(18) + ' ' + value;
     }

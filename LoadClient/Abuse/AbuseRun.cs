@@ -29,7 +29,7 @@ internal sealed class AbuseRun
     /// </param>
     /// <param name="prependTls">Puts TLS at the front of a new pipeline; null = plain.</param>
     /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For our own faults.</param>
+    /// <param name="logger">For bugs.</param>
     public AbuseRun(
         AbuseOptions options,
         EndPoint target,
@@ -73,6 +73,7 @@ internal sealed class AbuseRun
             AttackedFor = _attack.AttackedFor,
             Totals = Totals(),
             Refusals = _attack.Refusals.ByReason(),
+            Failures = _attack.Failures.ByReason(),
             TimeToClose = _attack.Counters.TimeToClose,
         };
     }

@@ -39,7 +39,7 @@ internal sealed class Attack
     private int _alive; // channels registered and not yet gone, those that are closing included
     private int _tickQueued;
     private bool _beginQueued;
-    private bool _faultLogged;
+    private bool _bugLogged;
 
     /// <summary>Prepares the attack; see <see cref="AbuseRun"/> for the parameters.</summary>
     public Attack(
@@ -75,6 +75,9 @@ internal sealed class Attack
 
     /// <summary>Why connections could not be made. Any thread.</summary>
     public ConnectFailures Refusals { get; } = new();
+
+    /// <summary>Why connections failed that had been made. Any thread.</summary>
+    public ConnectFailures Failures { get; } = new();
 
     /// <summary>Complete when no connection will be begun any more and none is left. Any thread.</summary>
     public Task Over => _over.Task;
@@ -127,9 +130,17 @@ internal sealed class Attack
     public void Pause(HostilePeer peer) => _pauses.Add(peer);
 
     /// <summary>A connection that had been made has ended, and its channel is gone.</summary>
-    public void Ended(HostilePeer peer, HostileEnd end)
+    /// <param name="peer">Its peer.</param>
+    /// <param name="end">How it ended.</param>
+    /// <param name="fault">What went wrong, if something did.</param>
+    public void Ended(HostilePeer peer, HostileEnd end, Exception? fault)
     {
         Counters.Ended(end, Clock.GetElapsedTime(peer.MadeAt));
+        if (end == HostileEnd.Failed)
+        {
+            Failures.Add(fault!);
+        }
+
         Gone(peer);
     }
 
@@ -151,13 +162,13 @@ internal sealed class Attack
         Gone(peer);
     }
 
-    /// <summary>Logs the first of the faults that are neither the server's nor the network's; there may be thousands of them a second.</summary>
-    public void LogFault(HostilePeer peer, Exception fault)
+    /// <summary>Logs the first bug; there may be thousands a second of it.</summary>
+    public void LogBug(HostilePeer peer, Exception bug)
     {
-        if (!_faultLogged)
+        if (!_bugLogged)
         {
-            _faultLogged = true;
-            LoadClientLog.HostilePeerFailed(_logger, peer.Number, fault);
+            _bugLogged = true;
+            LoadClientLog.HostilePeerFailed(_logger, peer.Number, bug);
         }
     }
 
@@ -246,7 +257,6 @@ internal sealed class Attack
     private void Prepare(IChannel channel, HostilePeer peer)
     {
         channel.Configuration.SetOption(ChannelOption.ConnectTimeout, AttemptTimeout);
-        channel.Configuration.SetOption(ChannelOption.TcpNodelay, true);
 
         // Hardly anything is received: a pool would take 16 MiB for the first FIN.
         channel.Configuration.SetOption(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);

@@ -112,6 +112,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         catch (Exception exception)
         {
             // A bug. The loop would log it and go on, and this peer do nothing until its deadline, as if the server were at fault.
+            _attack.LogBug(this, exception);
             ExceptionCaught(_context!, exception);
         }
     }
@@ -132,14 +133,16 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
     /// <param name="context">This handler's context.</param>
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
+        Exception? refusal = _connecting?.Exception;
+        Exception? lostWrite = _writing?.Exception?.GetBaseException();
         if (IsMade)
         {
-            _fault ??= _writing?.Exception?.GetBaseException();
-            _attack.Ended(this, _end ?? EndByOthers());
+            _fault ??= lostWrite;
+            _attack.Ended(this, _end ?? EndByOthers(), _fault);
         }
         else
         {
-            _attack.NotMade(this, _end ?? HostileEnd.Refused, _connecting?.Exception ?? (Exception)new ClosedChannelException());
+            _attack.NotMade(this, _end ?? HostileEnd.Refused, refusal ?? new ClosedChannelException());
         }
 
         context.FireChannelUnregistered();
@@ -176,7 +179,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <returns>Whether the connection lives, and nothing is on its way. Of a failed write the channel's end tells.</returns>
+    /// <returns>Whether the connection lives, and nothing is on its way.</returns>
     private bool CanGoOn()
     {
         if (_end is not null || !_channel.Active || _writing is { IsCompletedSuccessfully: false })
@@ -194,31 +197,35 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         _writing = _context!.WriteAndFlushAsync(Unpooled.WrappedBuffer(_bytes, step.Offset, step.Length));
         if (!_writing.IsCompleted)
         {
-            // As a task of its own: the channel completes a write in the middle of its flush, and would not flush the next one there.
             _writing.ContinueWith(
-                static (_, peer) => ((HostilePeer)peer!)._channel.EventLoop.Execute((HostilePeer)peer),
+                static (writing, peer) => ((HostilePeer)peer!).Written(writing),
                 this,
                 CancellationToken.None,
-                TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
+                TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
+        }
+    }
+
+    private void Written(Task writing)
+    {
+        // Of a failed write the channel's end tells; looking at the exception marks it as seen, should it come even later.
+        if (writing.Exception is null)
+        {
+            // As a task of its own: the channel completes a write in the middle of its flush, and would not flush the next one there.
+            _channel.EventLoop.Execute(this);
         }
     }
 
     private HostileEnd EndByOthers()
     {
         SocketError? error = ((_fault as SocketException) ?? (_fault?.InnerException as SocketException))?.SocketErrorCode;
-        switch (error)
+        return error switch
         {
-            case SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown: // EPIPE: a write after the reset
-                return HostileEnd.ResetByServer;
-            case null when _fault is null or ClosedChannelException:
-                return HostileEnd.ClosedByServer;
-            case null:
-                _attack.LogFault(this, _fault);
-                return HostileEnd.Failed;
-            default:
-                return HostileEnd.Failed;
-        }
+            // Shutdown is EPIPE: a write after the reset.
+            SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => HostileEnd.ResetByServer,
+            null when _fault is null or ClosedChannelException => HostileEnd.ClosedByServer,
+            _ => HostileEnd.Failed,
+        };
     }
 
     /// <summary>Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.</summary>

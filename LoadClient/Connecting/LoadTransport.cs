@@ -40,6 +40,6 @@ internal sealed record LoadTransport(
     /// </remarks>
     private static LoadTransport Sockets(int eventLoops, AddressFamily family) => new(
         new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), eventLoops),
-        () => new TcpSocketChannel(family),
+        () => new ResettableSocketChannel(family),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
 }

@@ -59,6 +59,18 @@ public sealed class AbuseReportTests
     }
 
     [Test]
+    public void Failures_are_told_by_reason()
+    {
+        AbuseReport report = Report(AbuseKind.Oversize, (HostileEnd.Failed, 3)) with { Failures = [new("NetworkUnreachable", 3)] };
+
+        Assert.That(report.Describe(), Is.EqualTo(new[]
+        {
+            "oversize           3 peers: 3 failed",
+            "                   failed: 3 NetworkUnreachable",
+        }));
+    }
+
+    [Test]
     public void Connections_held_back_are_told()
     {
         AbuseReport report = Report(AbuseKind.BadPrefix, (HostileEnd.Interrupted, 4));
@@ -85,6 +97,7 @@ public sealed class AbuseReportTests
             AttackedFor = TimeSpan.FromSeconds(2),
             Totals = new AbuseTotals(counts.Sum(), counts.Sum(), 0, 0, 0, 0, counts),
             Refusals = [],
+            Failures = [],
             TimeToClose = default,
         };
     }

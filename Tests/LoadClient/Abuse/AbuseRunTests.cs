@@ -218,7 +218,10 @@ public sealed class AbuseRunTests(TransportChoice transport)
         await using var server = new StandInServer(StandInServer.NeverRead);
         AbuseOptions options = new()
         {
-            Kind = AbuseKind.HalfPacket, RatePerSecond = 100, Connections = 3, Deadline = TimeSpan.FromMilliseconds(300),
+            Kind = AbuseKind.HalfPacket,
+            RatePerSecond = 100,
+            Connections = 3,
+            Deadline = TimeSpan.FromMilliseconds(300),
         };
 
         AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(200)).EndAsync();
@@ -270,6 +273,18 @@ public sealed class AbuseRunTests(TransportChoice transport)
         byte[] received = server.Connections.Single().Received;
         Assert.That(received, Has.Length.EqualTo(23));
         Assert.That(received[..3], Is.EqualTo(new byte[] { 0xD9, 0x00, 0x00 }), "26 FF FF, inverted");
+    }
+
+    [Test]
+    public async Task Fault_in_front_of_the_peer_is_a_failure_with_its_reason()
+    {
+        await using var server = new StandInServer(StandInServer.NeverRead);
+
+        AbuseReport report = await Start(server, Oversize(2), prepend: pipeline => pipeline.AddFirst(new Failing())).EndAsync();
+
+        Assert.That(report.Totals.Ended(HostileEnd.Failed), Is.EqualTo(2));
+        Assert.That(report.Failures, Is.EqualTo(new[] { KeyValuePair.Create("NotSupportedException", 2L) }));
+        Assert.That(report.TimeToClose.Count, Is.Zero, "it was not the server");
     }
 
     [Test]
@@ -329,6 +344,16 @@ public sealed class AbuseRunTests(TransportChoice transport)
             plain.ReadBytes(inverted);
             plain.Release();
             return context.WriteAsync(Unpooled.WrappedBuffer([.. inverted.Select(b => (byte)~b)]));
+        }
+    }
+
+    /// <summary>As a TLS handler whose handshake has failed.</summary>
+    private sealed class Failing : ChannelHandlerAdapter
+    {
+        public override void ChannelActive(IChannelHandlerContext context)
+        {
+            context.FireChannelActive();
+            context.FireExceptionCaught(new NotSupportedException("no such TLS"));
         }
     }
 }

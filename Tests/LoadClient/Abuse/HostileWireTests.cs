@@ -76,17 +76,11 @@ public sealed class HostileWireTests(TransportChoice transport)
         {
             try
             {
-                // DotNetty's sockets send a FIN in front of it, so a read may end; what the reset does then, only a write learns.
                 while (await connection.ReadAsync() > 0)
                 {
                 }
-
-                while (true)
-                {
-                    await connection.Socket.SendAsync(new byte[1], connection.Stopped);
-                }
             }
-            catch (SocketException exception) when (exception.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+            catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionReset)
             {
                 Interlocked.Increment(ref resets);
             }
