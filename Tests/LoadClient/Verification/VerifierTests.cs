@@ -45,12 +45,13 @@ public sealed class VerifierTests : IDisposable
             SampleStatistics.After(1050, pending: 50),
             SampleStatistics.After(1050, pending: 50),
             SampleStatistics.After(1050),
+            SampleStatistics.After(1050),
             SampleStatistics.After(1100, pending: 1),
             SampleStatistics.After(1100, pending: 1),
             SampleStatistics.After(1100));
 
-        Assert.That(report.Result, Is.EqualTo(VerificationResult.Exact));
-        Assert.That(report.Waited, Is.EqualTo(TimeSpan.FromMilliseconds(600)), "seven readings, the last two alike");
+        Assert.That(report.Result, Is.EqualTo(VerificationResult.Exact), "the standstill at 1050 was none: the rest was still on its way");
+        Assert.That(report.Waited, Is.EqualTo(TimeSpan.FromMilliseconds(700)), "eight readings, the last two alike");
     }
 
     [Test]
@@ -72,6 +73,19 @@ public sealed class VerifierTests : IDisposable
 
         Assert.That(report.Result, Is.EqualTo(VerificationResult.Different));
         Assert.That(report.Line, Does.EndWith("100 processed, 0 dropped; 3205 bytes sent, 3200 received (5 too few)"));
+        Assert.That(report.Waited, Is.EqualTo(TimeSpan.FromSeconds(3)), "they might still have come");
+    }
+
+    [Test]
+    public async Task Bytes_that_make_no_whole_packet_are_given_the_quiet_while()
+    {
+        ServerStatistics fragment = SampleStatistics.After(1099) with { BytesReceived = 1100 * 32, BytesUnfinished = 32 };
+
+        VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), fragment);
+
+        Assert.That(report.Result, Is.EqualTo(VerificationResult.Different));
+        Assert.That(report.Line, Does.EndWith("99 processed (1 too few), 0 dropped; 3200 bytes sent, 3200 received, 32 unfinished"));
+        Assert.That(report.Waited, Is.EqualTo(TimeSpan.FromSeconds(3)));
     }
 
     [Test]
