@@ -50,10 +50,11 @@ internal static class CompareCommand
         }
     }
 
-    private static void WarnOfDebugBuild()
+    /// <summary>Says so where nothing was optimized.</summary>
+    public static void WarnOfDebugBuild()
     {
 #if DEBUG
-        Console.WriteLine("this is a Debug build: figures mean nothing (dotnet run -c Release --project Benchmarks -- compare)");
+        Console.WriteLine("this is a Debug build: figures mean nothing (dotnet run -c Release --project Benchmarks)");
 #endif
     }
 }

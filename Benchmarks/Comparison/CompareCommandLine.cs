@@ -63,7 +63,8 @@ internal sealed class CompareCommandLine
             };
     }
 
-    private static Func<string, Parsed<IReadOnlyList<string>>> Among(IReadOnlyList<string> known) => text =>
+    /// <summary>Reads a list of names, comma-separated, each among those known.</summary>
+    public static Func<string, Parsed<IReadOnlyList<string>>> Among(IReadOnlyList<string> known) => text =>
     {
         string[] names = text.Split(',', StringSplitOptions.TrimEntries);
         return names.All(known.Contains)

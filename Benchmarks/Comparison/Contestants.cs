@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Reflection;
 using DotNettyFraming.Benchmarks.Peers;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
@@ -11,11 +10,15 @@ internal static class Contestants
     /// <summary>The name of the one in Go, which needs a compiler that may be missing.</summary>
     public const string Go = "go";
 
+    /// <summary>The bare server, which the senders are measured against too.</summary>
+    public static readonly Contestant Floor =
+        new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]);
+
     /// <summary>All of them, in the order of measuring.</summary>
     /// <remarks>Ours runs with its defaults, its log on standard output included; where its log files would go is nobody's business.</remarks>
     public static readonly IReadOnlyList<Contestant> All =
     [
-        new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]),
+        Floor,
         Ours("ours", "this server, epoll transport", "--transport", "epoll"),
         Ours("sockets", "this server, DotNetty's socket transport", "--transport", "sockets"),
         new("stock", "DotNetty 0.7.6, its own decoder, two handlers", ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, "stock"]),
@@ -51,7 +54,7 @@ internal static class Contestants
     public static void CleanUp() => File.Delete(All.Single(contestant => contestant.Name == Go).FileName);
 
     private static Contestant Ours(string name, string title, params string[] options) =>
-        new(name, title, ContestantRole.Ours, Metadata("ServerProgram"), ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", .. options]);
+        new(name, title, ContestantRole.Ours, BuiltPrograms.Server, ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", .. options]);
 
     private static async Task<string?> BuildGoAsync(string output)
     {
@@ -60,7 +63,7 @@ internal static class Contestants
             using var timeout = new CancellationTokenSource(LongestBuild);
             using Process build = Process.Start(new ProcessStartInfo("go", ["build", "-o", output, "."])
             {
-                WorkingDirectory = Path.Combine(Metadata("RepositoryRoot"), "Benchmarks", "Go"),
+                WorkingDirectory = Path.Combine(BuiltPrograms.RepositoryRoot, "Benchmarks", "Go"),
                 RedirectStandardError = true,
             })!;
             string errors = await build.StandardError.ReadToEndAsync(timeout.Token);
@@ -72,7 +75,4 @@ internal static class Contestants
             return "there is no `go` on the path (Debian: apt-get install golang-go)";
         }
     }
-
-    private static string Metadata(string key) => typeof(Contestants).Assembly
-        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }

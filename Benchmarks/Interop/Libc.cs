@@ -3,13 +3,14 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Benchmarks.Interop;
 
-/// <summary>The system calls that the floor and the load generator are made of; x86-64 and arm64 Linux.</summary>
+/// <summary>The system calls that the floors and the load generator are made of; x86-64 and arm64 Linux.</summary>
 /// <remarks>Blittable, so that a call costs what it costs in C plus the runtime's transition of a few nanoseconds.</remarks>
 internal static unsafe partial class Libc
 {
     public const int EpollCloseOnExec = 0x80000;
     public const int EpollControlAdd = 1;
     public const uint EpollIn = 0x001;
+    public const uint EpollOut = 0x004;
     public const int SocketNonBlocking = 0x800;
     public const int SocketCloseOnExec = 0x80000;
 
@@ -30,12 +31,15 @@ internal static unsafe partial class Libc
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int DescriptorOf(byte* events, int index) => *(int*)(events + (index * EpollEventSize) + EpollDataOffset);
 
-    /// <summary>Adds a descriptor to an epoll instance, level-triggered, to be told of input.</summary>
+    /// <summary>Adds a descriptor to an epoll instance, level-triggered.</summary>
+    /// <param name="epoll">The instance.</param>
+    /// <param name="descriptor">What to watch; comes back with each event.</param>
+    /// <param name="events">What for: <see cref="EpollIn"/>, <see cref="EpollOut"/>.</param>
     /// <returns>0, or −1 with errno.</returns>
-    public static int EpollAdd(int epoll, int descriptor)
+    public static int EpollAdd(int epoll, int descriptor, uint events)
     {
         byte* epollEvent = stackalloc byte[16];
-        *(uint*)epollEvent = EpollIn;
+        *(uint*)epollEvent = events;
         *(long*)(epollEvent + EpollDataOffset) = descriptor;
         return EpollControl(epoll, EpollControlAdd, descriptor, epollEvent);
     }
@@ -56,7 +60,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int socket, byte* buffer, nuint length, int flags);
 
-    /// <summary>send(2); EINTR: call again; EAGAIN on a blocking socket: its send time-out has passed.</summary>
+    /// <summary>send(2); EINTR: call again; EAGAIN: no room; on a blocking socket: its send time-out has passed.</summary>
     [LibraryImport(Library, EntryPoint = "send", SetLastError = true)]
     public static partial nint Send(int socket, byte* buffer, nuint length, int flags);
 

@@ -29,6 +29,23 @@ internal sealed unsafe class ProcessAccounts(int processId)
     /// <summary>VmRSS, bytes.</summary>
     public long ResidentBytes => Field($"/proc/{processId}/status", "VmRSS:") * 1024;
 
+    /// <summary>VmHWM, bytes: the most that was resident since it started. Null when it has ended.</summary>
+    public long? PeakResidentBytes
+    {
+        get
+        {
+            try
+            {
+                return Field($"/proc/{processId}/status", "VmHWM:") * 1024;
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException)
+            {
+                // No such process, or one that only waits for its exit code to be fetched and has no memory any more.
+                return null;
+            }
+        }
+    }
+
     /// <summary>How often its threads went to sleep: a server that sleeps once a packet got each packet alone.</summary>
     public long Sleeps
     {

@@ -32,7 +32,7 @@ internal sealed unsafe class FloorLoop
     public void Add(int connection)
     {
         _unfinished[connection] = default;
-        if (Libc.EpollAdd(_epoll, connection) != 0)
+        if (Libc.EpollAdd(_epoll, connection, Libc.EpollIn) != 0)
         {
             throw new Win32Exception(Marshal.GetLastPInvokeError(), "epoll_ctl");
         }

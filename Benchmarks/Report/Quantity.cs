@@ -26,6 +26,9 @@ internal static class Quantity
     public static string Time(double nanoseconds) =>
         nanoseconds < NanosecondsAMicrosecond ? Invariant($"{nanoseconds:0.0} ns") : Invariant($"{nanoseconds / NanosecondsAMicrosecond:0.00} µs");
 
+    /// <summary><c>0.84 s</c>.</summary>
+    public static string Seconds(double seconds) => Invariant($"{seconds:0.00} s");
+
     /// <summary><c>1.07</c>.</summary>
     public static string Ratio(double ratio) => Invariant($"{ratio:0.00}");
 

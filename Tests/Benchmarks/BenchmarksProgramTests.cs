@@ -2,7 +2,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>The short runs of both parts, as a user starts them, so that they never rot; no figure is looked at.</summary>
+/// <summary>The short runs of all parts, as a user starts them, so that they never rot; no figure is looked at.</summary>
 [CancelAfter(180_000)]
 public sealed class BenchmarksProgramTests
 {
@@ -36,6 +36,19 @@ public sealed class BenchmarksProgramTests
     }
 
     [Test]
+    public async Task Quick_comparison_of_senders_measures_both_and_counts_every_packet()
+    {
+        using ProgramRun run = ProgramRun.Start("Benchmarks", ["senders", "--quick"]);
+
+        int exitCode = await run.ExitAsync(Patience);
+
+        Assert.That(exitCode, Is.Zero, run.Everything);
+        Assert.That(run.Output, Has.Some.Matches(@"^\| 100x64: 100 conn, 64 a write \| [0-9.]+ [kM] \| [0-9.]+ [kM] \| [0-9.]+ \| [0-9.]+ % \|$"));
+        Assert.That(run.Output, Has.Some.Matches(@"^\| 300x1: 300 conn, 1 a write \| [0-9.]+ s \| [0-9.]+ s \| 0 \| [0-9.]+ MiB \|$"));
+        Assert.That(run.Output, Has.Some.Matches(@"^\| floor \| [0-9,]+ \| [0-9,]+ \| all \|$"));
+    }
+
+    [Test]
     public async Task Quick_micro_benchmarks_all_succeed()
     {
         using ProgramRun run = ProgramRun.Start("Benchmarks", ["micro", "--quick", "--output", _folder]);
@@ -51,6 +64,8 @@ public sealed class BenchmarksProgramTests
     [TestCase("compare --loads W9", "--loads: 'W9'")]
     [TestCase("compare --only floor,apache", "--only: 'floor,apache'")]
     [TestCase("compare --rounds 0", "--rounds: '0'")]
+    [TestCase("senders --loads 5x5", "--loads: '5x5'")]
+    [TestCase("send --port 0", "--port: '0'")]
     [TestCase("serve apache", "floor, stock, kestrel")]
     [TestCase("sing", "compare")]
     public async Task What_is_not_understood_is_told_with_exit_code_2(string arguments, string told)

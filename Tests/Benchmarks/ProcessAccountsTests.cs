@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Tests.Benchmarks;
@@ -49,4 +50,30 @@ public sealed class ProcessAccountsTests
     [Test]
     public void Resident_memory_is_that_of_the_process() =>
         Assert.That(_accounts.ResidentBytes, Is.EqualTo(Environment.WorkingSet).Within(20).Percent);
+
+    [Test]
+    public void Peak_of_resident_memory_stays_when_memory_is_given_back()
+    {
+        const int Bytes = 64 << 20;
+        const int Page = 4096;
+        long before = _accounts.ResidentBytes;
+        nint memory = Marshal.AllocHGlobal(Bytes);
+        for (int offset = 0; offset < Bytes; offset += Page)
+        {
+            Marshal.WriteByte(memory, offset, 1);
+        }
+
+        Marshal.FreeHGlobal(memory);
+
+        Assert.That(_accounts.PeakResidentBytes, Is.GreaterThan(before + (Bytes / 2)));
+    }
+
+    [Test]
+    public void Process_that_has_ended_has_no_peak()
+    {
+        using Process process = Process.Start("true");
+        process.WaitForExit();
+
+        Assert.That(new ProcessAccounts(process.Id).PeakResidentBytes, Is.Null);
+    }
 }

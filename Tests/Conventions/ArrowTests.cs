@@ -14,7 +14,7 @@ public sealed partial class ArrowTests
         ["CommandLine"] = [],
         ["Server"] = ["Codec", "CommandLine", "Transport"],
         ["LoadClient"] = ["Codec", "CommandLine", "Transport"],
-        ["Benchmarks"] = ["Codec", "CommandLine", "Server", "Transport"],
+        ["Benchmarks"] = ["Codec", "CommandLine", "LoadClient", "Server", "Transport"],
     };
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()

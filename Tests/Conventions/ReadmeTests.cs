@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using DotNettyFraming.Benchmarks.Comparison;
+using DotNettyFraming.Benchmarks.Senders;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.Server.Hosting;
@@ -15,6 +16,7 @@ public sealed partial class ReadmeTests
         yield return new TestCaseData("README.md", "### Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
         yield return new TestCaseData("README.md", "### Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
         yield return new TestCaseData("Benchmarks/README.md", "## Options", new CompareCommandLine().Set).SetArgDisplayNames("Benchmarks");
+        yield return new TestCaseData("Benchmarks/README.md", "### Options of senders", new SendersCommandLine().Set).SetArgDisplayNames("Senders");
     }
 
     [TestCaseSource(nameof(Programs))]

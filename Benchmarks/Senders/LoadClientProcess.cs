@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text.Json;
+using DotNettyFraming.Benchmarks.Load;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Senders;
+
+/// <summary>The load client: the real executable, on one core as the <see cref="FloorSender"/> is.</summary>
+/// <param name="program">The executable.</param>
+internal sealed class LoadClientProcess(string program) : ISender
+{
+    /// <summary>The load client's exit code where some connections failed; its report says how many.</summary>
+    private const int SomeConnectionsFailed = 4;
+
+    private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
+
+    public string Name => "load client";
+
+    public async Task<SenderReading> SendAsync(int port, Workload load, TimeSpan duration)
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            ChildRun run = await ChildRun.RunAsync(
+                program,
+                [
+                    "--port", Text(port),
+                    "--connections", Text(load.Connections),
+                    "--packets-per-write", Text(load.PacketsAWrite),
+                    "--payload-bytes", Text(load.PayloadBytes),
+                    "--duration", Text(duration.TotalMilliseconds) + "ms",
+                    "--transport", "epoll",
+                    "--event-loops", "1",
+                    "--log-directory", "none",
+                    "--json", file,
+                ],
+                duration + Overhead);
+            return run.ExitCode is ExitCode.Success or SomeConnectionsFailed && Read(file) is { } report
+                ? new SenderReading(
+                    report.Packets.Sent,
+                    report.Seconds,
+                    CpuSeconds: null,
+                    report.Connections.Requested - report.Connections.Connected,
+                    report.ConnectSeconds,
+                    run.PeakResidentBytes)
+                : throw new StartupException($"the {Name} failed with {load.Name}: {run.Errors.Trim()}");
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static Report? Read(string file) => JsonSerializer.Deserialize<Report>(File.ReadAllBytes(file), JsonSerializerOptions.Web);
+
+    private static string Text(double number) => number.ToString("0", CultureInfo.InvariantCulture);
+
+    /// <summary>What is read of the load client's <c>--json</c>.</summary>
+    private sealed record Report(ConnectionCounts Connections, PacketCounts Packets, double Seconds, double ConnectSeconds);
+
+    private sealed record ConnectionCounts(int Requested, int Connected);
+
+    private sealed record PacketCounts(long Sent);
+}

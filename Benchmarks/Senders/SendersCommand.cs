@@ -1,0 +1,42 @@
+using DotNettyFraming.Benchmarks.Comparison;
+using DotNettyFraming.Benchmarks.Report;
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.Benchmarks.Senders;
+
+/// <summary>The mode <c>senders</c>: from options to tables.</summary>
+internal static class SendersCommand
+{
+    /// <summary>The mode's name.</summary>
+    public const string Mode = "senders";
+
+    /// <summary>Runs a comparison of senders.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var commandLine = new SendersCommandLine();
+        ParseOutcome outcome = commandLine.Set.Parse(arguments);
+        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        {
+            return exitCode;
+        }
+
+        try
+        {
+            CompareCommand.WarnOfDebugBuild();
+            SendersResult result = await new SendersRun(
+                commandLine.PlanOf(outcome),
+                Contestants.Floor,
+                new FloorSenderProcess(Environment.ProcessPath!),
+                new LoadClientProcess(BuiltPrograms.LoadClient),
+                Console.Out.WriteLine).RunAsync();
+            TablePrinter.Print(SendersTables.From(result));
+            return result.Check.IsExact ? ExitCode.Success : CompareCommand.VerificationFailed;
+        }
+        catch (Exception e) when (e is StartupException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return ExitCode.CannotRun;
+        }
+    }
+}
