@@ -127,7 +127,7 @@ internal sealed class Attack
     }
 
     /// <summary>A peer wants to wait for its moment of the second.</summary>
-    public void Pause(HostilePeer peer) => _pauses.Add(peer);
+    public void Pause(HostilePeer peer) => _pauses.Add(peer.Number, peer);
 
     /// <summary>A connection that had been made has ended, and its channel is gone.</summary>
     /// <param name="peer">Its peer.</param>

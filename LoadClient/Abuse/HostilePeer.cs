@@ -96,14 +96,14 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
             MadeAt = _attack.Clock.GetTimestamp();
             _bytes = _attack.Script.Tape.Stamped((uint)_attack.Clock.GetUtcNow().ToUnixTimeSeconds());
             _attack.Made(this);
-            Play();
+            Run();
         }
 
         context.FireChannelActive();
     }
 
     /// <summary>Takes steps until there is something to wait for.</summary>
-    public void Play()
+    public void Run()
     {
         try
         {
@@ -116,8 +116,6 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
             ExceptionCaught(_context!, exception);
         }
     }
-
-    void IRunnable.Run() => Play();
 
     /// <inheritdoc/>
     public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);

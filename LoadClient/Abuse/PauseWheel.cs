@@ -1,3 +1,5 @@
+using DotNetty.Common.Concurrency;
+
 namespace DotNettyFraming.LoadClient.Abuse;
 
 /// <summary>
@@ -14,12 +16,14 @@ internal sealed class PauseWheel(TimeProvider clock)
     public static readonly TimeSpan Step = TimeSpan.FromSeconds(1.0 / Slots);
 
     private readonly long _beganAt = clock.GetTimestamp();
-    private readonly List<HostilePeer>[] _slots = [.. Enumerable.Range(0, Slots).Select(_ => new List<HostilePeer>())];
-    private List<HostilePeer> _spare = [];
+    private readonly List<IRunnable>[] _slots = [.. Enumerable.Range(0, Slots).Select(_ => new List<IRunnable>())];
+    private List<IRunnable> _spare = [];
     private long _turned;
 
     /// <summary>Lets a peer wait for its moment. One that ends meanwhile need not be taken out.</summary>
-    public void Add(HostilePeer peer) => _slots[peer.Number % Slots].Add(peer);
+    /// <param name="number">The peer's number.</param>
+    /// <param name="peer">Goes on when it is run; it may wait again then.</param>
+    public void Add(int number, IRunnable peer) => _slots[number % Slots].Add(peer);
 
     /// <summary>Lets those go on whose moment has come since the last call.</summary>
     public void Turn()
@@ -31,11 +35,11 @@ internal sealed class PauseWheel(TimeProvider clock)
         while (_turned < due)
         {
             int slot = (int)(++_turned % Slots);
-            List<HostilePeer> waiting = _slots[slot];
+            List<IRunnable> waiting = _slots[slot];
             _slots[slot] = _spare; // those that pause again come into this one
-            foreach (HostilePeer peer in waiting)
+            foreach (IRunnable peer in waiting)
             {
-                peer.Play();
+                peer.Run();
             }
 
             waiting.Clear();
