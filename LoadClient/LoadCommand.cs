@@ -57,7 +57,7 @@ internal static class LoadCommand
     private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
         IPEndPoint target = await ResolveAsync(options, stop);
-        await using FileStream? json = JsonReport.Open(options.JsonFile);
+        await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
         ConnectionCap cap = ConnectionCap.Read(options.Connections);
         if (cap.Message is not null)
         {
@@ -81,7 +81,7 @@ internal static class LoadCommand
 
         if (json is not null)
         {
-            await JsonReport.WriteAsync(report, json);
+            await json.WriteAsync(JsonReport.Serialize(report));
         }
 
         return report.ExitCode;
