@@ -76,7 +76,8 @@ internal static class Summary
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 
-    private static string Words(ConnectionEnd end) => end switch
+    /// <summary>A reason as its place in a list says it.</summary>
+    internal static string Words(ConnectionEnd end) => end switch
     {
         ConnectionEnd.Completed => "by us when done",
         ConnectionEnd.FlushTimedOut => "by us with the last write not taken",
