@@ -58,7 +58,8 @@ internal static class LoadCommand
     private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
         IPEndPoint target = await ResolveAsync(options, stop);
-        await using FileStream? json = JsonReport.Open(options.JsonFile);
+        await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
+        await using ReportFile? html = ReportFile.Open("--html", options.HtmlFile);
         ClientTls? tls = ClientTls.Of(options);
         ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: options.Abuse?.Connections ?? 0);
         if (cap.Message is not null)
@@ -84,7 +85,12 @@ internal static class LoadCommand
 
         if (json is not null)
         {
-            await JsonReport.WriteAsync(report, json);
+            await json.WriteAsync(JsonReport.Serialize(report));
+        }
+
+        if (html is not null)
+        {
+            await html.WriteAsync(HtmlReport.ToUtf8(report, target, DateTimeOffset.Now));
         }
 
         return report.ExitCode;

@@ -60,6 +60,18 @@ internal sealed record AbuseReport
         static string Line(string name, string value) => name.PadRight(18) + ' ' + value;
     }
 
+    /// <summary>How connections ended, to stand behind their number.</summary>
+    public string Words(HostileEnd end) => end switch
+    {
+        HostileEnd.ClosedByServer => "closed by the server",
+        HostileEnd.ResetByServer => "reset by the server",
+        HostileEnd.Refused => "could not be made",
+        HostileEnd.EndedItself => Options.Kind == AbuseKind.Reset ? "reset by us" : "closed by us",
+        HostileEnd.StillOpen => $"STILL OPEN after {DurationText.Format(Options.Deadline)}",
+        HostileEnd.Interrupted => "open when the run was stopped",
+        _ => "failed",
+    };
+
     private string Peers()
     {
         string count = Totals.Attempts == 1 ? "1 peer" : $"{Totals.Attempts} peers";
@@ -69,21 +81,8 @@ internal sealed record AbuseReport
             : count;
     }
 
-    private IEnumerable<string> Ends()
-    {
-        return Enum.GetValues<HostileEnd>().Where(end => Totals.Ended(end) > 0).Select(end => $"{Totals.Ended(end)} {Words(end)}");
-
-        string Words(HostileEnd end) => end switch
-        {
-            HostileEnd.ClosedByServer => "closed by the server",
-            HostileEnd.ResetByServer => "reset by the server",
-            HostileEnd.Refused => "could not be made",
-            HostileEnd.EndedItself => Options.Kind == AbuseKind.Reset ? "reset by us" : "closed by us",
-            HostileEnd.StillOpen => $"STILL OPEN after {DurationText.Format(Options.Deadline)}",
-            HostileEnd.Interrupted => "open when the run was stopped",
-            _ => "failed",
-        };
-    }
+    private IEnumerable<string> Ends() =>
+        Enum.GetValues<HostileEnd>().Where(end => Totals.Ended(end) > 0).Select(end => $"{Totals.Ended(end)} {Words(end)}");
 
     private static string Time(long microseconds) => microseconds switch
     {

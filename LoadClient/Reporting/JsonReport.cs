@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using DotNettyFraming.CommandLine;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;
@@ -17,44 +16,8 @@ internal static class JsonReport
         Encoder = JavaScriptEncoder.Default,
     };
 
-    /// <summary>Opens the file before the run, so that a path that cannot be written is not found out after it.</summary>
-    /// <returns>Null where there is none to write. What the file held is kept until the report is written.</returns>
-    /// <exception cref="StartupException">It cannot be written.</exception>
-    public static FileStream? Open(string? path)
-    {
-        try
-        {
-            return path is null ? null : new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
-        }
-        catch (Exception exception)
-            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new StartupException($"--json: '{path}' cannot be written: {exception.Message}", exception);
-        }
-    }
-
-    /// <summary>Writes the report in place of what the file held.</summary>
-    /// <exception cref="StartupException">It could not be written.</exception>
-    public static async Task WriteAsync(RunReport report, FileStream file)
-    {
-        try
-        {
-            if (file.CanSeek)
-            {
-                file.SetLength(0);
-            }
-
-            await file.WriteAsync(Serialize(report));
-            await file.FlushAsync();
-        }
-        catch (IOException exception)
-        {
-            throw new StartupException($"--json: '{file.Name}' could not be written: {exception.Message}", exception);
-        }
-    }
-
     /// <summary>The report as UTF-8 with a line break at its end.</summary>
-    internal static byte[] Serialize(RunReport report) =>
+    public static byte[] Serialize(RunReport report) =>
         [.. JsonSerializer.SerializeToUtf8Bytes(ShapeOf(report), Format), (byte)'\n'];
 
     private static object ShapeOf(RunReport report) => new

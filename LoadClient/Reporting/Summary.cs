@@ -137,7 +137,8 @@ internal static class Summary
     private static string Choice<T>(T value)
         where T : Enum => value.ToString().ToLowerInvariant();
 
-    private static string Words(ConnectionEnd end) => end switch
+    /// <summary>A reason as its place in a list says it.</summary>
+    internal static string Words(ConnectionEnd end) => end switch
     {
         ConnectionEnd.Completed => "by us when done",
         ConnectionEnd.CloseTimedOut => "by us, the server not answering",

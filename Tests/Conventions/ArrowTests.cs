@@ -79,6 +79,17 @@ public sealed partial class ArrowTests
         Assert.That(used, Is.SubsetOf(ServerFolders[folder]));
     }
 
+    [Test]
+    public void Load_client_knows_ScottPlot_in_one_place()
+    {
+        string root = Path.Combine(Repository.Root, "LoadClient");
+        IEnumerable<string> files = Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Where(file => DrawingLibrary().IsMatch(File.ReadAllText(file)))
+            .Select(file => Path.GetFileName(file));
+
+        Assert.That(files, Is.EqualTo(new[] { "SvgDrawing.cs" }), "a run without --html is not to load it");
+    }
+
     [TestCase("Server")]
     [TestCase("LoadClient")]
     [TestCase("Codec")]
@@ -102,4 +113,7 @@ public sealed partial class ArrowTests
 
     [GeneratedRegex(@"^using (static )?DotNettyFraming\.Server\.(?<folder>[A-Z][A-Za-z]+)")]
     private static partial Regex ServerName();
+
+    [GeneratedRegex(@"^using (ScottPlot|SkiaSharp)", RegexOptions.Multiline)]
+    private static partial Regex DrawingLibrary();
 }

@@ -154,7 +154,7 @@ public sealed class TlsRunTests : IDisposable
                         ServerCertificate = certificate,
                         EnabledSslProtocols = Protocol,
                         ClientCertificateRequired = AsksForCertificate,
-                        RemoteCertificateValidationCallback = (_, _, _, _) => true,
+                        RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null || !AsksForCertificate,
                     },
                     connection.Stopped);
             }

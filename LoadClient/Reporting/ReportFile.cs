@@ -1,0 +1,61 @@
+using DotNettyFraming.CommandLine;
+
+namespace DotNettyFraming.LoadClient.Reporting;
+
+/// <summary>A file that a report goes to: <c>--json</c>'s, <c>--html</c>'s.</summary>
+/// <remarks>Opened before the run, so that a path that cannot be written is not found out after it. What the file held is kept until
+/// the report is written.</remarks>
+internal sealed class ReportFile : IAsyncDisposable
+{
+    private readonly string _option;
+    private readonly FileStream _file;
+
+    private ReportFile(string option, FileStream file)
+    {
+        _option = option;
+        _file = file;
+    }
+
+    /// <summary>Opens the file, and makes it where there is none.</summary>
+    /// <param name="option">The option that named it, with its dashes, for the faults.</param>
+    /// <param name="path">Where it is; null for none.</param>
+    /// <returns>Null where there is none to write.</returns>
+    /// <exception cref="StartupException">It cannot be written.</exception>
+    public static ReportFile? Open(string option, string? path)
+    {
+        try
+        {
+            return path is null
+                ? null
+                : new ReportFile(option, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read));
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new StartupException($"{option}: '{path}' cannot be written: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Writes the report in place of what the file held.</summary>
+    /// <exception cref="StartupException">It could not be written.</exception>
+    public async Task WriteAsync(ReadOnlyMemory<byte> report)
+    {
+        try
+        {
+            if (_file.CanSeek)
+            {
+                _file.SetLength(0);
+            }
+
+            await _file.WriteAsync(report);
+            await _file.FlushAsync();
+        }
+        catch (IOException exception)
+        {
+            throw new StartupException($"{_option}: '{_file.Name}' could not be written: {exception.Message}", exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _file.DisposeAsync();
+}

@@ -1,0 +1,82 @@
+using Microsoft.Playwright;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>Debian's Chromium without a window; nothing is ever downloaded.</summary>
+internal sealed class Browser : IAsyncDisposable
+{
+    private const string Program = "chromium";
+    private const float LongestMilliseconds = 30_000;
+
+    // It is not to call home; QUIC and the GPU have no use here.
+    private static readonly string[] Arguments =
+    [
+        "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--no-first-run", "--disable-quic",
+    ];
+
+    private readonly IPlaywright _driver;
+    private readonly IBrowser _browser;
+
+    private Browser(IPlaywright driver, IBrowser browser)
+    {
+        _driver = driver;
+        _browser = browser;
+    }
+
+    /// <summary>Starts it; where it is not installed, the test is ignored, and fails in CI.</summary>
+    public static async Task<Browser> StartAsync()
+    {
+        string executable = Find();
+        IPlaywright driver = await Playwright.CreateAsync();
+        try
+        {
+            return new Browser(driver, await driver.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = executable,
+                Args = Environment.IsPrivilegedProcess ? [.. Arguments, "--no-sandbox"] : Arguments, // root has no sandbox
+                Timeout = LongestMilliseconds,
+            }));
+        }
+        catch
+        {
+            driver.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens an address in a window of its own, and waits until it is loaded.</summary>
+    public async Task<BrowserPage> OpenAsync(Uri address, int width, int height, ColorScheme colors = ColorScheme.Light)
+    {
+        IBrowserContext window = await _browser.NewContextAsync(new BrowserNewContextOptions
+        {
+            ViewportSize = new ViewportSize { Width = width, Height = height },
+            ColorScheme = colors,
+        });
+        window.SetDefaultTimeout(LongestMilliseconds);
+        var page = new BrowserPage(window, await window.NewPageAsync());
+        await page.Page.GotoAsync(address.AbsoluteUri);
+        return page;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _driver.Dispose();
+    }
+
+    private static string Find()
+    {
+        string[] folders = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator) ?? [];
+        string? executable = folders.Select(folder => Path.Combine(folder, Program)).FirstOrDefault(File.Exists);
+        if (executable is null)
+        {
+            const string Missing = $"there is no `{Program}` on the path (Debian: apt-get install {Program})";
+            Assert.That(Environment.GetEnvironmentVariable("CI"), Is.Null, Missing);
+            Assert.Ignore(Missing);
+        }
+
+        return executable!;
+    }
+}
