@@ -173,13 +173,17 @@ internal sealed class LoadRun
             return nothingLeft.IsCompleted;
         }
 
-        TimeSpan wait = _plannedEnd is long end ? _clock.GetElapsedTime(_clock.GetTimestamp(), end) : Timeout.InfiniteTimeSpan;
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task over = Task.Delay(wait > TimeSpan.Zero || _plannedEnd is null ? wait : TimeSpan.Zero, _clock, timer.Token);
+        Task over = Task.Delay(UntilPlannedEnd(), _clock, timer.Token);
         bool ended = await Task.WhenAny(nothingLeft, over) == nothingLeft;
         await timer.CancelAsync();
         return ended;
     }
+
+    /// <summary>In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.</summary>
+    private TimeSpan UntilPlannedEnd() => _plannedEnd is long end
+        ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
+        : Timeout.InfiniteTimeSpan;
 
     /// <returns>How long was sent.</returns>
     private async Task<TimeSpan> FinishAsync(CancellationToken stop)

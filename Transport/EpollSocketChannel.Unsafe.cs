@@ -46,6 +46,7 @@ public sealed partial class EpollSocketChannel
 
         Task IChannelUnsafe.WriteAsync(object message)
         {
+            Channel._mayHaveWritesWaiting = true;
             if (Channel.IsOutputShutdown)
             {
                 ReferenceCountUtil.Release(message);

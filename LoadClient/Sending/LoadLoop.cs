@@ -57,12 +57,13 @@ internal sealed class LoadLoop
         Seed = options.Seed;
         Clock = new LoopClock(clock);
         Packets = new StampedPackets(tape);
-        Pacing = new FullSpeedPacing(Clock, eventLoop.Execute);
+        Pacing = new FullSpeedPacing(Clock, eventLoop.Execute, options.PacketsPerWrite * options.Payload.MaxPacketBytes);
         _eventLoop = eventLoop;
         _index = index;
         _loops = loops;
         _tls = tls;
         _transport = transport;
+        TrySend = IsEncrypted ? null : transport.TrySend;
         _bootstrap = new Bootstrap()
             .Group(eventLoop)
             .ChannelFactory(transport.NewChannel)
@@ -99,7 +100,7 @@ internal sealed class LoadLoop
     public bool IsEncrypted => _tls is not null;
 
     /// <summary>The way past the pipeline; null where everything has to go through it.</summary>
-    public DirectSend? TrySend => IsEncrypted ? null : _transport.TrySend;
+    public DirectSend? TrySend { get; }
 
     /// <summary>Complete when all connections are tried and none has anything left to send or to see taken. Any thread.</summary>
     public TaskCompletionSource NothingLeft { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

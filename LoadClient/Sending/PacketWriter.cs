@@ -18,6 +18,7 @@ internal sealed class PacketWriter
 
     private readonly LoadLoop _loop;
     private readonly PieceCutter _cutter;
+    private IChannel? _channel; // asked of the context once: with thousands of connections each object on the way comes from memory
     private int _start;
 
     // The write under way: packets _first to _first + _packets of the copy; the kernel has taken what lies before _taken.
@@ -84,8 +85,8 @@ internal sealed class PacketWriter
     {
         for (int pieces = 0; pieces < PiecesPerTurn; pieces++)
         {
-            int end = _cutter.EndOfPiece(_taken, _packet, _end);
-            Take(_loop.TrySend?.Invoke(context.Channel, _copy!.Stretch(_taken, end)) ?? 0);
+            int end = _loop.Split is null ? _end : _cutter.EndOfPiece(_taken, _packet, _end);
+            Take(_loop.TrySend?.Invoke(_channel ??= context.Channel, _copy!.Stretch(_taken, end)) ?? 0);
             if (IsUnderWay && _taken < end)
             {
                 Hand(context, end);
@@ -177,7 +178,7 @@ internal sealed class PacketWriter
         {
             Finish();
         }
-        else if (_cutter.Cuts)
+        else if (_loop.Split is not null)
         {
             ReadOnlySpan<int> offsets = _loop.Packets.Tape.Offsets;
             while (_taken >= offsets[_packet + 1])

@@ -23,9 +23,6 @@ internal sealed class PieceCutter
         _random = mode == SplitMode.Random ? new Random(unchecked((seed * 397) ^ connection)) : null;
     }
 
-    /// <summary>Whether writes are cut at all.</summary>
-    public bool Cuts => _mode is not null;
-
     /// <summary>Where the piece ends that begins at <paramref name="at"/>.</summary>
     /// <param name="at">An offset on the tape.</param>
     /// <param name="packet">The packet that it lies in.</param>

@@ -110,7 +110,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <param name="due">When the write is due, if one begins.</param>
     public WriteOutcome TakeTurn(long due)
     {
-        if (_writer.IsStuck || !IsBusy || _writer.Fault is not null || !_context!.Channel.Active)
+        if (_writer.IsStuck || !IsBusy || _writer.Fault is not null)
         {
             return WriteOutcome.Nothing;
         }
@@ -128,7 +128,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                 _packetsLeft -= _packetsLeft == PacketShares.Endless ? 0 : packets;
             }
 
-            WriteOutcome outcome = _writer.Advance(_context, _whenSettled ??= WhenSettled);
+            WriteOutcome outcome = _writer.Advance(_context!, _whenSettled ??= WhenSettled);
             if (outcome == WriteOutcome.Taken)
             {
                 MoveOn();
