@@ -102,15 +102,22 @@ public sealed class HostileWireTests(TransportChoice transport)
     [Test]
     public async Task Random_bytes_flow_until_the_server_closes()
     {
-        const int Enough = 300_000;
-        await using var server = new StandInServer(async connection =>
-        {
-            await ReadAsync(connection, Enough);
-            connection.Socket.Dispose();
-        });
+        const int Enough = 9_000_000; // more than the kernel takes while nobody reads
+        using var read = new CancellationTokenSource();
+        await using var server = new StandInServer(
+            async connection =>
+            {
+                await Task.Delay(Timeout.Infinite, read.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ReadAsync(connection, Enough);
+                connection.Socket.Dispose();
+            },
+            receiveBufferBytes: 4096);
 
-        AbuseReport report = await Attacker.Start(
-            transport, server.Port, new AbuseOptions { Kind = AbuseKind.RandomBytes, Connections = 2, Seed = 9 }, AttackTime).EndAsync();
+        Attacker attacker = Attacker.Start(
+            transport, server.Port, new AbuseOptions { Kind = AbuseKind.RandomBytes, Connections = 2, Seed = 9 }, AttackTime);
+        Eventually.That(() => attacker.Totals.BytesAtMost, Is.GreaterThan(0));
+        await read.CancelAsync();
+        AbuseReport report = await attacker.EndAsync();
 
         HostileScript script = HostileScript.Of(AbuseKind.RandomBytes, 9);
         byte[] tape = script.Tape.Stamped(0);
@@ -164,8 +171,10 @@ public sealed class HostileWireTests(TransportChoice transport)
 
     private static async Task ReadAsync(StandInServer.Connection connection, int atLeast)
     {
-        while (connection.Received.Length < atLeast && await connection.ReadAsync() > 0)
+        int length;
+        for (int received = 0; received < atLeast && (length = await connection.ReadAsync()) > 0;)
         {
+            received += length;
         }
     }
 
