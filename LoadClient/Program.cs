@@ -1,21 +1,17 @@
 using System.Collections;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
-using DotNettyFraming.LoadClient.Connecting;
-using DotNettyFraming.LoadClient.Measuring;
-using DotNettyFraming.LoadClient.Reporting;
-using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient;
 
 /// <summary>Where the process begins: signals and the console; everything else is <see cref="LoadCommand"/>.</summary>
 /// <remarks>
 /// # Layout, in the order in which a run meets them
-/// <see cref="LoadCommand"/> reads the options, looks for what could stop the run, and reports it.
-/// <see cref="LoadRun"/> is the run: <see cref="ConnectionRamp"/> makes the connections, a <see cref="LoadLoop"/> for each event loop
-/// holds them, a <see cref="SendingHandler"/> for each connection sends its share of the <see cref="PacketTape"/>.
-/// <see cref="LoadCounters"/> counts; <see cref="RunReport"/> is what is left at the end, and <see cref="Summary"/> and
-/// <see cref="JsonReport"/> show it.
+/// <see cref="LoadCommand"/> reads the <c>Options/</c>, looks for what could stop the run, and reports it.
+/// <see cref="LoadRun"/> is the run. <c>Connecting/</c> makes the connections; in <c>Sending/</c> a <see cref="Sending.LoadLoop"/> for each
+/// event loop holds them, a <see cref="Sending.SendingHandler"/> for each sends its share of the <see cref="Sending.PacketTape"/>, and an
+/// <see cref="Sending.IPacing"/> says whose turn it is. <c>Measuring/</c> counts; <c>Abuse/</c> attacks beside it; <c>Verification/</c> asks
+/// the server what it got; <c>Reporting/</c> shows it all.
 /// </remarks>
 internal static class Program
 {
