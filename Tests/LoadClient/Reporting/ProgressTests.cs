@@ -26,7 +26,7 @@ public sealed class ProgressTests
         (LoadRun run, _) = NewRun();
 
         Assert.That(
-            Progress.Line(run, SampleReport.New().Series[1]),
+            DotNettyFraming.LoadClient.Reporting.Progress.Line(run, SampleReport.New().Series[1]),
             Is.EqualTo("   2 s  3 open, 0 failed, 0 closed by the server  600 packets/s  0.0 MB/s  write p99 800 us"));
     }
 
