@@ -11,6 +11,7 @@ public sealed class DecoderCounters
     private long _discarded;
     private long _unfinished;
     private long _letGo;
+    private long _allocated;
 
     /// <summary>Bytes given to the decoders.</summary>
     public long BytesReceived => Volatile.Read(ref _received);
@@ -24,6 +25,17 @@ public sealed class DecoderCounters
     /// <summary>Bytes that were held for packets that were not whole, and are no longer; counted since start.</summary>
     public long BytesLetGo => Volatile.Read(ref _letGo);
 
+    /// <summary>Bytes allocated at the moment for packets that are not whole yet: somewhat more than <see cref="BytesUnfinished"/>.</summary>
+    public long BytesAllocated => Volatile.Read(ref _allocated);
+
+    /// <summary>Above this many bytes allocated <see cref="AllocationPassedMark"/> is called, for each growth until the mark is raised.
+    /// On the event loop.</summary>
+    public long AllocationMark { get; set; } = long.MaxValue;
+
+    /// <summary>Told that more is allocated than <see cref="AllocationMark"/>; on the event loop, inside a decoder, so it must not close
+    /// or throw.</summary>
+    public Action? AllocationPassedMark { get; set; }
+
     internal void Received(int bytes) => _received += bytes;
 
     internal void Discarded(int bytes) => _discarded += bytes;
@@ -34,5 +46,14 @@ public sealed class DecoderCounters
     {
         _unfinished -= bytes;
         _letGo += bytes;
+    }
+
+    internal void Allocated(int change)
+    {
+        _allocated += change;
+        if (_allocated > AllocationMark && change > 0)
+        {
+            AllocationPassedMark?.Invoke();
+        }
     }
 }

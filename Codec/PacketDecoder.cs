@@ -65,6 +65,9 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     /// </summary>
     public long UnfinishedPacketOffset => _unfinished.Exists ? BytesReceived - _unfinished.Length : -1;
 
+    /// <summary>Bytes allocated for the packet that is not whole yet; 0 when there is none.</summary>
+    public int UnfinishedPacketCapacity => _unfinished.AllocatedBytes;
+
     /// <inheritdoc/>
     public override void ChannelRead(IChannelHandlerContext context, object message)
     {
@@ -170,7 +173,9 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
 
     private void ContinueUnfinished(IChannelHandlerContext context, IByteBuffer input, List<object> output)
     {
+        int before = _unfinished.AllocatedBytes;
         _counters.Held(_unfinished.Take(context.Allocator, input));
+        _counters.Allocated(_unfinished.AllocatedBytes - before);
         if (_unfinished.PacketLength == 0)
         {
             return;
@@ -183,6 +188,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         else if (_unfinished.Missing == 0)
         {
             _counters.LetGo(_unfinished.Length);
+            _counters.Allocated(-_unfinished.AllocatedBytes);
             Emit(_unfinished.Detach(), 1, output);
         }
     }
@@ -211,6 +217,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     {
         _counters.LetGo(_unfinished.Length);
         _counters.Discarded(_unfinished.Length);
+        _counters.Allocated(-_unfinished.AllocatedBytes);
         _unfinished.Release();
     }
 }

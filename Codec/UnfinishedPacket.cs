@@ -24,6 +24,9 @@ internal struct UnfinishedPacket
     /// <summary>Bytes of it that are here; 0 when there is none.</summary>
     public readonly int Length => _buffer?.ReadableBytes ?? 0;
 
+    /// <summary>Bytes allocated for it, at least <see cref="Length"/>; 0 when there is none.</summary>
+    public readonly int AllocatedBytes => _buffer?.Capacity ?? 0;
+
     /// <summary>The length of the whole packet, or 0 while too little of the header is here to know.</summary>
     public readonly int PacketLength => _packetLength;
 

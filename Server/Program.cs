@@ -66,6 +66,7 @@ internal static class Program
                 options,
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
+                services.GetRequiredService<TimeProvider>(),
                 logging.Factory.CreateLogger<FramingServer>()))
             .AddHostedService<FramingServerService>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);

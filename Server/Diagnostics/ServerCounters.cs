@@ -51,6 +51,9 @@ internal sealed class ServerCounters
     /// <summary>Bytes given to the decoders since start.</summary>
     public long BytesReceived => Sum(static loop => loop.Bytes.BytesReceived);
 
+    /// <summary>Bytes allocated now for packets that are not whole yet: what <c>--max-buffered</c> bounds.</summary>
+    public long BytesAllocated => Sum(static loop => loop.Bytes.BytesAllocated);
+
     /// <summary>Bytes that were held for unfinished packets and are no longer, since start.</summary>
     public long BytesLetGo => Sum(static loop => loop.Bytes.BytesLetGo);
 

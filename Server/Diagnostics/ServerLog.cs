@@ -16,8 +16,11 @@ internal static partial class ServerLog
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
     public static partial void Listening(this ILogger logger, EndPoint endpoint);
 
-    [LoggerMessage(2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes, open-file limit {OpenFiles}")]
-    public static partial void Configured(this ILogger logger, string transport, int eventLoops, int backlog, int maxPayload, string openFiles);
+    [LoggerMessage(2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes")]
+    public static partial void Configured(this ILogger logger, string transport, int eventLoops, int backlog, int maxPayload);
+
+    [LoggerMessage(6, LogLevel.Information, "open-file limit {OpenFiles}, at most {Connections} connections, {Buffered} for unfinished packets; {WorstCase} of memory at worst")]
+    public static partial void Capacity(this ILogger logger, string openFiles, int connections, string buffered, string worstCase);
 
     [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
     public static partial void Draining(this ILogger logger, long open, string timeout);

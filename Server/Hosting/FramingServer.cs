@@ -29,19 +29,27 @@ internal sealed class FramingServer : IDisposable
     private readonly Dictionary<IEventLoop, LoopState> _states;
     private readonly ServerBootstrap _bootstrap;
     private readonly CancellationTokenSource _forcedStop = new();
+    private readonly TimeProvider _time;
     private IChannel? _listener;
+    private ITimer? _sweeps;
 
-    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, ILogger logger)
+    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, TimeProvider time, ILogger logger)
     {
+        _time = time;
         _options = options;
         _counters = counters;
         _logger = logger;
         _transport = ServerTransport.Of(options.Transport);
         _acceptLoop = _transport.NewEventLoops(1);
         _loops = _transport.NewEventLoops(options.EventLoops);
+        var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
+        var budget = new BufferBudget(options.MaxBufferedBytes);
+        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
         _states = _loops.Items
-            .Select((loop, index) => (Loop: loop, State: new LoopState(index, counters.AddLoop())))
+            .Select((loop, index) => (
+                Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
+        budget.Exhausted = new BufferRelief(budget, _states).Request;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(() => _transport.NewListener(options.Address))
@@ -73,6 +81,7 @@ internal sealed class FramingServer : IDisposable
             throw new StartupException($"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}: cannot listen: {e.Message}", e);
         }
 
+        _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
         return (IPEndPoint)_listener.LocalAddress;
     }
 
@@ -98,11 +107,22 @@ internal sealed class FramingServer : IDisposable
             await ForceAsync(drained).ConfigureAwait(false);
         }
 
+        await StopSweepsAsync().ConfigureAwait(false);
         await ShutDownLoopsAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Completes when each event loop has run what it had to run by now. For tests.</summary>
+    internal Task LoopsAsync() => Task.WhenAll(_states.Keys.Select(loop => loop.SubmitAsync(() => true)));
+
     /// <inheritdoc/>
-    public void Dispose() => _forcedStop.Dispose();
+    public void Dispose()
+    {
+        _sweeps?.Dispose();
+        _forcedStop.Dispose();
+    }
+
+    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, goes round for ever.</summary>
+    private ValueTask StopSweepsAsync() => _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task ForceAsync(Task drained)
     {

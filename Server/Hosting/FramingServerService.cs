@@ -34,8 +34,18 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        string openFiles = OpenFileLimit.Read() is { } limit ? $"{limit.Hard}" : "unknown";
-        _logger.Configured(_server.TransportName, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes, openFiles);
+        MachineLimits machine = MachineLimits.Read();
+        _logger.Configured(_server.TransportName, _options.EventLoops, _options.Backlog, _options.MaxPayloadBytes);
+        _logger.Capacity(
+            machine.OpenFiles is long files ? $"{files}" : "unknown",
+            _options.MaxConnections,
+            SizeText.Format(_options.MaxBufferedBytes),
+            StartupCheck.InMiB(StartupCheck.WorstCaseBytes(_options)));
+        foreach (string warning in StartupCheck.Warnings(_options, machine))
+        {
+            _logger.OptionWarning(warning);
+        }
+
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
         _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
         if (_options.ReportEvery > 0)

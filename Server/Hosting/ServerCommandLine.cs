@@ -16,6 +16,11 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<int> _eventLoops;
     private readonly OptionDeclaration<int> _backlog;
     private readonly OptionDeclaration<long> _maxPayload;
+    private readonly OptionDeclaration<int> _maxConnections;
+    private readonly OptionDeclaration<int> _maxConnectionsPerIp;
+    private readonly OptionDeclaration<TimeSpan> _idleTimeout;
+    private readonly OptionDeclaration<TimeSpan> _packetTimeout;
+    private readonly OptionDeclaration<long> _maxBuffered;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
@@ -51,6 +56,35 @@ internal sealed class ServerCommandLine
             1_000_000);
         _maxPayload = Set.Size(
             "--max-payload", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
+        _maxConnections = Set.Number(
+            "--max-connections",
+            "N",
+            Defaults.MaxConnections,
+            "Connections that may be open; more are closed at once, and counted. Asking for more than the limit of open files allows warns, and runs.",
+            1,
+            10_000_000,
+            "the limit of open files less 512, at least half of it");
+        _maxConnectionsPerIp = Set.Number(
+            "--max-connections-per-ip",
+            "N",
+            Defaults.MaxConnectionsPerIp,
+            "Connections that one IPv4 address, or IPv6 /64, may have open; 0 = no limit.",
+            0,
+            10_000_000);
+        _idleTimeout = Set.Duration(
+            "--idle-timeout",
+            Defaults.IdleTimeout,
+            "Close when no byte has come for so long; 0 = never. It stands still while the server itself does not read the connection.");
+        _packetTimeout = Set.Duration(
+            "--packet-timeout",
+            Defaults.PacketTimeout,
+            "Close when a started packet is not complete so long after its first byte, however often bytes trickle in; 0 = never.");
+        _maxBuffered = Set.Size(
+            "--max-buffered",
+            Defaults.MaxBufferedBytes,
+            "Memory held for packets that are not whole yet, over all connections; above it those that have held a part for the longest are closed.",
+            1024 * 1024,
+            defaultText: "512MiB, or a quarter of the memory limit if that is less");
         _drainTimeout = Set.Duration(
             "--drain-timeout",
             Defaults.DrainTimeout,
@@ -83,6 +117,11 @@ internal sealed class ServerCommandLine
         EventLoops = outcome.Value(_eventLoops),
         Backlog = outcome.Value(_backlog),
         MaxPayloadBytes = (int)outcome.Value(_maxPayload),
+        MaxConnections = outcome.Value(_maxConnections),
+        MaxConnectionsPerIp = outcome.Value(_maxConnectionsPerIp),
+        IdleTimeout = outcome.Value(_idleTimeout),
+        PacketTimeout = outcome.Value(_packetTimeout),
+        MaxBufferedBytes = outcome.Value(_maxBuffered),
         DrainTimeout = outcome.Value(_drainTimeout),
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),

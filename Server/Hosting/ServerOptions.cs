@@ -25,6 +25,21 @@ internal sealed record ServerOptions
     /// <summary>The longest payload accepted, in bytes.</summary>
     public int MaxPayloadBytes { get; init; } = PacketHeader.MaxPayloadLength;
 
+    /// <summary>Connections that may be open; more are closed at once.</summary>
+    public int MaxConnections { get; init; } = DefaultMaxConnections(OpenFileLimit.Read());
+
+    /// <summary>Connections that one IPv4 address or IPv6 /64 may have open; 0 = no limit.</summary>
+    public int MaxConnectionsPerIp { get; init; }
+
+    /// <summary>How long a peer may send nothing; zero is for ever.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(300);
+
+    /// <summary>How long a packet may take from its first byte to its last; zero is for ever.</summary>
+    public TimeSpan PacketTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Bytes that may be held, as allocated, for packets that are not whole yet, over all connections.</summary>
+    public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.ReadBytes());
+
     /// <summary>Packets between two lines of progress; 0 is never.</summary>
     public long ReportEvery { get; init; } = 1_000_000;
 
@@ -33,4 +48,12 @@ internal sealed record ServerOptions
 
     /// <summary>How long an orderly stop may take. <c>docker stop</c> kills after 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
+
+    /// <summary>512 MiB, or a quarter of the memory that there is.</summary>
+    internal static long DefaultMaxBufferedBytes(long memoryBytes) => Math.Min(512L * 1024 * 1024, memoryBytes / 4);
+
+    /// <summary>As many as the limit of open files leaves, the program's own taken off (143 to 209 at rest were seen).</summary>
+    internal static int DefaultMaxConnections(OpenFileLimit? files) => files is { Hard: var hard }
+        ? (int)Math.Clamp(Math.Max(hard - 512, hard / 2), 1, 10_000_000)
+        : 10_000_000;
 }

@@ -1,6 +1,6 @@
-using System.Net;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
@@ -18,8 +18,10 @@ namespace DotNettyFraming.Server.Pipeline;
 internal sealed class Connection
 {
     private readonly IChannel _channel;
+    private readonly PacketDecoder _decoder;
     private readonly ILogger _logger;
 
+    private PeerPatience _patience;
     private PendingBatches? _pending;
     private CloseReason? _reason;
     private bool _inputEnded;
@@ -27,12 +29,13 @@ internal sealed class Connection
     private bool _closeWhenDone;
     private bool _closed;
 
-    public Connection(long id, IChannel channel, LoopState loop, ILogger logger)
+    public Connection(long id, IChannel channel, LoopState loop, PacketDecoder decoder, ILogger logger)
     {
         _channel = channel;
+        _decoder = decoder;
         _logger = logger;
         Loop = loop;
-        Source = new PacketSource(id, WithoutMapping(channel.RemoteAddress), loop.Index);
+        Source = new PacketSource(id, channel.RemoteAddress, loop.Index);
     }
 
     /// <summary>The event loop's share: counters, admission, its connections.</summary>
@@ -59,6 +62,7 @@ internal sealed class Connection
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
+        _patience.Begin(Loop.Sweep.Now);
         Loop.Counters.CountAccepted();
         Loop.Admission.Joined(this);
         Loop.Add(this);
@@ -73,6 +77,28 @@ internal sealed class Connection
             Loop.Counters.CountPaused(hold ? 1 : -1);
             ApplyReading();
         }
+    }
+
+    /// <summary>The part of a packet that it holds; no bytes where it holds none.</summary>
+    /// <param name="now">The time that stands for "not known for long".</param>
+    public HeldPart HeldPart(long now) => new(
+        Source.ConnectionId, _patience.PacketSince(_decoder.UnfinishedPacketOffset, now), _decoder.UnfinishedPacketCapacity);
+
+    /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
+    /// <param name="now">A timestamp.</param>
+    /// <param name="sinceLast">Since the sweep before, in timestamps.</param>
+    /// <param name="idleLimit">In timestamps; 0 = none.</param>
+    /// <param name="packetLimit">In timestamps; 0 = none.</param>
+    /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
+    public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
+    {
+        if (_heldBack || InputEnded)
+        {
+            _patience.StandStill(sinceLast);
+            return null;
+        }
+
+        return _patience.Look(_decoder.BytesReceived, _decoder.UnfinishedPacketOffset, now, idleLimit, packetLimit);
     }
 
     /// <summary>The orderly way out: reads no more, and tells the handlers behind <paramref name="context"/>.</summary>
@@ -95,11 +121,12 @@ internal sealed class Connection
     }
 
     /// <summary>The abrupt way out: closes now. What is pending is processed all the same.</summary>
-    public void Abort(CloseReason reason)
+    /// <returns>Completes when the channel is closed; the last event of the connection comes a task later.</returns>
+    public Task Abort(CloseReason reason)
     {
         _reason ??= reason;
         _inputEnded = true;
-        Close();
+        return Close();
     }
 
     /// <summary>The channel became inactive, whoever wanted it; the last event of a connection.</summary>
@@ -111,6 +138,7 @@ internal sealed class Connection
         }
 
         Loop.Admission.Left(this);
+        Loop.Limits.Leave(Source.Address);
         _closed = true;
         CloseReason reason = _reason ??= CloseReason.PeerClosed;
         Loop.Counters.CountClosed(reason);
@@ -161,11 +189,6 @@ internal sealed class Connection
         }
     }
 
-    private static EndPoint? WithoutMapping(EndPoint? peer) =>
-        peer is IPEndPoint { Address.IsIPv4MappedToIPv6: true } mapped
-            ? new IPEndPoint(mapped.Address.MapToIPv4(), mapped.Port)
-            : peer;
-
     /// <summary>AutoRead follows from who wants what; nobody else sets it.</summary>
     private void ApplyReading()
     {
@@ -175,5 +198,5 @@ internal sealed class Connection
         }
     }
 
-    private void Close() => _channel.CloseAsync();
+    private Task Close() => _channel.CloseAsync();
 }

@@ -1,5 +1,7 @@
+using System.Net;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -37,12 +39,29 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     protected override void InitChannel(IChannel channel)
     {
         LoopState loop = _loops[channel.EventLoop];
-        var connection = new Connection(Interlocked.Increment(ref _connections), channel, loop, _logger);
+        long id = Interlocked.Increment(ref _connections);
+        if (loop.Limits.Enter((channel.RemoteAddress as IPEndPoint)?.Address) is CloseReason refused)
+        {
+            Refuse(channel, loop, id, refused);
+            return;
+        }
+
+        var decoder = new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes);
+        var connection = new Connection(id, channel, loop, decoder, _logger);
 
         channel.Pipeline
-            .AddLast("decoder", new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes))
+            .AddLast("decoder", decoder)
             .AddLast("prefix", new PrefixValidationHandler(connection, _logger))
             .AddLast("processing", new ProcessingHandler(connection, _processor, _forcedStop))
             .AddLast("close", new CloseHandler(connection, _logger));
+    }
+
+    /// <summary>A connection too many: counted, closed at once, and nothing is made for it.</summary>
+    private void Refuse(IChannel channel, LoopState loop, long id, CloseReason reason)
+    {
+        loop.Counters.CountAccepted();
+        loop.Counters.CountClosed(reason);
+        _logger.ConnectionClosed(id, channel.RemoteAddress, reason);
+        channel.CloseAsync();
     }
 }

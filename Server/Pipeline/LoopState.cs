@@ -10,10 +10,15 @@ internal sealed class LoopState
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Action<Connection>? _drain;
 
-    public LoopState(int index, LoopCounters counters)
+    private readonly LoopBudget _budget;
+
+    public LoopState(int index, LoopCounters counters, ConnectionLimits limits, DeadlineSweep sweep, BufferBudget budget)
     {
+        _budget = new LoopBudget(budget, counters.Bytes);
         Index = index;
         Counters = counters;
+        Limits = limits;
+        Sweep = sweep;
     }
 
     /// <summary>The event loop's number, from 0.</summary>
@@ -24,6 +29,37 @@ internal sealed class LoopState
 
     /// <summary>Bounds what waits to be processed.</summary>
     public Admission Admission { get; } = new();
+
+    /// <summary>How many connections there may be; of all loops.</summary>
+    public ConnectionLimits Limits { get; }
+
+    /// <summary>Closes those whose peers keep us waiting.</summary>
+    public DeadlineSweep Sweep { get; }
+
+    /// <summary>Goes through the connections once.</summary>
+    public void RunSweep()
+    {
+        Sweep.Run(_connections);
+        _budget.GiveBack(LoopBudget.SpareSteps);
+    }
+
+    /// <summary>The parts of packets that connections hold.</summary>
+    public HeldPart[] HeldParts()
+    {
+        long now = Sweep.Now;
+        return [.. _connections.Select(connection => connection.HeldPart(now)).Where(part => part.Bytes > 0)];
+    }
+
+    /// <summary>Closes those of these connections that are this loop's, and still hold a part.</summary>
+    /// <returns>Completes when they are closed; what they held is free a task later.</returns>
+    public Task CloseHolders(IReadOnlySet<long> connectionIds) => Task.WhenAll(_connections
+        .Where(connection => connectionIds.Contains(connection.Source.ConnectionId) && connection.HeldPart(0).Bytes > 0)
+        .ToArray()
+        .Select(connection => connection.Abort(CloseReason.BufferBudget)));
+
+    /// <summary>Gives back all of the memory budget that is not in use.</summary>
+    /// <returns>How many steps.</returns>
+    public int GiveBackSurplus() => _budget.GiveBack(spareSteps: 0);
 
     /// <summary>Completes when, after <see cref="BeginDrain"/>, the last connection is closed and its work done.</summary>
     public Task Drained => _drained.Task;

@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Tests.Harness;
@@ -27,17 +28,30 @@ internal sealed class RunningServer : IAsyncDisposable
     public RecordingLogger Log { get; }
 
     public static async Task<RunningServer> StartAsync(
-        TransportChoice transport, IPacketProcessor? processor = null, Func<ServerOptions, ServerOptions>? configure = null)
+        TransportChoice transport,
+        IPacketProcessor? processor = null,
+        Func<ServerOptions, ServerOptions>? configure = null,
+        TimeProvider? time = null)
     {
         ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
-        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, log);
+        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, time ?? TimeProvider.System, log);
         return new RunningServer(server, await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
+
+    /// <summary>Waits until the deadlines have been looked at once more.</summary>
+    public async Task NextSweepAsync()
+    {
+        await Task.Delay(2 * DeadlineSweep.Interval); // by the server's own clock: there is nothing else to wait for
+        await LoopsAsync();
+    }
+
+    /// <summary>Waits until every event loop has run what it had to run by now.</summary>
+    public Task LoopsAsync() => _server.LoopsAsync().WaitAsync(Peer.Patience);
 
     /// <summary>Waits until the server has seen the end of <paramref name="count"/> connections, and checks its books.</summary>
     public void AssertClosed(CloseReason reason, int count = 1)

@@ -1,4 +1,5 @@
 using DotNetty.Transport.Channels.Embedded;
+using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;
@@ -12,9 +13,9 @@ public sealed class AdmissionTests
     public void Full_loop_holds_back_whoever_adds_and_lets_all_go_below_half()
     {
         var counters = new ServerCounters();
-        var loop = new LoopState(0, counters.AddLoop());
+        var loop = HandlerRig.NewLoop(counters);
         Connection[] connections = [.. Enumerable.Range(0, (int)(Admission.LoopMark / 100_000) + 1)
-            .Select(i => new Connection(i, new EmbeddedChannel(), loop, new RecordingLogger()))];
+            .Select(i => new Connection(i, new EmbeddedChannel(), loop, new PacketDecoder(), new RecordingLogger()))];
         TaskCompletionSource[] gates = [.. connections.Select(connection =>
         {
             var gate = new TaskCompletionSource();
@@ -24,7 +25,7 @@ public sealed class AdmissionTests
 
         Assert.That(loop.Admission.Cost, Is.GreaterThanOrEqualTo(Admission.LoopMark));
         Assert.That(counters.Paused, Is.EqualTo(1), "only the one that reached the mark has added since");
-        var latecomer = new Connection(0, new EmbeddedChannel(), loop, new RecordingLogger());
+        var latecomer = new Connection(0, new EmbeddedChannel(), loop, new PacketDecoder(), new RecordingLogger());
         latecomer.Opened();
         Assert.That(counters.Paused, Is.EqualTo(2), "not even its first read");
         latecomer.Closed();

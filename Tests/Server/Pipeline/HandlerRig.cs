@@ -12,11 +12,12 @@ namespace DotNettyFraming.Tests.Server.Pipeline;
 /// <summary>A connection over an <see cref="EmbeddedChannel"/>, with the handlers that a test asks for.</summary>
 internal sealed class HandlerRig : IDisposable
 {
-    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers)
+    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers, int maxPayloadBytes = PacketHeader.MaxPayloadLength)
     {
         Channel = new EmbeddedChannel();
-        Loop = new LoopState(0, Counters.AddLoop());
-        Connection = new Connection(1, Channel, Loop, Log);
+        Loop = NewLoop(Counters);
+        Decoder = new PacketDecoder(maxPayloadBytes, Loop.Counters.Bytes);
+        Connection = new Connection(1, Channel, Loop, Decoder, Log);
         Channel.Pipeline.AddLast("head", new Head());
         Channel.Pipeline.AddLast(handlers(this));
         Channel.Pipeline.FireChannelActive(); // the embedded channel was active before its handlers came
@@ -25,17 +26,27 @@ internal sealed class HandlerRig : IDisposable
     /// <summary>The server's whole pipeline.</summary>
     public static HandlerRig WholePipeline(IPacketProcessor processor, int maxPayloadBytes = PacketHeader.MaxPayloadLength) => new(rig =>
     [
-        new PacketDecoder(maxPayloadBytes, rig.Loop.Counters.Bytes),
+        rig.Decoder,
         new PrefixValidationHandler(rig.Connection, rig.Log),
         new ProcessingHandler(rig.Connection, processor, CancellationToken.None),
         new CloseHandler(rig.Connection, rig.Log),
-    ]);
+    ], maxPayloadBytes);
+
+    /// <summary>A loop's state without limits and deadlines.</summary>
+    public static LoopState NewLoop(ServerCounters counters) => new(
+        0,
+        counters.AddLoop(),
+        new ConnectionLimits(int.MaxValue, 0),
+        new DeadlineSweep(PeerDeadlines.None, TimeProvider.System),
+        new BufferBudget(long.MaxValue));
 
     public EmbeddedChannel Channel { get; }
 
     public ServerCounters Counters { get; } = new();
 
     public LoopState Loop { get; }
+
+    public PacketDecoder Decoder { get; }
 
     public Connection Connection { get; }
 

@@ -1,0 +1,83 @@
+using DotNetty.Common.Concurrency;
+using DotNetty.Transport.Channels;
+
+namespace DotNettyFraming.Server.Pipeline;
+
+/// <summary>Closes the connections that have held a part of a packet for the longest, when the <see cref="BufferBudget"/> is used up.</summary>
+/// <remarks>
+/// Each loop tells what its connections hold and since when; the oldest of all are chosen, however they lie on the loops, until an eighth
+/// of the budget is free again; each loop closes its own. One relief at a time; while it goes on, a little more than the budget may be held.
+/// Any thread.
+/// </remarks>
+internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEventLoop, LoopState> loops)
+{
+    private int _underWay;
+
+    /// <summary>Sees to it that memory is freed, soon. Returns at once.</summary>
+    public void Request()
+    {
+        if (Interlocked.Exchange(ref _underWay, 1) == 0)
+        {
+            _ = RelieveAsync();
+        }
+    }
+
+    private async Task RelieveAsync()
+    {
+        try
+        {
+            // Away from the decoder that asked: it is in the middle of a read.
+            await Task.Yield();
+            while (budget.LeasedBytes > budget.LimitBytes && await CloseOldestAsync())
+            {
+            }
+        }
+        catch (RejectedExecutionException)
+        {
+            // The loops have ended, and with them whatever was held.
+        }
+        finally
+        {
+            Volatile.Write(ref _underWay, 0);
+        }
+    }
+
+    /// <returns>False where nothing is held that could be let go.</returns>
+    private async Task<bool> CloseOldestAsync()
+    {
+        HeldPart[][] held = await OnEachLoop(loop => loop.HeldParts());
+        long tooMuch = budget.LeasedBytes - budget.LimitBytes + (budget.LimitBytes / 8);
+        var oldest = new HashSet<long>();
+        // What no sweep has seen yet has the time of now; the connection's number tells the older one then.
+        foreach (HeldPart part in held.SelectMany(parts => parts).OrderBy(part => part.Since).ThenBy(part => part.ConnectionId))
+        {
+            if (tooMuch <= 0)
+            {
+                break;
+            }
+
+            tooMuch -= part.Bytes;
+            oldest.Add(part.ConnectionId);
+        }
+
+        if (oldest.Count == 0)
+        {
+            return false;
+        }
+
+        Task[] closing = await OnEachLoop(loop => loop.CloseHolders(oldest));
+        await Task.WhenAll(closing);
+        // A task later, as closing is: what the connections held is free by then.
+        await OnEachLoop(loop => loop.GiveBackSurplus());
+        return true;
+    }
+
+    private Task<T[]> OnEachLoop<T>(Func<LoopState, T> action) =>
+        Task.WhenAll(loops.Select(loop => loop.Key.SubmitAsync(() => action(loop.Value))));
+}
+
+/// <summary>A part of a packet that a connection holds.</summary>
+/// <param name="ConnectionId">The connection.</param>
+/// <param name="Since">A timestamp.</param>
+/// <param name="Bytes">As allocated.</param>
+internal readonly record struct HeldPart(long ConnectionId, long Since, int Bytes);

@@ -1,0 +1,46 @@
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.Server.Pipeline;
+
+/// <summary>One event loop's lease of the <see cref="BufferBudget"/>. Threads: its event loop only.</summary>
+internal sealed class LoopBudget
+{
+    /// <summary>Steps that are kept although they are not needed, so that a load that comes and goes does not lease again and again.</summary>
+    public const int SpareSteps = 2;
+
+    private readonly BufferBudget _budget;
+    private readonly DecoderCounters _counters;
+
+    public LoopBudget(BufferBudget budget, DecoderCounters counters)
+    {
+        _budget = budget;
+        _counters = counters;
+        counters.AllocationMark = 0;
+        counters.AllocationPassedMark = Lease;
+    }
+
+    /// <summary>Gives back what is no longer needed.</summary>
+    /// <param name="spareSteps">Steps to keep all the same.</param>
+    /// <returns>How many steps were given back.</returns>
+    public int GiveBack(int spareSteps)
+    {
+        int steps = 0;
+        while (_counters.AllocationMark - _counters.BytesAllocated >= (spareSteps + 1) * BufferBudget.StepBytes)
+        {
+            _counters.AllocationMark -= BufferBudget.StepBytes;
+            _budget.GiveBack();
+            steps++;
+        }
+
+        return steps;
+    }
+
+    private void Lease()
+    {
+        while (_counters.BytesAllocated > _counters.AllocationMark)
+        {
+            _counters.AllocationMark += BufferBudget.StepBytes;
+            _budget.Take();
+        }
+    }
+}

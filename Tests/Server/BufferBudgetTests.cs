@@ -1,0 +1,89 @@
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels.Embedded;
+using DotNettyFraming.Codec;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>FAULTS 17: what unfinished packets hold is bounded, those that have held for the longest go first, and the others are served.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
+[CancelAfter(60_000)]
+public sealed class BufferBudgetTests(TransportChoice transport)
+{
+    private const int MiB = 1024 * 1024;
+
+    [Test]
+    public async Task Connections_that_have_held_for_the_longest_are_closed_and_the_others_served()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { MaxBufferedBytes = 8 * MiB });
+        using Peer healthy = await server.ConnectAsync();
+        byte[] part = OfLength(65_535)[..^1];
+        List<Peer> holders = [];
+        for (int i = 1; i <= 300; i++) // 18.7 MiB in all
+        {
+            Peer holder = await server.ConnectAsync();
+            holders.Add(holder);
+            await holder.SendAsync(part);
+            if (i == 20)
+            {
+                Eventually.That(() => server.Counters.BytesAllocated, Is.GreaterThanOrEqualTo(20L * part.Length));
+                await server.NextSweepAsync(); // so that these are known to be older than the rest
+            }
+        }
+
+        Eventually.That(() => server.Counters.Closed(CloseReason.BufferBudget), Is.GreaterThanOrEqualTo(170));
+        Eventually.That(() => server.Counters.BytesAllocated, Is.LessThanOrEqualTo(8L * MiB));
+        await holders[0].ClosedByServerAsync();
+        await holders[19].ClosedByServerAsync();
+        await healthy.SendAsync(Article);
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+
+        // The last one came when others had been closed for it: it can still finish.
+        await holders[^1].SendAsync(OfLength(65_535).AsMemory(^1..));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(2));
+        holders.ForEach(holder => holder.Dispose());
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
+        Assert.That(server.Counters.BytesAllocated, Is.Zero);
+        server.AssertBooksBalance();
+    }
+
+    [Test]
+    public void Lease_goes_up_with_what_is_held_and_down_again()
+    {
+        var budget = new BufferBudget(4 * MiB);
+        int exhausted = 0;
+        budget.Exhausted = () => exhausted++;
+        var counters = new DecoderCounters();
+        var loop = new LoopBudget(budget, counters);
+        List<EmbeddedChannel> channels = [];
+
+        Hold(50); // 3.1 MiB
+        Assert.That(budget.LeasedBytes, Is.EqualTo(4 * MiB));
+        Assert.That(exhausted, Is.Zero);
+        Hold(20);
+        Assert.That(exhausted, Is.Positive);
+
+        channels.ForEach(channel => channel.FinishAndReleaseAll());
+        Assert.That(counters.BytesAllocated, Is.Zero);
+        loop.GiveBack(LoopBudget.SpareSteps);
+        Assert.That(budget.LeasedBytes, Is.EqualTo(2 * MiB), "a little is kept");
+        loop.GiveBack(spareSteps: 0);
+        Assert.That(budget.LeasedBytes, Is.Zero);
+
+        void Hold(int connections)
+        {
+            for (int i = 0; i < connections; i++)
+            {
+                var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
+                channels.Add(channel);
+                channel.WriteInbound(Unpooled.WrappedBuffer(OfLength(65_535)[..^1]));
+            }
+        }
+    }
+}
