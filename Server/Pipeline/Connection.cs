@@ -2,6 +2,7 @@ using System.Net;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -56,6 +57,9 @@ internal sealed class Connection
     /// <summary>Whether processing failed, so that what follows must not be processed either.</summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
+    public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
+
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
@@ -63,6 +67,20 @@ internal sealed class Connection
         Loop.Admission.Joined(this);
         Loop.Add(this);
     }
+
+    /// <summary>The PROXY header has come: from here on, this is whose connection it is.</summary>
+    /// <param name="peer">The balancer's peer; null where the socket's address holds.</param>
+    public void Identify(EndPoint? peer)
+    {
+        if (peer is not null)
+        {
+            _logger.PeerIdentified(Source.ConnectionId, Source.Peer, WithoutMapping(peer));
+            Source.Peer = WithoutMapping(peer);
+        }
+    }
+
+    /// <summary>For the event loop's sweep: closes when a PROXY header is awaited, and has not come in time.</summary>
+    public void CheckProxyHeader() => AwaitedProxyHeader?.CheckDeadline(_heldBack);
 
     /// <summary>Stops reading while processing lags behind, and goes on afterwards.</summary>
     public void HoldBack(bool hold)

@@ -1,5 +1,6 @@
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -9,6 +10,7 @@ namespace DotNettyFraming.Server.Pipeline;
 internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
 {
     private readonly int _maxPayloadBytes;
+    private readonly ProxyRules? _proxy;
     private readonly IPacketProcessor _processor;
     private readonly IReadOnlyDictionary<IEventLoop, LoopState> _loops;
     private readonly ILogger _logger;
@@ -16,18 +18,21 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
+    /// <param name="proxy">Who sends PROXY headers; null where connections have none.</param>
     /// <param name="processor">What to do with packets.</param>
     /// <param name="loops">The state of each event loop that serves connections.</param>
     /// <param name="logger">Where connections' events go.</param>
     /// <param name="forcedStop">Cancelled when the server waits no longer for processing to complete.</param>
     public ConnectionInitializer(
         int maxPayloadBytes,
+        ProxyRules? proxy,
         IPacketProcessor processor,
         IReadOnlyDictionary<IEventLoop, LoopState> loops,
         ILogger logger,
         CancellationToken forcedStop)
     {
         _maxPayloadBytes = maxPayloadBytes;
+        _proxy = proxy;
         _processor = processor;
         _loops = loops;
         _logger = logger;
@@ -38,6 +43,11 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     {
         LoopState loop = _loops[channel.EventLoop];
         var connection = new Connection(Interlocked.Increment(ref _connections), channel, loop, _logger);
+
+        if (_proxy is not null)
+        {
+            channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
+        }
 
         channel.Pipeline
             .AddLast("decoder", new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes))

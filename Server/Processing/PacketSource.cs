@@ -15,8 +15,9 @@ public sealed class PacketSource
     /// <summary>Numbers the connections of this server's life, from 1.</summary>
     public long ConnectionId { get; }
 
-    /// <summary>The peer's address and port; null if it was gone before it could be asked.</summary>
-    public EndPoint? Peer { get; }
+    /// <summary>The peer's address and port; null if it was gone before it could be asked. Behind a balancer that sends PROXY headers,
+    /// the balancer's peer, and settled before the first packet.</summary>
+    public EndPoint? Peer { get; internal set; }
 
     /// <summary>The number of the event loop that serves this connection, from 0: to keep things per loop instead of shared.</summary>
     public int EventLoop { get; }
