@@ -5,7 +5,6 @@ using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
-using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
 using static DotNettyFraming.Tests.Harness.ProxyHeaders;
