@@ -40,6 +40,9 @@ internal static partial class ServerLog
     [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
     public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
 
+    [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
+    public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
+
     [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
     public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
 

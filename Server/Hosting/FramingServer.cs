@@ -5,6 +5,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -50,12 +51,13 @@ internal sealed class FramingServer : IDisposable
                 Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exhausted = new BufferRelief(budget, _states).Request;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(() => _transport.NewListener(options.Address))
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);

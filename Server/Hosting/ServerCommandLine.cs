@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Hosting;
 
@@ -22,6 +23,8 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<TimeSpan> _packetTimeout;
     private readonly OptionDeclaration<long> _maxBuffered;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
+    private readonly OptionDeclaration<ProxyProtocol> _proxyProtocol;
+    private readonly OptionDeclaration<IReadOnlyList<IPNetwork>?> _proxyTrusted;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
@@ -90,6 +93,18 @@ internal sealed class ServerCommandLine
             Defaults.DrainTimeout,
             "How long an orderly stop (SIGTERM, Ctrl+C) may take; then what is left is closed by force. docker stop kills at 10 s.",
             max: TimeSpan.FromDays(1));
+        _proxyProtocol = Set.Choice(
+            "--proxy-protocol",
+            Defaults.ProxyProtocol,
+            "Whether each connection begins with a PROXY header (version 1 or 2), with which a balancer says whose connection it passes on.");
+        _proxyTrusted = Set.Custom<IReadOnlyList<IPNetwork>?>(
+            "--proxy-trusted",
+            "NETWORKS",
+            null,
+            "none",
+            "Networks that may send PROXY headers: the balancers' (CIDR, comma-separated). Anybody else is closed at once.",
+            text => NetworkList.Parse(text).Select(networks => (IReadOnlyList<IPNetwork>?)networks),
+            networks => string.Join(',', networks!));
         _reportEvery = Set.Number(
             "--report-every", "N", Defaults.ReportEvery, "Log a line every so many packets; 0 = never.", 0, long.MaxValue);
         _work = Set.Duration(
@@ -108,8 +123,24 @@ internal sealed class ServerCommandLine
     /// <summary>All that the server runs with; <c>--check</c> is the one that says it does not.</summary>
     public IEnumerable<OptionDeclaration> Settings => Set.Declarations.Where(option => option != _check);
 
-    /// <summary>What the server is to do.</summary>
-    public ServerOptions Read(ParseOutcome outcome) => new()
+    /// <summary>Reads what was given, and adds the conflicts that only show between options to the faults.</summary>
+    public ServerOptions Read(ParseOutcome outcome)
+    {
+        if (outcome.Value(_proxyProtocol) == ProxyProtocol.Required && !outcome.IsGiven(_proxyTrusted))
+        {
+            outcome.Reject(_proxyProtocol, "'required' needs --proxy-trusted, the networks that may send PROXY headers");
+        }
+
+        return Options(outcome);
+    }
+
+    /// <summary>Where the log's files go.</summary>
+    public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
+
+    /// <summary>Whether only to check.</summary>
+    public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
+
+    private ServerOptions Options(ParseOutcome outcome) => new()
     {
         Address = outcome.Value(_address),
         Port = outcome.Value(_port),
@@ -123,13 +154,9 @@ internal sealed class ServerCommandLine
         PacketTimeout = outcome.Value(_packetTimeout),
         MaxBufferedBytes = outcome.Value(_maxBuffered),
         DrainTimeout = outcome.Value(_drainTimeout),
+        ProxyProtocol = outcome.Value(_proxyProtocol),
+        ProxyTrusted = outcome.Value(_proxyTrusted) ?? [],
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),
     };
-
-    /// <summary>Where the log's files go.</summary>
-    public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
-
-    /// <summary>Whether only to check.</summary>
-    public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
 }

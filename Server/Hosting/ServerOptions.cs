@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Hosting;
 
@@ -39,6 +40,12 @@ internal sealed record ServerOptions
 
     /// <summary>Bytes that may be held, as allocated, for packets that are not whole yet, over all connections.</summary>
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.ReadBytes());
+
+    /// <summary>Whether connections begin with a PROXY header.</summary>
+    public ProxyProtocol ProxyProtocol { get; init; } = ProxyProtocol.Off;
+
+    /// <summary>The networks of the balancers that may send PROXY headers.</summary>
+    public IReadOnlyList<IPNetwork> ProxyTrusted { get; init; } = [];
 
     /// <summary>Packets between two lines of progress; 0 is never.</summary>
     public long ReportEvery { get; init; } = 1_000_000;

@@ -1,7 +1,9 @@
+using System.Net;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +23,7 @@ internal sealed class Connection
     private readonly PacketDecoder _decoder;
     private readonly ILogger _logger;
 
+    private IPAddress? _limitedAs;
     private PeerPatience _patience;
     private PendingBatches? _pending;
     private CloseReason? _reason;
@@ -29,8 +32,15 @@ internal sealed class Connection
     private bool _closeWhenDone;
     private bool _closed;
 
-    public Connection(long id, IChannel channel, LoopState loop, PacketDecoder decoder, ILogger logger)
+    /// <param name="id">Its number.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="loop">Its event loop's state.</param>
+    /// <param name="decoder">Its decoder, which knows what has come.</param>
+    /// <param name="limitedAs">The address as which it was let in (<see cref="ConnectionLimits"/>); null where it is not known yet.</param>
+    /// <param name="logger">Where its events go.</param>
+    public Connection(long id, IChannel channel, LoopState loop, PacketDecoder decoder, IPAddress? limitedAs, ILogger logger)
     {
+        _limitedAs = limitedAs;
         _channel = channel;
         _decoder = decoder;
         _logger = logger;
@@ -59,6 +69,9 @@ internal sealed class Connection
     /// <summary>Whether processing failed, so that what follows must not be processed either.</summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
+    public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
+
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
@@ -66,6 +79,26 @@ internal sealed class Connection
         Loop.Counters.CountAccepted();
         Loop.Admission.Joined(this);
         Loop.Add(this);
+    }
+
+    /// <summary>The PROXY header has come: from here on, this is whose connection it is.</summary>
+    /// <param name="peer">The balancer's peer; null where the socket's address holds.</param>
+    public void Identify(EndPoint? peer)
+    {
+        if (peer is not null)
+        {
+            _logger.PeerIdentified(Source.ConnectionId, Source.Peer, PacketSource.WithoutMapping(peer));
+            Source.Peer = PacketSource.WithoutMapping(peer);
+        }
+
+        if (Loop.Limits.EnterFrom(Source.Address) is CloseReason refused)
+        {
+            Abort(refused);
+        }
+        else
+        {
+            _limitedAs = Source.Address;
+        }
     }
 
     /// <summary>Stops reading while processing lags behind, and goes on afterwards.</summary>
@@ -92,6 +125,11 @@ internal sealed class Connection
     /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
     public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
     {
+        if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
+        {
+            return CloseReason.ProxyHeaderTimeout;
+        }
+
         if (_heldBack || InputEnded)
         {
             _patience.StandStill(sinceLast);
@@ -138,7 +176,7 @@ internal sealed class Connection
         }
 
         Loop.Admission.Left(this);
-        Loop.Limits.Leave(Source.Address);
+        Loop.Limits.Leave(_limitedAs);
         _closed = true;
         CloseReason reason = _reason ??= CloseReason.PeerClosed;
         Loop.Counters.CountClosed(reason);

@@ -2,6 +2,7 @@ using System.Net;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -11,6 +12,7 @@ namespace DotNettyFraming.Server.Pipeline;
 internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
 {
     private readonly int _maxPayloadBytes;
+    private readonly ProxyRules? _proxy;
     private readonly IPacketProcessor _processor;
     private readonly IReadOnlyDictionary<IEventLoop, LoopState> _loops;
     private readonly ILogger _logger;
@@ -18,18 +20,21 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
+    /// <param name="proxy">Who sends PROXY headers; null where connections have none.</param>
     /// <param name="processor">What to do with packets.</param>
     /// <param name="loops">The state of each event loop that serves connections.</param>
     /// <param name="logger">Where connections' events go.</param>
     /// <param name="forcedStop">Cancelled when the server waits no longer for processing to complete.</param>
     public ConnectionInitializer(
         int maxPayloadBytes,
+        ProxyRules? proxy,
         IPacketProcessor processor,
         IReadOnlyDictionary<IEventLoop, LoopState> loops,
         ILogger logger,
         CancellationToken forcedStop)
     {
         _maxPayloadBytes = maxPayloadBytes;
+        _proxy = proxy;
         _processor = processor;
         _loops = loops;
         _logger = logger;
@@ -40,14 +45,21 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     {
         LoopState loop = _loops[channel.EventLoop];
         long id = Interlocked.Increment(ref _connections);
-        if (loop.Limits.Enter((channel.RemoteAddress as IPEndPoint)?.Address) is CloseReason refused)
+        // Behind a balancer it is the PROXY header that says whose connection it is.
+        IPAddress? address = _proxy is null ? (channel.RemoteAddress as IPEndPoint)?.Address : null;
+        if (loop.Limits.Enter(address) is CloseReason refused)
         {
             Refuse(channel, loop, id, refused);
             return;
         }
 
         var decoder = new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes);
-        var connection = new Connection(id, channel, loop, decoder, _logger);
+        var connection = new Connection(id, channel, loop, decoder, address, _logger);
+
+        if (_proxy is not null)
+        {
+            channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
+        }
 
         channel.Pipeline
             .AddLast("decoder", decoder)

@@ -35,13 +35,37 @@ internal sealed class ConnectionLimits
             return CloseReason.TooManyConnections;
         }
 
-        if (EnterFrom(peer))
+        CloseReason? refused = EnterFrom(peer);
+        if (refused is not null)
+        {
+            Interlocked.Decrement(ref _open);
+        }
+
+        return refused;
+    }
+
+    /// <summary>Counts a connection that was let in with no address as one from this address.</summary>
+    /// <param name="peer">Whose it is; null counts nowhere.</param>
+    /// <returns>Why it is refused, and not counted; null where it may stay.</returns>
+    public CloseReason? EnterFrom(IPAddress? peer)
+    {
+        if (_mostPerAddress == 0 || peer is null)
         {
             return null;
         }
 
-        Interlocked.Decrement(ref _open);
-        return CloseReason.TooManyFromAddress;
+        lock (_lock)
+        {
+            (AddressFamily, ulong) key = KeyOf(peer);
+            int open = _perAddress.GetValueOrDefault(key);
+            if (open >= _mostPerAddress)
+            {
+                return CloseReason.TooManyFromAddress;
+            }
+
+            _perAddress[key] = open + 1;
+            return null;
+        }
     }
 
     /// <summary>A connection that was let in has ended.</summary>
@@ -61,27 +85,6 @@ internal sealed class ConnectionLimits
             {
                 _perAddress.Remove(key);
             }
-        }
-    }
-
-    private bool EnterFrom(IPAddress? peer)
-    {
-        if (_mostPerAddress == 0 || peer is null)
-        {
-            return true;
-        }
-
-        lock (_lock)
-        {
-            (AddressFamily, ulong) key = KeyOf(peer);
-            int open = _perAddress.GetValueOrDefault(key);
-            if (open >= _mostPerAddress)
-            {
-                return false;
-            }
-
-            _perAddress[key] = open + 1;
-            return true;
         }
     }
 

@@ -15,8 +15,9 @@ public sealed class PacketSource
     /// <summary>Numbers the connections of this server's life, from 1.</summary>
     public long ConnectionId { get; }
 
-    /// <summary>The peer's address and port; null if it was gone before it could be asked.</summary>
-    public EndPoint? Peer { get; }
+    /// <summary>The peer's address and port; null if it was gone before it could be asked. Behind a balancer that sends PROXY headers,
+    /// the balancer's peer, and settled before the first packet.</summary>
+    public EndPoint? Peer { get; internal set; }
 
     /// <summary>The address of <see cref="Peer"/>.</summary>
     internal IPAddress? Address => (Peer as IPEndPoint)?.Address;
@@ -29,7 +30,7 @@ public sealed class PacketSource
     public object? State { get; set; }
 
     /// <summary>An IPv4 peer as such, also where it came to an IPv6 socket.</summary>
-    private static EndPoint? WithoutMapping(EndPoint? peer) =>
+    internal static EndPoint? WithoutMapping(EndPoint? peer) =>
         peer is IPEndPoint { Address.IsIPv4MappedToIPv6: true } mapped
             ? new IPEndPoint(mapped.Address.MapToIPv4(), mapped.Port)
             : peer;

@@ -5,7 +5,6 @@ namespace DotNettyFraming.Tests.Harness;
 /// <summary>Debian's Chromium without a window; nothing is ever downloaded.</summary>
 internal sealed class Browser : IAsyncDisposable
 {
-    private const string Program = "chromium";
     private const float LongestMilliseconds = 30_000;
 
     // It is not to call home; QUIC and the GPU have no use here.
@@ -27,7 +26,7 @@ internal sealed class Browser : IAsyncDisposable
     /// <summary>Starts it; where it is not installed, the test is ignored, and fails in CI.</summary>
     public static async Task<Browser> StartAsync()
     {
-        string executable = Find();
+        string executable = InstalledProgram.Find("chromium");
         IPlaywright driver = await Playwright.CreateAsync();
         try
         {
@@ -64,19 +63,5 @@ internal sealed class Browser : IAsyncDisposable
     {
         await _browser.DisposeAsync();
         _driver.Dispose();
-    }
-
-    private static string Find()
-    {
-        string[] folders = Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator) ?? [];
-        string? executable = folders.Select(folder => Path.Combine(folder, Program)).FirstOrDefault(File.Exists);
-        if (executable is null)
-        {
-            const string Missing = $"there is no `{Program}` on the path (Debian: apt-get install {Program})";
-            Assert.That(Environment.GetEnvironmentVariable("CI"), Is.Null, Missing);
-            Assert.Ignore(Missing);
-        }
-
-        return executable!;
     }
 }

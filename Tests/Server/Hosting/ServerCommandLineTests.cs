@@ -1,5 +1,6 @@
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Tests.Server.Hosting;
 
@@ -22,6 +23,48 @@ public sealed class ServerCommandLineTests
     [Test]
     public void Max_payload_above_what_a_header_can_say_is_out_of_range() =>
         Assert.That(Parse("--max-payload", "64KiB").Errors, Is.EqualTo(["--max-payload: '64KiB' is out of range (0 to 65535)"]));
+
+    [Test]
+    public void Proxy_options_are_read()
+    {
+        ParseOutcome outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
+        ServerOptions options = _commandLine.Read(outcome);
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(options.ProxyProtocol, Is.EqualTo(ProxyProtocol.Required));
+        Assert.That(options.ProxyTrusted.Select(network => $"{network}"), Is.EqualTo(["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]));
+    }
+
+    [Test]
+    public void Proxy_protocol_without_trusted_networks_is_one_fault()
+    {
+        ParseOutcome outcome = Parse("--proxy-protocol", "required");
+        _commandLine.Read(outcome);
+
+        Assert.That(outcome.Errors, Is.EqualTo(["--proxy-protocol: 'required' needs --proxy-trusted, the networks that may send PROXY headers"]));
+        Assert.That(outcome.Conclude(TextWriter.Null, TextWriter.Null), Is.EqualTo(ExitCode.Usage));
+    }
+
+    [TestCase("")]
+    [TestCase("10.0.0.0")]
+    [TestCase("10.0.0.1/8")]
+    [TestCase("010.0.0.0/8")]
+    [TestCase("10.0.0.0/33")]
+    [TestCase("1/32")]
+    [TestCase("10.0.0.0/8,")]
+    [TestCase("2001:db8::1/32")]
+    [TestCase("fe80::%1/64")]
+    [TestCase("::ffff:10.0.0.0/104")]
+    [TestCase("balancer.example")]
+    public void Proxy_trusted_takes_nothing_but_networks(string text)
+    {
+        ParseOutcome outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", text);
+        _commandLine.Read(outcome);
+
+        Assert.That(
+            outcome.Errors,
+            Is.EqualTo([$"--proxy-trusted: '{text}' is no list of networks (10.0.0.0/8,192.0.2.7/32,2001:db8::/32)"]));
+    }
 
     private ParseOutcome Parse(params string[] arguments) => _commandLine.Set.Parse(arguments, new Dictionary<string, string>());
 }

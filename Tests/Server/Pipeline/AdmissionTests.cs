@@ -15,7 +15,7 @@ public sealed class AdmissionTests
         var counters = new ServerCounters();
         var loop = HandlerRig.NewLoop(counters);
         Connection[] connections = [.. Enumerable.Range(0, (int)(Admission.LoopMark / 100_000) + 1)
-            .Select(i => new Connection(i, new EmbeddedChannel(), loop, new PacketDecoder(), new RecordingLogger()))];
+            .Select(i => new Connection(i, new EmbeddedChannel(), loop, new PacketDecoder(), limitedAs: null, new RecordingLogger()))];
         TaskCompletionSource[] gates = [.. connections.Select(connection =>
         {
             var gate = new TaskCompletionSource();
@@ -25,7 +25,7 @@ public sealed class AdmissionTests
 
         Assert.That(loop.Admission.Cost, Is.GreaterThanOrEqualTo(Admission.LoopMark));
         Assert.That(counters.Paused, Is.EqualTo(1), "only the one that reached the mark has added since");
-        var latecomer = new Connection(0, new EmbeddedChannel(), loop, new PacketDecoder(), new RecordingLogger());
+        var latecomer = new Connection(0, new EmbeddedChannel(), loop, new PacketDecoder(), limitedAs: null, new RecordingLogger());
         latecomer.Opened();
         Assert.That(counters.Paused, Is.EqualTo(2), "not even its first read");
         latecomer.Closed();

@@ -17,7 +17,7 @@ internal sealed class HandlerRig : IDisposable
         Channel = new EmbeddedChannel();
         Loop = NewLoop(Counters);
         Decoder = new PacketDecoder(maxPayloadBytes, Loop.Counters.Bytes);
-        Connection = new Connection(1, Channel, Loop, Decoder, Log);
+        Connection = new Connection(1, Channel, Loop, Decoder, limitedAs: null, Log);
         Channel.Pipeline.AddLast("head", new Head());
         Channel.Pipeline.AddLast(handlers(this));
         Channel.Pipeline.FireChannelActive(); // the embedded channel was active before its handlers came
@@ -51,6 +51,15 @@ internal sealed class HandlerRig : IDisposable
     public Connection Connection { get; }
 
     public RecordingLogger Log { get; } = new();
+
+    /// <summary>Looks at the deadlines, as the loop's sweep does; none of those for idle peers and packets is set.</summary>
+    public void Sweep()
+    {
+        if (Connection.JudgePeer(Loop.Sweep.Now, sinceLast: 0, idleLimit: 0, packetLimit: 0) is CloseReason reason)
+        {
+            Connection.Abort(reason);
+        }
+    }
 
     /// <summary>Reads <paramref name="bytes"/> from the peer.</summary>
     public void Receive(params byte[] bytes)

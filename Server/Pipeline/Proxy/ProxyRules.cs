@@ -1,0 +1,18 @@
+using System.Net;
+
+namespace DotNettyFraming.Server.Pipeline.Proxy;
+
+/// <summary>Who may send PROXY headers, and the clock that they are timed by. Any thread.</summary>
+/// <param name="Trusted">The networks of the balancers.</param>
+/// <param name="Time">The clock.</param>
+internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, TimeProvider Time)
+{
+    /// <summary>How long a header may take. The specification's least (proxy-protocol.txt, section 2: "at least 3 seconds to cover a
+    /// TCP retransmit"): balancers send it at once.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(3);
+
+    /// <summary>Whether <paramref name="sender"/>, the socket's own address, may say who its peer is.</summary>
+    /// <param name="sender">IPv4 addresses as such, not mapped; null (gone before it could be asked) is nobody.</param>
+    public bool Trusts(EndPoint? sender) =>
+        sender is IPEndPoint { Address: var address } && Trusted.Any(network => network.Contains(address));
+}

@@ -1,0 +1,166 @@
+using System.Net;
+using System.Net.Sockets;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>FAULTS 24: behind a balancer, on the wire; who is no balancer, or sends no header, is closed with its own reason.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
+[CancelAfter(60_000)]
+public sealed class ProxyProtocolTests(TransportChoice transport)
+{
+    private static IEnumerable<TestCaseData> Headers()
+    {
+        yield return new TestCaseData(ProxyHeaders.Version1).SetArgDisplayNames("version 1");
+        yield return new TestCaseData(ProxyHeaders.Version2).SetArgDisplayNames("version 2");
+    }
+
+    private static IEnumerable<TestCaseData> Wrong()
+    {
+        yield return new TestCaseData(Article).SetArgDisplayNames("none");
+        yield return new TestCaseData(ProxyHeaders.Line("TCP4 192.0.2.07 198.51.100.1 1 2")).SetArgDisplayNames("malformed");
+        yield return new TestCaseData(ProxyHeaders.Line($"UNKNOWN {new string('x', 100)}")).SetArgDisplayNames("too long, version 1");
+        yield return new TestCaseData(ProxyHeaders.Binary(0x21, 0x11, new byte[521])).SetArgDisplayNames("too long, version 2");
+        yield return new TestCaseData(ProxyHeaders.Binary(0x31, 0x11, new byte[12])).SetArgDisplayNames("wrong version");
+    }
+
+    [TestCaseSource(nameof(Headers))]
+    public async Task Header_and_packets_in_one_write_are_taken_apart(byte[] header)
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(Glue(header, Article, Article));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(2));
+        peer.Finish();
+        await peer.ClosedByServerAsync();
+
+        AssertServed(server, 2);
+    }
+
+    [TestCaseSource(nameof(Headers))]
+    public async Task Header_and_packets_byte_by_byte_are_taken_apart(byte[] header)
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer peer = await server.ConnectAsync();
+
+        foreach (byte part in Glue(header, Article))
+        {
+            await peer.SendAsync(new[] { part });
+        }
+
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        peer.Finish();
+        await peer.ClosedByServerAsync();
+
+        AssertServed(server, 1);
+    }
+
+    [TestCaseSource(nameof(Wrong))]
+    public async Task Wrong_header_is_closed_at_once_and_counted_once(byte[] stream)
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(Glue(stream, Article));
+        await peer.ClosedByServerAsync();
+
+        server.AssertClosed(CloseReason.ProxyHeaderInvalid);
+        AssertNothingTaken(server);
+    }
+
+    [Test]
+    public async Task Untrusted_sender_is_closed_although_its_header_is_right()
+    {
+        await using RunningServer server = await StartAsync("10.0.0.0/8");
+        using Peer silent = await server.ConnectAsync();
+
+        await silent.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.ProxyUntrusted);
+        using Peer peer = await server.ConnectAsync();
+        try
+        {
+            await peer.SendAsync(Glue(ProxyHeaders.Version1, Article));
+        }
+        catch (SocketException)
+        {
+            // Closed before it could send: what is asserted below.
+        }
+
+        await peer.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.ProxyUntrusted, 2);
+        AssertNothingTaken(server);
+    }
+
+    [Test]
+    public async Task Dual_stack_listener_trusts_an_IPv4_network()
+    {
+        await using RunningServer server = await StartAsync("127.0.0.0/8", address: null);
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(Glue(ProxyHeaders.Version2, Article));
+
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Peer_that_leaves_before_its_header_is_complete_is_no_fault()
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(ProxyHeaders.Version1.AsMemory(..10));
+        peer.Finish();
+        await peer.ClosedByServerAsync();
+
+        server.AssertClosed(CloseReason.PeerClosed);
+        AssertNothingTaken(server);
+    }
+
+    [Test]
+    public async Task Stop_does_not_wait_for_headers()
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer peer = await server.ConnectAsync();
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
+
+        await server.StopAsync();
+
+        server.AssertClosed(CloseReason.ServerStopping);
+    }
+
+    private static void AssertServed(RunningServer server, int packets)
+    {
+        server.AssertClosed(CloseReason.PeerClosed);
+        Assert.Multiple(() =>
+        {
+            Assert.That(server.Counters.BytesReceived, Is.EqualTo(packets * Article.Length), "the header is no byte received");
+            Assert.That(
+                server.Log.Lines.Select(line => line.Message),
+                Has.Some.EqualTo($"connection 1 from {ProxyHeaders.Client} closed: PeerClosed"));
+            Assert.That(server.Log.Errors, Is.Empty);
+        });
+    }
+
+    private static void AssertNothingTaken(RunningServer server) => Assert.Multiple(() =>
+    {
+        Assert.That(server.Counters.BytesReceived, Is.Zero);
+        Assert.That(server.Counters.Open, Is.Zero);
+        Assert.That(server.Log.Errors, Is.Empty);
+    });
+
+    private Task<RunningServer> StartAsync(string trusted = "127.0.0.0/8") => StartAsync(trusted, IPAddress.Loopback);
+
+    private Task<RunningServer> StartAsync(string trusted, IPAddress? address) => RunningServer.StartAsync(transport, configure: options => options with
+    {
+        Address = address,
+        ProxyProtocol = ProxyProtocol.Required,
+        ProxyTrusted = NetworkList.Parse(trusted).Value,
+    });
+}
