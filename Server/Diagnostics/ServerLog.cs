@@ -37,11 +37,20 @@ internal static partial class ServerLog
     [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
     public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
 
+    [LoggerMessage(22, LogLevel.Debug, "connection {Id} from {Peer}: TLS failed: {Fault}")]
+    public static partial void TlsFault(this ILogger logger, long id, EndPoint? peer, string fault);
+
     [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
     public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
 
     [LoggerMessage(31, LogLevel.Error, "unexpected error on connection {Id} from {Peer}")]
     public static partial void UnexpectedError(this ILogger logger, Exception exception, long id, EndPoint? peer);
+
+    [LoggerMessage(6, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
+    [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
+    public static partial void CertificateNotUsed(this ILogger logger, string fault);
 
     [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
     public static partial void OptionWarning(this ILogger logger, string warning);

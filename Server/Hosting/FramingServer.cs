@@ -31,7 +31,7 @@ internal sealed class FramingServer : IDisposable
     private readonly CancellationTokenSource _forcedStop = new();
     private IChannel? _listener;
 
-    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, ILogger logger)
+    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, ILogger logger, TlsPipeline? tls = null)
     {
         _options = options;
         _counters = counters;
@@ -47,7 +47,7 @@ internal sealed class FramingServer : IDisposable
             .ChannelFactory(() => _transport.NewListener(options.Address))
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token, tls));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);

@@ -17,6 +17,10 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<int> _backlog;
     private readonly OptionDeclaration<long> _maxPayload;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
+    private readonly OptionDeclaration<string?> _tlsCertificate;
+    private readonly OptionDeclaration<string?> _tlsKey;
+    private readonly OptionDeclaration<string?> _tlsClientCa;
+    private readonly OptionDeclaration<TimeSpan> _tlsHandshakeTimeout;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
@@ -56,6 +60,20 @@ internal sealed class ServerCommandLine
             Defaults.DrainTimeout,
             "How long an orderly stop (SIGTERM, Ctrl+C) may take; then what is left is closed by force. docker stop kills at 10 s.",
             max: TimeSpan.FromDays(1));
+        _tlsCertificate = Set.OptionalPath(
+            "--tls-certificate",
+            "FILE",
+            "Encrypts all connections (TLS 1.2 or 1.3) with this certificate: PEM, its intermediate ones behind it, or a PFX without password. "
+            + "It is read again when it changes.");
+        _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
+        _tlsClientCa = Set.OptionalPath(
+            "--tls-client-ca", "FILE", "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
+        _tlsHandshakeTimeout = Set.Duration(
+            "--tls-handshake-timeout",
+            Defaults.TlsHandshakeTimeout,
+            "How long a TLS handshake may take, from when the connection is accepted.",
+            TimeSpan.FromMilliseconds(1),
+            TimeSpan.FromDays(1));
         _reportEvery = Set.Number(
             "--report-every", "N", Defaults.ReportEvery, "Log a line every so many packets; 0 = never.", 0, long.MaxValue);
         _work = Set.Duration(
@@ -74,19 +92,34 @@ internal sealed class ServerCommandLine
     /// <summary>All that the server runs with; <c>--check</c> is the one that says it does not.</summary>
     public IEnumerable<OptionDeclaration> Settings => Set.Declarations.Where(option => option != _check);
 
-    /// <summary>What the server is to do.</summary>
-    public ServerOptions Read(ParseOutcome outcome) => new()
+    /// <summary>What the server is to do; adds the conflicts that only show between options to the faults.</summary>
+    public ServerOptions Read(ParseOutcome outcome)
     {
-        Address = outcome.Value(_address),
-        Port = outcome.Value(_port),
-        Transport = outcome.Value(_transport),
-        EventLoops = outcome.Value(_eventLoops),
-        Backlog = outcome.Value(_backlog),
-        MaxPayloadBytes = (int)outcome.Value(_maxPayload),
-        DrainTimeout = outcome.Value(_drainTimeout),
-        ReportEvery = outcome.Value(_reportEvery),
-        Work = outcome.Value(_work),
-    };
+        foreach (OptionDeclaration option in new OptionDeclaration[] { _tlsKey, _tlsClientCa })
+        {
+            if (outcome.IsGiven(option) && !outcome.IsGiven(_tlsCertificate))
+            {
+                outcome.Reject(option, "needs --tls-certificate");
+            }
+        }
+
+        return new ServerOptions
+        {
+            Address = outcome.Value(_address),
+            Port = outcome.Value(_port),
+            Transport = outcome.Value(_transport),
+            EventLoops = outcome.Value(_eventLoops),
+            Backlog = outcome.Value(_backlog),
+            MaxPayloadBytes = (int)outcome.Value(_maxPayload),
+            DrainTimeout = outcome.Value(_drainTimeout),
+            TlsCertificateFile = outcome.Value(_tlsCertificate),
+            TlsKeyFile = outcome.Value(_tlsKey),
+            TlsClientCaFile = outcome.Value(_tlsClientCa),
+            TlsHandshakeTimeout = outcome.Value(_tlsHandshakeTimeout),
+            ReportEvery = outcome.Value(_reportEvery),
+            Work = outcome.Value(_work),
+        };
+    }
 
     /// <summary>Where the log's files go.</summary>
     public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);

@@ -56,6 +56,10 @@ internal sealed class Connection
     /// <summary>Whether processing failed, so that what follows must not be processed either.</summary>
     public bool HasFailed { get; private set; }
 
+    /// <summary>Its TLS handshake, while that is not complete; null without TLS. When it is overdue, <see cref="Abort"/> with
+    /// <see cref="CloseReason.TlsTimeout"/>.</summary>
+    public TlsHandshake? Handshake { get; set; }
+
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
