@@ -28,6 +28,9 @@ internal static partial class ServerLog
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);
 
+    [LoggerMessage(6, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
     public static partial void PacketsProcessed(this ILogger logger, long packets);
 
@@ -46,12 +49,9 @@ internal static partial class ServerLog
     [LoggerMessage(31, LogLevel.Error, "unexpected error on connection {Id} from {Peer}")]
     public static partial void UnexpectedError(this ILogger logger, Exception exception, long id, EndPoint? peer);
 
-    [LoggerMessage(6, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
-    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+    [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
+    public static partial void OptionWarning(this ILogger logger, string warning);
 
     [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
     public static partial void CertificateNotUsed(this ILogger logger, string fault);
-
-    [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
-    public static partial void OptionWarning(this ILogger logger, string warning);
 }

@@ -16,12 +16,19 @@ internal sealed class ServerSslStream(Stream inner, SslServerAuthenticationOptio
     /// <summary>Whether the peer has said that nothing more will come.</summary>
     public bool HasEnded => _lastRead is { IsCompletedSuccessfully: true, Result: 0 };
 
+    /// <summary>Whether the handshake has been begun, which the peer's first whole record does.</summary>
+    public bool HasBegun { get; private set; }
+
     /// <inheritdoc/>
     public override Task AuthenticateAsServerAsync(
         X509Certificate serverCertificate,
         bool clientCertificateRequired,
         SslProtocols enabledSslProtocols,
-        bool checkCertificateRevocation) => AuthenticateAsServerAsync(options);
+        bool checkCertificateRevocation)
+    {
+        HasBegun = true;
+        return AuthenticateAsServerAsync(options);
+    }
 
     /// <inheritdoc/>
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

@@ -16,12 +16,18 @@ namespace DotNettyFraming.Server.Pipeline;
 /// peer has sent. Its text tells of certificates and versions; never of bytes, as <see cref="TlsRecordHandler"/> lets only records through.</remarks>
 internal sealed class TlsHandshakeHandler : ChannelHandlerAdapter
 {
-    private readonly Connection _connection;
-    private readonly ILogger _logger;
+    /// <summary>How long a handshake may go on behind the peer's FIN.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
-    public TlsHandshakeHandler(Connection connection, ILogger logger)
+    private readonly Connection _connection;
+    private readonly ServerSslStream _stream;
+    private readonly ILogger _logger;
+    private bool _inputIsShut;
+
+    public TlsHandshakeHandler(Connection connection, ServerSslStream stream, ILogger logger)
     {
         _connection = connection;
+        _stream = stream;
         _logger = logger;
     }
 
@@ -31,6 +37,7 @@ internal sealed class TlsHandshakeHandler : ChannelHandlerAdapter
         {
             case TlsHandshakeCompletionEvent { IsSuccessful: true }:
                 _connection.Handshake = null;
+                context.Executor.Execute(() => AfterHandshake(context)); // TlsHandler decrypts first what has come meanwhile
                 break;
             case TlsHandshakeCompletionEvent failed:
                 // DotNetty closes next; where it is the end of a connection that sent nothing, that is not for TLS to judge.
@@ -41,7 +48,9 @@ internal sealed class TlsHandshakeHandler : ChannelHandlerAdapter
 
                 break;
             case ChannelInputShutdownEvent when _connection.Handshake is { HasBegun: true }:
-                Fail(new EndOfStreamException("the peer closed in the middle of the handshake"));
+                // The rest may be there already, and be worked on.
+                _inputIsShut = true;
+                context.Executor.Schedule(FailIfIncomplete, Patience);
                 break;
             default:
                 context.FireUserEventTriggered(evt);
@@ -58,6 +67,26 @@ internal sealed class TlsHandshakeHandler : ChannelHandlerAdapter
         else
         {
             Fail(exception);
+        }
+    }
+
+    private void AfterHandshake(IChannelHandlerContext context)
+    {
+        if (_inputIsShut)
+        {
+            context.FireUserEventTriggered(ChannelInputShutdownEvent.Instance);
+        }
+        else if (_stream.HasEnded)
+        {
+            _connection.EndInput(context, CloseReason.PeerClosed);
+        }
+    }
+
+    private void FailIfIncomplete()
+    {
+        if (_connection.Handshake is not null)
+        {
+            Fail(new EndOfStreamException("the peer closed in the middle of the handshake"));
         }
     }
 

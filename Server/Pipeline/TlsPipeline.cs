@@ -20,13 +20,13 @@ internal sealed class TlsPipeline(Func<SslServerAuthenticationOptions> options, 
         SslServerAuthenticationOptions current = options();
         ServerSslStream? stream = null;
         var tls = new TlsHandler(
-            inner => stream = new ServerSslStream(inner, current),
+            inner => stream = new ServerSslStream(new UnwaitedWrites(inner), current),
             new ServerTlsSettings(CertificateOf(current), current.ClientCertificateRequired, false, current.EnabledSslProtocols));
         connection.Handshake = new TlsHandshake(time, handshakeTimeout);
         pipeline
             .AddLast("tls-records", new TlsRecordHandler(connection, stream!, logger))
             .AddLast("tls", tls)
-            .AddLast("tls-handshake", new TlsHandshakeHandler(connection, logger));
+            .AddLast("tls-handshake", new TlsHandshakeHandler(connection, stream!, logger));
     }
 
     private static X509Certificate2 CertificateOf(SslServerAuthenticationOptions options) => options.ServerCertificateContext!.TargetCertificate;

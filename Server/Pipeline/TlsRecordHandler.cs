@@ -174,9 +174,23 @@ internal sealed class TlsRecordHandler : ChannelHandlerAdapter
             return;
         }
 
-        context.FireChannelRead(records);
+        if (_stream.HasBegun)
+        {
+            context.FireChannelRead(records);
+        }
+        else
+        {
+            BeginHandshake(context, records);
+        }
+
         EndIfPeerHas(context);
     }
+
+    /// <summary>Passes the peer's first bytes on outside the event loop's task scheduler, though on its thread.</summary>
+    /// <remarks>TlsHandler has the handshake's end continue on the scheduler that is current when the handshake begins. The event
+    /// loop's would put it into its queue, and packets and a FIN that come right behind would meet a handshake that is not complete.</remarks>
+    private static void BeginHandshake(IChannelHandlerContext context, IByteBuffer records) =>
+        new Task(() => context.FireChannelRead(records)).RunSynchronously(TaskScheduler.Default);
 
     private void EndIfPeerHas(IChannelHandlerContext context)
     {

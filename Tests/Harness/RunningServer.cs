@@ -10,11 +10,13 @@ namespace DotNettyFraming.Tests.Harness;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly FramingServer _server;
+    private readonly ServerTls? _tls;
     private bool _stopped;
 
-    private RunningServer(FramingServer server, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+    private RunningServer(FramingServer server, ServerTls? tls, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
     {
         _server = server;
+        _tls = tls;
         Endpoint = endpoint;
         Counters = counters;
         Log = log;
@@ -27,14 +29,18 @@ internal sealed class RunningServer : IAsyncDisposable
     public RecordingLogger Log { get; }
 
     public static async Task<RunningServer> StartAsync(
-        TransportChoice transport, IPacketProcessor? processor = null, Func<ServerOptions, ServerOptions>? configure = null)
+        TransportChoice transport,
+        IPacketProcessor? processor = null,
+        Func<ServerOptions, ServerOptions>? configure = null,
+        TimeProvider? time = null)
     {
         ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
-        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, log);
-        return new RunningServer(server, await server.StartAsync(), counters, log);
+        var tls = ServerTls.Of(options, time ?? TimeProvider.System, log);
+        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, log, tls?.Pipeline);
+        return new RunningServer(server, tls, await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
@@ -72,6 +78,7 @@ internal sealed class RunningServer : IAsyncDisposable
             _stopped = true;
             await _server.StopAsync().WaitAsync(Peer.Patience);
             _server.Dispose();
+            _tls?.Dispose();
         }
     }
 
