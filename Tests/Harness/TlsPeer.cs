@@ -14,7 +14,7 @@ internal sealed class TlsPeer : IDisposable
     private TlsPeer(Peer peer)
     {
         _peer = peer;
-        Stream = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, _, _, _) => true);
+        Stream = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
     }
 
     public Socket Socket => _peer.Socket;

@@ -130,7 +130,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
 
-        await peer.SendAsync(Hello11[..30]);
+        await peer.SendAsync(Hello11.AsMemory(0, 30));
         peer.Finish();
         await peer.ClosedByServerAsync();
 
