@@ -100,5 +100,5 @@ public sealed class TlsHandlersTests
     private static HandlerRig Rig() =>
         new(rig => [new TlsRecordHandler(rig.Connection, Begun(), rig.Log)]);
 
-    private static ServerSslStream Begun() => new(Stream.Null, new SslServerAuthenticationOptions());
+    private static ServerSslStream Begun() => new(new MemoryStream(), new SslServerAuthenticationOptions());
 }
