@@ -21,16 +21,16 @@ public sealed class TlsHandlersTests
     [Test]
     public void Records_cut_at_any_two_places_arrive_and_an_unfinished_one_takes_its_own_size()
     {
-        for (int first = 0; first <= Records.Length; first++)
+        for (int first = 0; first <= Records.Length; first += first is > 20 and < 300 ? 13 : 1)
         {
-            for (int second = first; second <= Records.Length; second += 1 + (second % 7))
+            for (int second = first; second <= Records.Length; second += 61)
             {
                 using HandlerRig rig = Rig();
                 var arrived = new List<byte>();
 
                 foreach (byte[] read in new[] { Records[..first], Records[first..second], Records[second..] })
                 {
-                    IByteBuffer buffer = rig.Channel.Allocator.HeapBuffer(64 * 1024).WriteBytes(read);
+                    IByteBuffer buffer = rig.Channel.Allocator.HeapBuffer(4096).WriteBytes(read);
                     rig.Channel.WriteInbound(buffer);
                     while (rig.Channel.ReadInbound<IByteBuffer>() is { } piece)
                     {
