@@ -34,13 +34,14 @@ internal static class Program
                 logger.OptionWarning(warning);
             }
 
+            using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
                 Show(commandLine.Settings, outcome);
                 return ExitCode.Success;
             }
 
-            using IHost host = BuildHost(options, signals, logging);
+            using IHost host = BuildHost(options, tls, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -51,7 +52,7 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(ServerOptions options, ServerTls? tls, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -67,7 +68,8 @@ internal static class Program
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
-                logging.Factory.CreateLogger<FramingServer>()))
+                logging.Factory.CreateLogger<FramingServer>(),
+                tls?.Pipeline))
             .AddHostedService<FramingServerService>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
         return builder.Build();

@@ -31,6 +31,9 @@ internal static partial class ServerLog
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);
 
+    [LoggerMessage(6, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
     public static partial void PacketsProcessed(this ILogger logger, long packets);
 
@@ -39,6 +42,9 @@ internal static partial class ServerLog
 
     [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
     public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
+
+    [LoggerMessage(22, LogLevel.Debug, "connection {Id} from {Peer}: TLS failed: {Fault}")]
+    public static partial void TlsFault(this ILogger logger, long id, EndPoint? peer, string fault);
 
     [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
     public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
@@ -51,4 +57,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
     public static partial void OptionWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
+    public static partial void CertificateNotUsed(this ILogger logger, string fault);
 }
