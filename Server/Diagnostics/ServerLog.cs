@@ -13,6 +13,9 @@ internal static partial class ServerLog
     /// <summary>The category whose lines <c>nlog.config</c> writes to standard output at once, past any queue.</summary>
     public const string LifecycleCategory = "DotNettyFraming.Server.Lifecycle";
 
+    /// <summary>The category of <c>processed N packets</c>, which bounds itself (<see cref="ProgressReport.MaxLinesPerSecond"/>): the log's limit lets it through.</summary>
+    public const string ProgressCategory = "DotNettyFraming.Server.Progress";
+
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
     public static partial void Listening(this ILogger logger, EndPoint endpoint);
 

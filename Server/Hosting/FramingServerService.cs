@@ -15,6 +15,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ILogger _lifecycle;
+    private readonly ILogger _progressLogger;
     private IPEndPoint? _endpoint;
     private ProgressReport? _progress;
     private MemoryReturn? _memoryReturn;
@@ -28,6 +29,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         _time = time;
         _logger = loggers.CreateLogger<FramingServerService>();
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
+        _progressLogger = loggers.CreateLogger(ServerLog.ProgressCategory);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -40,7 +42,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
         if (_options.ReportEvery > 0)
         {
-            _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _logger);
+            _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _progressLogger);
         }
     }
 
