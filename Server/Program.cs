@@ -5,6 +5,7 @@ using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
@@ -40,7 +41,8 @@ internal static class Program
                 return ExitCode.Success;
             }
 
-            using IHost host = BuildHost(options, signals, logging);
+            int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
+            using IHost host = BuildHost(options, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -51,7 +53,7 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(ServerOptions options, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -66,7 +68,9 @@ internal static class Program
                 options,
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
-                logging.Factory.CreateLogger<FramingServer>()))
+                logging.Factory.CreateLogger<FramingServer>()) { ListeningDescriptor = listeningDescriptor })
+            .AddSingleton<ISystemdNotifier, SystemdNotifier>()
+            .AddSingleton<ServiceManager>()
             .AddHostedService<FramingServerService>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
         return builder.Build();

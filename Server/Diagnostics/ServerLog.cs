@@ -31,6 +31,12 @@ internal static partial class ServerLog
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);
 
+    [LoggerMessage(6, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
+    public static partial void Activated(this ILogger logger, int descriptor);
+
+    [LoggerMessage(7, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
+    public static partial void NotNotified(this ILogger logger, string state, string why);
+
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
     public static partial void PacketsProcessed(this ILogger logger, long packets);
 

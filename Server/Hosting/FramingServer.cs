@@ -44,7 +44,7 @@ internal sealed class FramingServer : IDisposable
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
-            .ChannelFactory(() => _transport.NewListener(options.Address))
+            .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
             .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, processor, _states, logger, _forcedStop.Token));
@@ -54,6 +54,9 @@ internal sealed class FramingServer : IDisposable
         }
     }
 
+    /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
+    public int? ListeningDescriptor { get; init; }
+
     /// <summary>The transport in use, for the log.</summary>
     public string TransportName => _transport.Name;
 
@@ -62,6 +65,12 @@ internal sealed class FramingServer : IDisposable
     /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
     public async Task<IPEndPoint> StartAsync()
     {
+        if (ListeningDescriptor is not null && _transport.AdoptListener is null)
+        {
+            await ShutDownLoopsAsync().ConfigureAwait(false);
+            throw new StartupException($"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
+        }
+
         var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
         try
         {
@@ -70,7 +79,10 @@ internal sealed class FramingServer : IDisposable
         catch (SocketException e)
         {
             await ShutDownLoopsAsync().ConfigureAwait(false);
-            throw new StartupException($"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}: cannot listen: {e.Message}", e);
+            string what = ListeningDescriptor is null
+                ? $"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}"
+                : SocketActivation.CountVariable;
+            throw new StartupException($"{what}: cannot listen: {e.Message}", e);
         }
 
         return (IPEndPoint)_listener.LocalAddress;
@@ -103,6 +115,9 @@ internal sealed class FramingServer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _forcedStop.Dispose();
+
+    private IServerChannel NewListener() =>
+        ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
 
     private async Task ForceAsync(Task drained)
     {
