@@ -168,8 +168,9 @@ internal sealed class LogLimit : IDisposable
     {
         if (_unfitting > 0)
         {
+            int seconds = SecondsSince(_tickStart);
             _recent.Add(1);
-            _logger.MoreOfAll(_unfittingLevel, _unfitting, SecondsSince(_tickStart), LinesPerSecond);
+            _logger.MoreOfAll(_unfittingLevel, _unfitting, seconds, LinesPerSecond);
             (_unfitting, _unfittingLevel) = (0, LogLevel.Trace);
         }
 
