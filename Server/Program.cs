@@ -68,7 +68,8 @@ internal static class Program
                 options,
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
-                logging.Factory.CreateLogger<FramingServer>()) { ListeningDescriptor = listeningDescriptor })
+                logging.Factory.CreateLogger<FramingServer>())
+            { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
             .AddSingleton<ServiceManager>()
             .AddHostedService<FramingServerService>();
