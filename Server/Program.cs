@@ -5,6 +5,7 @@ using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
@@ -41,7 +42,8 @@ internal static class Program
                 return ExitCode.Success;
             }
 
-            using IHost host = BuildHost(options, tls, signals, logging);
+            int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
+            using IHost host = BuildHost(options, tls, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -52,7 +54,8 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, ServerTls? tls, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(
+        ServerOptions options, ServerTls? tls, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -69,7 +72,10 @@ internal static class Program
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
                 logging.Factory.CreateLogger<FramingServer>(),
-                tls?.Pipeline))
+                tls?.Pipeline)
+            { ListeningDescriptor = listeningDescriptor })
+            .AddSingleton<ISystemdNotifier, SystemdNotifier>()
+            .AddSingleton<ServiceManager>()
             .AddHostedService<FramingServerService>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
         return builder.Build();

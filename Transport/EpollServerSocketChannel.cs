@@ -30,6 +30,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
 
     private EpollRegistration _registration;
     private AcceptBackoff? _backoff;
+    private bool _listensAlready;
     private bool _readPending;
     private bool _readIsAutomatic;
     private volatile bool _listening;
@@ -44,14 +45,28 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <summary>A socket of one family; IPv6 is dual-stack.</summary>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollServerSocketChannel(AddressFamily family)
+        : this(SocketDescriptor.Open(EpollSocketChannel.ToNative(family)))
     {
-        _socket = SocketDescriptor.Open(EpollSocketChannel.ToNative(family));
-        _configuration = new EpollServerSocketChannelConfiguration(this, _socket);
         _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
+    }
+
+    private EpollServerSocketChannel(SocketDescriptor socket)
+    {
+        _socket = socket;
+        _configuration = new EpollServerSocketChannelConfiguration(this, _socket);
 
         // Linux copies it to each accepted socket, which saves a call for every connection.
         _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
     }
+
+    /// <summary>A channel on a socket that listens already, as a service manager hands one over (sd_listen_fds(3)).</summary>
+    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on exec.</param>
+    /// <returns>
+    /// A channel to be bound like any other, so that a bootstrap can start it; bind(2) and listen(2) are not called, and the
+    /// address and the backlog stay those of the socket, whatever is asked for.
+    /// </returns>
+    /// <exception cref="SocketException">It is no listening TCP socket; it stays the caller's.</exception>
+    public static EpollServerSocketChannel Adopt(int descriptor) => new(SocketDescriptor.AdoptListening(descriptor)) { _listensAlready = true };
 
     /// <inheritdoc />
     public override IChannelConfiguration Configuration => _configuration;
@@ -107,25 +122,11 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     }
 
     /// <summary>Binds and listens. A failure closes the channel, as nobody else would.</summary>
-    protected override unsafe void DoBind(EndPoint localAddress)
+    protected override void DoBind(EndPoint localAddress)
     {
-        try
+        if (!_listensAlready)
         {
-            NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
-            if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
-            {
-                throw SocketErrors.LastError("bind");
-            }
-
-            if (LibC.Listen(_socket.Number, _configuration.Backlog) < 0)
-            {
-                throw SocketErrors.LastError("listen");
-            }
-        }
-        catch
-        {
-            DoClose();
-            throw;
+            BindAndListen(localAddress);
         }
 
         _listening = true;
@@ -151,6 +152,28 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _listening = false;
         DoDeregister();
         _socket.Dispose();
+    }
+
+    private unsafe void BindAndListen(EndPoint localAddress)
+    {
+        try
+        {
+            NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
+            if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
+            {
+                throw SocketErrors.LastError("bind");
+            }
+
+            if (LibC.Listen(_socket.Number, _configuration.Backlog) < 0)
+            {
+                throw SocketErrors.LastError("listen");
+            }
+        }
+        catch
+        {
+            DoClose();
+            throw;
+        }
     }
 
     private void WatchIfPending()

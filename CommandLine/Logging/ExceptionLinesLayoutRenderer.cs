@@ -16,15 +16,14 @@ internal sealed class ExceptionLinesLayoutRenderer : LayoutRenderer
 
     protected override void Append(StringBuilder builder, LogEventInfo logEvent)
     {
-        const StringSplitOptions NoBlanks = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
-        for (Exception? exception = logEvent.Exception; exception is not null; exception = exception.InnerException)
+        if (logEvent.Exception is not { } exception)
         {
-            string message = ControlCharacters.Escape(exception.Message);
-            builder.AppendLine().Append("    ").Append(exception.GetType()).Append(": ").Append(message);
-            foreach (string frame in (exception.StackTrace ?? "").Split('\n', NoBlanks))
-            {
-                builder.AppendLine().Append("      ").Append(frame);
-            }
+            return;
+        }
+
+        foreach (string line in ExceptionLines.Of(exception))
+        {
+            builder.AppendLine().Append(line);
         }
     }
 }

@@ -13,21 +13,20 @@ namespace DotNettyFraming.CommandLine.Logging;
 /// there. Give <see cref="Factory"/> to the host as its <see cref="ILoggerFactory"/>, and dispose of this last; that writes out what
 /// is queued.</para>
 /// <para>What is worth a line is nlog.config's business alone; Microsoft.Extensions.Logging filters nothing. The file may be edited
-/// while the program runs. Loggers may be used from any thread; starting and disposing belong to <c>Program</c>.</para>
+/// while the program runs. However much is worth a line, <see cref="LogLimit"/> bounds how many there are. Loggers may be
+/// used from any thread; starting and disposing belong to <c>Program</c>.</para>
 /// </remarks>
 public sealed class ProgramLogging : IDisposable
 {
-    // nlog.config writes the lines of loggers with this ending at once.
-    private const string LifecycleSuffix = ".Lifecycle";
-
     // Long enough for full queues on a slow disk, shorter than the patience of whoever asked the program to stop.
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
 
     private readonly LogFactory _logFactory;
     private readonly ConfigurationWatch _watch;
+    private readonly LimitedLoggerProvider _limited;
     private readonly string _programName;
 
-    private ProgramLogging(string programName, LogFactory logFactory, ConfigurationWatch watch)
+    private ProgramLogging(string programName, LogFactory logFactory, ConfigurationWatch watch, TimeProvider clock)
     {
         _watch = watch;
         _programName = programName;
@@ -42,7 +41,10 @@ public sealed class ProgramLogging : IDisposable
                 ShutdownOnDispose = false,
             },
             logFactory);
-        Factory = new LoggerFactory([provider], new LoggerFilterOptions { MinLevel = Microsoft.Extensions.Logging.LogLevel.Trace });
+        _limited = new LimitedLoggerProvider(provider, clock);
+        Factory = new LoggerFactory(
+            [_limited],
+            new LoggerFilterOptions { MinLevel = Microsoft.Extensions.Logging.LogLevel.Trace });
     }
 
     /// <summary>Makes loggers. Disposed of with this.</summary>
@@ -58,7 +60,7 @@ public sealed class ProgramLogging : IDisposable
 
     /// <summary>Makes the logger whose lines reach standard output at once, whatever queues the others wait in.</summary>
     /// <returns>A logger for the start-up line and the <c>stopped:</c> line, not for anything frequent.</returns>
-    public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LifecycleSuffix);
+    public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LimitedLogger.LifecycleSuffix);
 
     /// <summary>Writes out what is queued, for at most two seconds, and closes the files. Loggers stay usable and write nothing.</summary>
     public void Dispose()
@@ -69,6 +71,7 @@ public sealed class ProgramLogging : IDisposable
             InternalLoggerFactory.DefaultFactory = NullLoggerFactory.Instance;
         }
 
+        _limited.Dispose();
         Factory.Dispose();
         _watch.Dispose();
         _logFactory.Flush(FlushTimeout);
@@ -104,7 +107,7 @@ public sealed class ProgramLogging : IDisposable
             throw new StartupException($"{configurationPath}: {e.Message}", e);
         }
 
-        var logging = new ProgramLogging(programName, logFactory, watch);
+        var logging = new ProgramLogging(programName, logFactory, watch, clock);
         InternalLoggerFactory.DefaultFactory = logging.Factory;
         if (noFiles is not null)
         {

@@ -13,6 +13,9 @@ internal static partial class ServerLog
     /// <summary>The category whose lines <c>nlog.config</c> writes to standard output at once, past any queue.</summary>
     public const string LifecycleCategory = "DotNettyFraming.Server.Lifecycle";
 
+    /// <summary>The category of <c>processed N packets</c>, which bounds itself (<see cref="ProgressReport.MaxLinesPerSecond"/>): the log's limit lets it through.</summary>
+    public const string ProgressCategory = "DotNettyFraming.Server.Progress";
+
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
     public static partial void Listening(this ILogger logger, EndPoint endpoint);
 
@@ -31,8 +34,14 @@ internal static partial class ServerLog
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);
 
-    [LoggerMessage(6, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    [LoggerMessage(7, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
     public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
+    [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
+    public static partial void Activated(this ILogger logger, int descriptor);
+
+    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
+    public static partial void NotNotified(this ILogger logger, string state, string why);
 
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
     public static partial void PacketsProcessed(this ILogger logger, long packets);

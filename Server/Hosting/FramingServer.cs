@@ -60,7 +60,7 @@ internal sealed class FramingServer : IDisposable
         ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
-            .ChannelFactory(() => _transport.NewListener(options.Address))
+            .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
             .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
@@ -70,6 +70,9 @@ internal sealed class FramingServer : IDisposable
         }
     }
 
+    /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
+    public int? ListeningDescriptor { get; init; }
+
     /// <summary>The transport in use, for the log.</summary>
     public string TransportName => _transport.Name;
 
@@ -78,6 +81,12 @@ internal sealed class FramingServer : IDisposable
     /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
     public async Task<IPEndPoint> StartAsync()
     {
+        if (ListeningDescriptor is not null && _transport.AdoptListener is null)
+        {
+            await ShutDownLoopsAsync().ConfigureAwait(false);
+            throw new StartupException($"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
+        }
+
         var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
         try
         {
@@ -86,7 +95,10 @@ internal sealed class FramingServer : IDisposable
         catch (SocketException e)
         {
             await ShutDownLoopsAsync().ConfigureAwait(false);
-            throw new StartupException($"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}: cannot listen: {e.Message}", e);
+            string what = ListeningDescriptor is null
+                ? $"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}"
+                : SocketActivation.CountVariable;
+            throw new StartupException($"{what}: cannot listen: {e.Message}", e);
         }
 
         _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
@@ -131,6 +143,9 @@ internal sealed class FramingServer : IDisposable
 
     /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, goes round for ever.</summary>
     private ValueTask StopSweepsAsync() => _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private IServerChannel NewListener() =>
+        ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
 
     private async Task ForceAsync(Task drained)
     {

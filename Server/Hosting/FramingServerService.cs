@@ -13,21 +13,30 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     private readonly ServerCounters _counters;
     private readonly ServerOptions _options;
     private readonly TimeProvider _time;
+    private readonly ServiceManager _serviceManager;
     private readonly ILogger _logger;
     private readonly ILogger _lifecycle;
+    private readonly ILogger _progressLogger;
     private IPEndPoint? _endpoint;
     private ProgressReport? _progress;
     private MemoryReturn? _memoryReturn;
 
     public FramingServerService(
-        FramingServer server, ServerCounters counters, ServerOptions options, TimeProvider time, ILoggerFactory loggers)
+        FramingServer server,
+        ServerCounters counters,
+        ServerOptions options,
+        TimeProvider time,
+        ServiceManager serviceManager,
+        ILoggerFactory loggers)
     {
         _server = server;
         _counters = counters;
         _options = options;
         _time = time;
+        _serviceManager = serviceManager;
         _logger = loggers.CreateLogger<FramingServerService>();
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
+        _progressLogger = loggers.CreateLogger(ServerLog.ProgressCategory);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -46,11 +55,16 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
             _logger.OptionWarning(warning);
         }
 
+        if (_server.ListeningDescriptor is { } descriptor)
+        {
+            _logger.Activated(descriptor);
+        }
+
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
         _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
         if (_options.ReportEvery > 0)
         {
-            _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _logger);
+            _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _progressLogger);
         }
     }
 
@@ -58,12 +72,14 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         _lifecycle.Listening(_endpoint!);
+        _serviceManager.Ready();
         return Task.CompletedTask;
     }
 
     /// <summary>The first step of stopping: whatever else the host runs is still there while connections are drained.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        _serviceManager.Stopping();
         await _server.StopAsync().ConfigureAwait(false);
         Dispose();
     }

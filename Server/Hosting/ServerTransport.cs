@@ -12,12 +12,14 @@ namespace DotNettyFraming.Server.Hosting;
 /// <param name="Name">Its name, as <c>--transport</c> and the log have it.</param>
 /// <param name="NewEventLoops">Starts so many event loops.</param>
 /// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="AdoptListener">Makes one of a listening socket's descriptor; null where the transport cannot.</param>
 /// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
 /// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
 internal sealed record ServerTransport(
     string Name,
     Func<int, MultithreadEventLoopGroup> NewEventLoops,
     Func<IPAddress?, IServerChannel> NewListener,
+    Func<int, IServerChannel>? AdoptListener,
     IRecvByteBufAllocator? ReceiveBuffers,
     Func<IChannel, int> AvailableBytes)
 {
@@ -26,6 +28,7 @@ internal sealed record ServerTransport(
         "epoll",
         EpollEventLoop.NewGroup,
         address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
+        EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
         channel => ((EpollSocketChannel)channel).AvailableBytes);
 
@@ -35,6 +38,7 @@ internal sealed record ServerTransport(
         "sockets",
         count => new MultithreadEventLoopGroup(count),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
+        AdoptListener: null,
         new ReceiveBuffers(),
         AvailableInSocket);
 

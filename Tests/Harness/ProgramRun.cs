@@ -23,9 +23,13 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Lines written to standard error so far.</summary>
     public IReadOnlyCollection<string> Errors => _errors;
 
-    public static ProgramRun Start(string project, string[] arguments, params (string Name, string Value)[] environment)
+    public static ProgramRun Start(string project, string[] arguments, params (string Name, string Value)[] environment) =>
+        StartFile(Repository.Program(project), arguments, environment);
+
+    /// <summary>Starts one of our programs from elsewhere, or through another program that becomes it.</summary>
+    public static ProgramRun StartFile(string file, string[] arguments, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Repository.Program(project), arguments)
+        var start = new ProcessStartInfo(file, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -22,12 +22,24 @@ internal static unsafe partial class LibC
 
     public const int SOL_SOCKET = 1;
     public const int SO_REUSEADDR = 2;
+    public const int SO_TYPE = 3;
     public const int SO_ERROR = 4;
     public const int SO_SNDBUF = 7;
     public const int SO_RCVBUF = 8;
     public const int SO_KEEPALIVE = 9;
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
+
+    /// <summary>socket(7): whether it listens. Cannot be set.</summary>
+    public const int SO_ACCEPTCONN = 30;
+
+    public const int SO_DOMAIN = 39;
+
+    public const int F_SETFD = 2;
+    public const int F_GETFL = 3;
+    public const int F_SETFL = 4;
+    public const int FD_CLOEXEC = 1;
+    public const int O_NONBLOCK = 0x800;
 
     public const int IPPROTO_IP = 0;
 
@@ -116,6 +128,10 @@ internal static unsafe partial class LibC
     /// <summary>ioctl(2), for FIONREAD alone (ioctl_tty(2), tcp(7) SIOCINQ). The C function is variadic, which on Linux's x86-64 and arm64 passes one pointer like any other.</summary>
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int IoControl(int fd, nuint request, int* value);
+
+    /// <summary>fcntl(2), for flags alone. EBADF: thrown. Variadic, as <see cref="IoControl"/>.</summary>
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int FileControl(int fd, int command, nint argument);
 
     /// <summary>epoll_create1(2). EMFILE, ENFILE, ENOMEM: thrown by the event loop's constructor.</summary>
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]

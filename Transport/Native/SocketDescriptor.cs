@@ -54,6 +54,33 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
     /// <summary>Takes over a descriptor that accept4 returned.</summary>
     public static SocketDescriptor Adopt(int fd, int family) => new(fd, family);
 
+    /// <summary>Takes over a listening TCP socket from outside, and makes it what <see cref="Open"/> would have made: non-blocking and closed on exec.</summary>
+    /// <param name="fd">Its number; owned from here on where this succeeds.</param>
+    /// <exception cref="System.Net.Sockets.SocketException">It is no descriptor, no socket, not TCP over IPv4 or IPv6, or does not listen.</exception>
+    public static SocketDescriptor AdoptListening(int fd)
+    {
+        int family = OptionOf(fd, LibC.SO_DOMAIN);
+        if (family is not (LibC.AF_INET or LibC.AF_INET6) || OptionOf(fd, LibC.SO_TYPE) != LibC.SOCK_STREAM)
+        {
+            throw SocketErrors.ToException(Errno.EAFNOSUPPORT, $"descriptor {fd} is not a TCP socket");
+        }
+
+        if (OptionOf(fd, LibC.SO_ACCEPTCONN) == 0)
+        {
+            throw SocketErrors.ToException(Errno.EINVAL, $"descriptor {fd} does not listen");
+        }
+
+        int flags = LibC.FileControl(fd, LibC.F_GETFL, 0);
+        if (flags < 0
+            || LibC.FileControl(fd, LibC.F_SETFL, flags | LibC.O_NONBLOCK) < 0
+            || LibC.FileControl(fd, LibC.F_SETFD, LibC.FD_CLOEXEC) < 0)
+        {
+            throw SocketErrors.LastError("fcntl");
+        }
+
+        return new SocketDescriptor(fd, family);
+    }
+
     /// <summary>Reads an integer option. Any thread.</summary>
     /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
     public unsafe int GetOption(int level, int name)
@@ -148,6 +175,14 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         // EINTR and EIO included, the descriptor is gone; a second close could hit a number that is in use again.
         _ = LibC.Close((int)handle);
         return true;
+    }
+
+    // Of a number that is not ours yet, so that a failure does not close what belongs to somebody else.
+    private static unsafe int OptionOf(int fd, int name)
+    {
+        int value = 0;
+        uint length = sizeof(int);
+        return LibC.GetSocketOption(fd, LibC.SOL_SOCKET, name, &value, &length) < 0 ? throw SocketErrors.LastError("getsockopt") : value;
     }
 
     private unsafe void GetOption(int level, int name, void* value, uint* length)
