@@ -35,7 +35,6 @@ internal static class Program
                 logger.OptionWarning(warning);
             }
 
-            using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
                 Show(commandLine.Settings, outcome);
@@ -43,7 +42,7 @@ internal static class Program
             }
 
             int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
-            using IHost host = BuildHost(options, tls, listeningDescriptor, signals, logging);
+            using IHost host = BuildHost(options, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -54,8 +53,7 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(
-        ServerOptions options, ServerTls? tls, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(ServerOptions options, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -71,8 +69,7 @@ internal static class Program
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
-                logging.Factory.CreateLogger<FramingServer>(),
-                tls?.Pipeline)
+                logging.Factory.CreateLogger<FramingServer>())
             { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
             .AddSingleton<ServiceManager>()

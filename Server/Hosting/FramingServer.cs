@@ -34,13 +34,7 @@ internal sealed class FramingServer : IDisposable
     private IChannel? _listener;
     private ITimer? _sweeps;
 
-    public FramingServer(
-        ServerOptions options,
-        IPacketProcessor processor,
-        ServerCounters counters,
-        TimeProvider time,
-        ILogger logger,
-        TlsPipeline? tls = null)
+    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, TimeProvider time, ILogger logger)
     {
         _time = time;
         _options = options;
@@ -63,7 +57,7 @@ internal sealed class FramingServer : IDisposable
             .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
