@@ -3,8 +3,10 @@ using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;
+using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
@@ -135,6 +137,47 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         server.AssertClosed(CloseReason.ServerStopping);
     }
 
+    [Test]
+    public async Task Limit_by_address_is_that_of_the_balancers_peers_and_not_of_the_balancer()
+    {
+        await using RunningServer server = await StartAsync(options => options with { MaxConnectionsPerIp = 1 });
+        using Peer first = await server.ConnectAsync();
+        await first.SendAsync(Glue(ProxyHeaders.Version1, Article));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+
+        using Peer sameClient = await server.ConnectAsync();
+        await sameClient.SendAsync(Glue(ProxyHeaders.Version1, Article));
+        await sameClient.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.TooManyFromAddress);
+        using Peer otherClient = await server.ConnectAsync();
+        await otherClient.SendAsync(Glue(ProxyHeaders.Line("TCP4 192.0.2.99 198.51.100.1 1 2"), Article));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(2));
+
+        first.Dispose();
+        server.AssertClosed(CloseReason.PeerClosed);
+        using Peer again = await server.ConnectAsync();
+        await again.SendAsync(Glue(ProxyHeaders.Version1, Article));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(3), "the place of the first is free again");
+    }
+
+    [Test]
+    public async Task Header_that_does_not_come_in_time_is_closed_by_the_sweep()
+    {
+        var time = new FakeTimeProvider();
+        await using RunningServer server = await StartAsync(options => options, time);
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(ProxyHeaders.Version1.AsMemory(0, 10));
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
+
+        time.Advance(ProxyRules.Deadline - DeadlineSweep.Interval);
+        await server.LoopsAsync();
+        Assert.That(server.Counters.Open, Is.EqualTo(1));
+        time.Advance(TimeSpan.FromSeconds(0.5));
+
+        await peer.ClosedByServerAsync();
+        server.AssertClosed(CloseReason.ProxyHeaderTimeout);
+    }
+
     private static void AssertServed(RunningServer server, int packets)
     {
         server.AssertClosed(CloseReason.PeerClosed);
@@ -157,10 +200,16 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
 
     private Task<RunningServer> StartAsync(string trusted = "127.0.0.0/8") => StartAsync(trusted, IPAddress.Loopback);
 
-    private Task<RunningServer> StartAsync(string trusted, IPAddress? address) => RunningServer.StartAsync(transport, configure: options => options with
-    {
-        Address = address,
-        ProxyProtocol = ProxyProtocol.Required,
-        ProxyTrusted = NetworkList.Parse(trusted).Value,
-    });
+    private Task<RunningServer> StartAsync(string trusted, IPAddress? address) =>
+        StartAsync(options => options with { Address = address, ProxyTrusted = NetworkList.Parse(trusted).Value });
+
+    private Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions> configure, TimeProvider? time = null) => RunningServer.StartAsync(
+        transport,
+        configure: options => configure(options with
+        {
+            Address = IPAddress.Loopback,
+            ProxyProtocol = ProxyProtocol.Required,
+            ProxyTrusted = NetworkList.Parse("127.0.0.0/8").Value,
+        }),
+        time: time);
 }
