@@ -184,25 +184,15 @@ internal sealed class LoadOptionDeclarations
             };
         }
 
-        foreach (OptionDeclaration option in new OptionDeclaration[] { _abuseConnections, _abuseDeadline, _abuseRate })
-        {
-            if (outcome.IsGiven(option))
-            {
-                outcome.Reject(option, "needs --abuse");
-            }
-        }
-
+        RejectGiven(outcome, "needs --abuse", _abuseConnections, _abuseDeadline, _abuseRate);
         return null;
     }
 
     private void RejectTlsConflicts(ParseOutcome outcome, LoadOptions options)
     {
-        foreach (OptionDeclaration option in new OptionDeclaration[] { _tlsCa, _tlsCertificate, _tlsKey })
+        if (!options.Tls)
         {
-            if (outcome.IsGiven(option) && !options.Tls)
-            {
-                outcome.Reject(option, "needs --tls");
-            }
+            RejectGiven(outcome, "needs --tls", _tlsCa, _tlsCertificate, _tlsKey);
         }
 
         if (options.TlsKeyFile is not null && options.TlsCertificateFile is null)
@@ -225,6 +215,17 @@ internal sealed class LoadOptionDeclarations
         }
 
         return shape;
+    }
+
+    private static void RejectGiven(ParseOutcome outcome, string reason, params ReadOnlySpan<OptionDeclaration> options)
+    {
+        foreach (OptionDeclaration option in options)
+        {
+            if (outcome.IsGiven(option))
+            {
+                outcome.Reject(option, reason);
+            }
+        }
     }
 
     private static Parsed<IReadOnlyList<IPAddress>> ParseAddresses(string text)

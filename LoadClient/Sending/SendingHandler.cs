@@ -12,6 +12,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// <remarks>
 /// In → nothing: whatever the server sends is discarded. Out: packets, by a <see cref="PacketWriter"/>, one write at a time. When it is this
 /// connection's turn to write, the loop's <see cref="IPacing"/> says. Everything here runs on the channel's event loop.
+/// <para>Above 300 lines, as a connection's states and the events that move it on are one thing: apart, nobody would see what can
+/// follow what.</para>
 /// </remarks>
 internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 {
@@ -238,7 +240,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
 
         _loop.Counters.Unsent(_loop.Pacing.Ended(this) * _loop.Packets.Tape.PacketsPerWrite);
-        ConnectionEnd end = _end ?? EndByOthers();
+        ConnectionEnd end = _end ?? ConnectionEnding.Of(_fault, _state);
         _loop.Counters.Ended(end, _writer.PacketsTaken, _writer.BytesTaken);
         Log(end);
         Become(ConnectionState.Ended);
@@ -325,21 +327,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     {
         _end ??= end;
         Observe(_context!.CloseAsync());
-    }
-
-    /// <summary>How the connection ended, where it was not us who closed it.</summary>
-    private ConnectionEnd EndByOthers()
-    {
-        SocketError? error = ((_fault as SocketException) ?? (_fault?.InnerException as SocketException))?.SocketErrorCode;
-        return error switch
-        {
-            // Shutdown is EPIPE: a write after the reset. NotConnected is a FIN of ours after it.
-            SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
-                ConnectionEnd.ResetByServer,
-            null when _fault is null or ClosedChannelException =>
-                _state == ConnectionState.ShutDown ? ConnectionEnd.Completed : ConnectionEnd.ClosedByServer,
-            _ => ConnectionEnd.Failed,
-        };
     }
 
     private void Log(ConnectionEnd end)
