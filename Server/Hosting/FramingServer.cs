@@ -44,7 +44,7 @@ internal sealed class FramingServer : IDisposable
         _acceptLoop = _transport.NewEventLoops(1);
         _loops = _transport.NewEventLoops(options.EventLoops);
         var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
-        var budget = new BufferBudget(options.MaxBufferedBytes);
+        var budget = new BufferBudget(options.MaxBufferedBytes, options.EventLoops);
         var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
         _states = _loops.Items
             .Select((loop, index) => (

@@ -6,15 +6,17 @@ namespace DotNettyFraming.Server.Pipeline;
 /// lease beyond the limit is given all the same, and told: whoever has held a part for the longest is closed then
 /// (<see cref="BufferRelief"/>), and not whoever happens to grow. Any thread.
 /// </remarks>
-internal sealed class BufferBudget(long limitBytes)
+/// <param name="limitBytes">The limit.</param>
+/// <param name="eventLoops">How many event loops share it.</param>
+internal sealed class BufferBudget(long limitBytes, int eventLoops)
 {
-    /// <summary>Bytes of one lease.</summary>
-    public const long StepBytes = 1024 * 1024;
-
     private long _leased;
 
     /// <summary>The limit, bytes.</summary>
     public long LimitBytes => limitBytes;
+
+    /// <summary>Bytes of one lease: 1 MiB, and less where the loops' steps, mostly unused, would be a large part of the limit.</summary>
+    public long StepBytes { get; } = Math.Clamp(limitBytes / (16L * eventLoops), 4 * 1024, 1024 * 1024);
 
     /// <summary>Bytes leased by all loops.</summary>
     public long LeasedBytes => Interlocked.Read(ref _leased);

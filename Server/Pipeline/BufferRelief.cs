@@ -42,14 +42,21 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
         }
     }
 
-    /// <returns>False where nothing is held that could be let go.</returns>
+    /// <returns>False where no more is held than may be: what was leased beyond that was only set aside, and is given back.</returns>
     private async Task<bool> CloseOldestAsync()
     {
-        HeldPart[][] held = await OnEachLoop(loop => loop.HeldParts());
-        long tooMuch = budget.LeasedBytes - budget.LimitBytes + (budget.LimitBytes / 8);
+        await OnEachLoop(loop => loop.GiveBackSurplus());
+        HeldPart[] held = [.. (await OnEachLoop(loop => loop.HeldParts())).SelectMany(parts => parts)];
+        long total = held.Sum(part => (long)part.Bytes);
+        if (total <= budget.LimitBytes)
+        {
+            return false;
+        }
+
+        long tooMuch = total - budget.LimitBytes + (budget.LimitBytes / 8);
         var oldest = new HashSet<long>();
         // What no sweep has seen yet has the time of now; the connection's number tells the older one then.
-        foreach (HeldPart part in held.SelectMany(parts => parts).OrderBy(part => part.Since).ThenBy(part => part.ConnectionId))
+        foreach (HeldPart part in held.OrderBy(part => part.Since).ThenBy(part => part.ConnectionId))
         {
             if (tooMuch <= 0)
             {
@@ -58,11 +65,6 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
 
             tooMuch -= part.Bytes;
             oldest.Add(part.ConnectionId);
-        }
-
-        if (oldest.Count == 0)
-        {
-            return false;
         }
 
         Task[] closing = await OnEachLoop(loop => loop.CloseHolders(oldest));

@@ -25,9 +25,9 @@ internal sealed class LoopBudget
     public int GiveBack(int spareSteps)
     {
         int steps = 0;
-        while (_counters.AllocationMark - _counters.BytesAllocated >= (spareSteps + 1) * BufferBudget.StepBytes)
+        while (_counters.AllocationMark - _counters.BytesAllocated >= (spareSteps + 1) * _budget.StepBytes)
         {
-            _counters.AllocationMark -= BufferBudget.StepBytes;
+            _counters.AllocationMark -= _budget.StepBytes;
             _budget.GiveBack();
             steps++;
         }
@@ -39,7 +39,7 @@ internal sealed class LoopBudget
     {
         while (_counters.BytesAllocated > _counters.AllocationMark)
         {
-            _counters.AllocationMark += BufferBudget.StepBytes;
+            _counters.AllocationMark += _budget.StepBytes;
             _budget.Take();
         }
     }

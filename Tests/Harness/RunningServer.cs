@@ -2,7 +2,6 @@ using System.Net;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Tests.Harness;
@@ -42,13 +41,6 @@ internal sealed class RunningServer : IAsyncDisposable
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
-
-    /// <summary>Waits until the deadlines have been looked at once more.</summary>
-    public async Task NextSweepAsync()
-    {
-        await Task.Delay(2 * DeadlineSweep.Interval); // by the server's own clock: there is nothing else to wait for
-        await LoopsAsync();
-    }
 
     /// <summary>Waits until every event loop has run what it had to run by now.</summary>
     public Task LoopsAsync() => _server.LoopsAsync().WaitAsync(Peer.Patience);

@@ -38,7 +38,7 @@ internal sealed class HandlerRig : IDisposable
         counters.AddLoop(),
         new ConnectionLimits(int.MaxValue, 0),
         new DeadlineSweep(PeerDeadlines.None, TimeProvider.System),
-        new BufferBudget(long.MaxValue));
+        new BufferBudget(long.MaxValue, eventLoops: 1));
 
     public EmbeddedChannel Channel { get; }
 
