@@ -106,7 +106,13 @@ internal struct UnfinishedPacket
             return _packetLength;
         }
 
-        // A first piece is held as it came; growth starts with the second.
+        // A first piece is held as it came; growth starts with the second. But where all that is missing is an eighth, its room is taken at
+        // once: a read of 64 KiB of a packet of 65,542 bytes would be copied, and be garbage, for six bytes more.
+        if (needed + (needed / 8) >= _packetLength)
+        {
+            return _packetLength;
+        }
+
         int grown = _buffer is { } buffer ? buffer.Capacity + (buffer.Capacity / 8) : needed;
         return Math.Min(_packetLength, Math.Max(needed, grown));
     }

@@ -69,6 +69,17 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
+    public void First_piece_that_lacks_little_gets_the_whole_packets_room_at_once()
+    {
+        byte[] packet = Wire.Packet(65_535);
+        using var decoder = new DecoderHarness(allocator: _channelAllocator);
+
+        decoder.Read(packet[..65_536]);
+        Assert.That(Held, Is.EqualTo(packet.Length), "no second array, and the first as garbage, for six bytes more");
+        decoder.Close();
+    }
+
+    [Test]
     public void First_piece_is_held_as_it_came()
     {
         using var decoder = new DecoderHarness(allocator: _channelAllocator);
