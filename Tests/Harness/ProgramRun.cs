@@ -106,6 +106,13 @@ internal sealed partial class ProgramRun : IDisposable
     public long ResidentKiB() => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
         .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])).Single();
 
+    /// <summary>Processor time used so far, in user and kernel.</summary>
+    public TimeSpan ProcessorTime()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime;
+    }
+
     public string Everything() => string.Join('\n', Output.Concat(Errors));
 
     public void Dispose()
