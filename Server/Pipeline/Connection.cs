@@ -115,7 +115,7 @@ internal sealed class Connection
     /// <summary>The part of a packet that it holds; no bytes where it holds none.</summary>
     /// <param name="now">The time that stands for "not known for long".</param>
     public HeldPart HeldPart(long now) => new(
-        Source.ConnectionId, _patience.PacketSince(_decoder.UnfinishedPacketOffset, now), _decoder.UnfinishedPacketCapacity);
+        this, _patience.PacketSince(_decoder.UnfinishedPacketOffset, now), _decoder.UnfinishedPacketCapacity);
 
     /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
     /// <param name="now">A timestamp.</param>
@@ -165,6 +165,19 @@ internal sealed class Connection
         _reason ??= reason;
         _inputEnded = true;
         return Close();
+    }
+
+    /// <summary>Closes now, for the memory that is held, and frees that at once.</summary>
+    /// <returns>False where its decoder is the one that asks for memory.</returns>
+    public bool Shed()
+    {
+        if (!_decoder.Abandon())
+        {
+            return false;
+        }
+
+        Abort(CloseReason.BufferBudget);
+        return true;
     }
 
     /// <summary>The channel became inactive, whoever wanted it; the last event of a connection.</summary>
