@@ -30,6 +30,7 @@ internal sealed class Connection
     private bool _inputEnded;
     private bool _heldBack;
     private bool _closeWhenDone;
+    private long _closingSince;
     private bool _closed;
 
     /// <param name="id">Its number.</param>
@@ -130,6 +131,11 @@ internal sealed class Connection
             return CloseReason.ProxyHeaderTimeout;
         }
 
+        if (_closeWhenDone && now - _closingSince >= Loop.Sweep.OrderlyCloseLimit)
+        {
+            return _reason;
+        }
+
         if (_heldBack || InputEnded)
         {
             _patience.StandStill(sinceLast);
@@ -151,10 +157,12 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Closes as soon as nothing is pending, which may be now.</summary>
+    /// <summary>Closes as soon as nothing is pending, which may be now; or at a deadline (<see cref="DeadlineSweep.OrderlyClose"/>), while the
+    /// work goes on.</summary>
     public void CloseWhenDone()
     {
         _closeWhenDone = true;
+        _closingSince = Loop.Sweep.Now;
         PendingChanged();
     }
 
