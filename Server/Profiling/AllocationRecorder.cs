@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.Tracing;
 using Microsoft.Diagnostics.NETCore.Client;
 using Microsoft.Diagnostics.Tracing.Etlx;
-using Microsoft.Diagnostics.Tracing.Parsers;
 using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
@@ -10,17 +9,13 @@ namespace DotNettyFraming.Server.Profiling;
 /// <summary>A recording of where the program allocates, from <see cref="StartAsync"/> to <see cref="StopAsync"/>.</summary>
 /// <remarks>
 /// One thread of its own reads the runtime's events and sums them up while they come, so that nothing grows with time. Several recordings
-/// may run at once. What the recording itself allocates is left out.
+/// may run at once. What the recording itself allocates is left out. The addresses of a stack get their names when the recording ends: code
+/// that was collected before then, a dynamic method's, has none.
 /// </remarks>
 internal sealed class AllocationRecorder : IAsyncDisposable
 {
     /// <summary>What may wait to be read: some seconds of a program that allocates 10 GB a second.</summary>
     private const int BufferMiB = 64;
-
-    /// <summary>Allocations, and what names the methods and lines of their stacks as code is compiled.</summary>
-    private const long Keywords = AllocationSampling.Keyword
-        | (long)(ClrTraceEventParser.Keywords.Loader | ClrTraceEventParser.Keywords.Jit | ClrTraceEventParser.Keywords.NGen
-            | ClrTraceEventParser.Keywords.JittedMethodILToNativeMap);
 
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(10);
 
@@ -36,10 +31,10 @@ internal sealed class AllocationRecorder : IAsyncDisposable
     /// <summary>Starts to record.</summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The recording, under way.</returns>
-    /// <exception cref="ServerNotAvailableException">The runtime gives no diagnostics.</exception>
+    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
     public static async Task<AllocationRecorder> StartAsync(CancellationToken cancellationToken)
     {
-        EventPipeSession session = await RuntimeEvents.StartAsync(EventLevel.Verbose, Keywords, BufferMiB, cancellationToken).ConfigureAwait(false);
+        EventPipeSession session = await RuntimeEvents.StartAsync(EventLevel.Informational, AllocationSampling.Keyword, BufferMiB, cancellationToken).ConfigureAwait(false);
         var recorder = new AllocationRecorder(session);
         new Thread(recorder.Read) { IsBackground = true, Name = "allocation profile" }.Start();
         try
@@ -61,7 +56,9 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         TimeSpan duration = Stopwatch.GetElapsedTime(_start);
         await _session.StopAsync(CancellationToken.None).WaitAsync(LongestStop).ConfigureAwait(false);
         using TraceLogEventSource source = await _read.Task.WaitAsync(LongestStop).ConfigureAwait(false);
-        return AllocationProfileFile.Write(_table, source, _began, duration);
+        var stacks = new AllocationStacks(source.TraceLog);
+        CodeMap code = await CodeMap.ReadAsync(stacks.Addresses(_table.Rows)).ConfigureAwait(false);
+        return AllocationProfileFile.Write(_table, row => stacks.Read(row.Stack, code), source.EventsLost, _began, duration);
     }
 
     /// <summary>Ends it, whether or not anybody wanted the profile.</summary>
@@ -83,7 +80,7 @@ internal sealed class AllocationRecorder : IAsyncDisposable
     {
         try
         {
-            TraceLogEventSource source = RuntimeEvents.WithStacks(_session);
+            TraceLogEventSource source = TraceLog.CreateFromEventPipeSession(_session);
             source.Clr.AllocationSampling += OnReport;
             _ready.SetResult();
             source.Process();

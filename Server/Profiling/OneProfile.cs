@@ -1,5 +1,3 @@
-using Microsoft.Diagnostics.NETCore.Client;
-
 namespace DotNettyFraming.Server.Profiling;
 
 /// <summary>Sees to it that one profile is made on request at a time: each costs, and whoever asks may be a script that asks again.</summary>
@@ -19,9 +17,9 @@ internal static class OneProfile
         {
             return await make().ConfigureAwait(false);
         }
-        catch (DiagnosticsClientException exception)
+        catch (NoDiagnosticsException exception)
         {
-            return ProfileResult.Missing(ProfileOutcome.Unavailable, $"the runtime gives no diagnostics: {exception.Message}");
+            return ProfileResult.Missing(ProfileOutcome.Unavailable, exception.Message);
         }
         finally
         {

@@ -1,6 +1,9 @@
 using System.Diagnostics.Tracing;
+using System.Net.Sockets;
 using Microsoft.Diagnostics.NETCore.Client;
-using Microsoft.Diagnostics.Tracing.Etlx;
+using Microsoft.Diagnostics.Tracing;
+using Microsoft.Diagnostics.Tracing.Parsers;
+using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
 
@@ -11,6 +14,9 @@ internal static class RuntimeEvents
     /// <summary>The runtime's own provider.</summary>
     private const string Provider = "Microsoft-Windows-DotNETRuntime";
 
+    /// <summary>Room for the description of all code; it is read while it comes.</summary>
+    private const int CodeBufferMiB = 64;
+
     private static readonly DiagnosticsClient Client = new(Environment.ProcessId);
 
     /// <summary>Starts a session.</summary>
@@ -18,18 +24,42 @@ internal static class RuntimeEvents
     /// <param name="keywords">Which kinds of them.</param>
     /// <param name="bufferMiB">What may wait to be read, taken from the system as it is needed; more is lost, and counted.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="ServerNotAvailableException">The runtime gives no diagnostics.</exception>
+    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
     public static Task<EventPipeSession> StartAsync(EventLevel level, long keywords, int bufferMiB, CancellationToken cancellationToken) =>
-        Client.StartEventPipeSessionAsync([new EventPipeProvider(Provider, level, keywords)], requestRundown: false, bufferMiB, cancellationToken);
+        StartAsync(new EventPipeProvider(Provider, level, keywords), requestRundown: false, bufferMiB, cancellationToken);
 
-    /// <summary>A source that resolves the stacks of a session's events, while they come. Blocks while it learns all methods that there are.</summary>
-    public static TraceLogEventSource WithStacks(EventPipeSession session)
+    /// <summary>Has the runtime describe all code that there is, and reads that.</summary>
+    /// <param name="subscribe">Registers for what it wants to know; called before any of it comes, on the thread that reads.</param>
+    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
+    public static async Task DescribeCodeAsync(Action<ClrRundownTraceEventParser> subscribe)
     {
-        var rundown = TraceLog.EventPipeRundownConfiguration.Enable(Client);
+        // The description comes when a session ends; so this one asks for nothing else.
+        using EventPipeSession session = await StartAsync(
+            new EventPipeProvider(Provider, EventLevel.Critical, keywords: 0), requestRundown: true, CodeBufferMiB, CancellationToken.None).ConfigureAwait(false);
+        Task reading = Task.Factory.StartNew(
+            () =>
+            {
+                using var source = new EventPipeEventSource(session.EventStream);
+                subscribe(new ClrRundownTraceEventParser(source));
+                source.Process();
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+        await session.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await reading.ConfigureAwait(false);
+    }
 
-        // TraceEvent learns the methods from a second, short session, and waits there for a first event, whatever it is, before it ends
-        // it. Of the runtime's own none need come while the program rests; starting a task to read them, as it does, is one for sure.
-        rundown.AddProvider(new EventPipeProvider("System.Threading.Tasks.TplEventSource", EventLevel.Informational, keywords: 0x2));
-        return TraceLog.CreateFromEventPipeSession(session, rundown);
+    private static async Task<EventPipeSession> StartAsync(
+        EventPipeProvider provider, bool requestRundown, int bufferMiB, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is DiagnosticsClientException or IOException or SocketException or TimeoutException)
+        {
+            throw new NoDiagnosticsException(exception);
+        }
     }
 }
