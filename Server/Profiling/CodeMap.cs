@@ -14,7 +14,8 @@ internal sealed class CodeMap
     private readonly Dictionary<ulong, CompiledMethod> _methods = [];
     private readonly Dictionary<long, string> _assemblies = [];
     private readonly Dictionary<ulong, CodePlace?> _places = [];
-    private MethodILToNativeMapTraceData? _offsets;
+    private readonly List<(int Native, int IL)> _offsets = [];
+    private long _offsetsOf;
 
     private CodeMap(IEnumerable<ulong> addresses) => _addresses = [.. addresses.Order()];
 
@@ -39,18 +40,33 @@ internal sealed class CodeMap
     private void Subscribe(ClrRundownTraceEventParser code)
     {
         code.LoaderModuleDCStop += module => _assemblies[module.ModuleID] = module.ModuleILPath;
-        code.MethodILToNativeMapDCStop += offsets => _offsets = (MethodILToNativeMapTraceData)offsets.Clone();
-        code.MethodDCStopVerbose += method =>
-        {
-            int first = Array.BinarySearch(_addresses, method.MethodStartAddress);
-            CompiledMethod? compiled = null;
-            for (int i = first < 0 ? ~first : first; i < _addresses.Length && _addresses[i] - 1 < method.MethodStartAddress + (ulong)method.MethodSize; i++)
-            {
-                compiled ??= new CompiledMethod(method, _offsets?.MethodID == method.MethodID ? _offsets : null);
-                _methods[_addresses[i]] = compiled;
-            }
 
-            _offsets = null;
-        };
+        // Of each piece of code the offsets come first, and then what it is.
+        code.MethodILToNativeMapDCStop += Keep;
+        code.MethodDCStopVerbose += Keep;
+    }
+
+    private void Keep(MethodILToNativeMapTraceData offsets)
+    {
+        _offsetsOf = offsets.MethodID;
+        _offsets.Clear();
+        for (int i = 0; i < offsets.CountOfMapEntries; i++)
+        {
+            _offsets.Add((offsets.NativeOffset(i), offsets.ILOffset(i)));
+        }
+    }
+
+    private void Keep(MethodLoadUnloadVerboseTraceData method)
+    {
+        CompiledMethod? compiled = null;
+        int first = Array.BinarySearch(_addresses, method.MethodStartAddress + 1);
+        for (int i = first < 0 ? ~first : first; i < _addresses.Length && _addresses[i] <= method.MethodStartAddress + (ulong)method.MethodSize; i++)
+        {
+            compiled ??= new CompiledMethod(method, _offsetsOf == method.MethodID ? _offsets : []);
+            _methods[_addresses[i]] = compiled;
+        }
+
+        _offsetsOf = 0;
+        _offsets.Clear();
     }
 }

@@ -13,23 +13,18 @@ internal sealed class CompiledMethod
     private readonly (int Native, int IL)[] _offsets;
 
     /// <param name="method">The runtime's description of it.</param>
-    /// <param name="offsets">Which instructions became which; null where the runtime does not say, as for what came compiled.</param>
-    public CompiledMethod(MethodLoadUnloadVerboseTraceData method, MethodILToNativeMapTraceData? offsets)
+    /// <param name="offsets">Which instructions became which; empty where the runtime does not say, as for what came compiled.</param>
+    public CompiledMethod(MethodLoadUnloadVerboseTraceData method, IEnumerable<(int Native, int IL)> offsets)
     {
         _start = method.MethodStartAddress;
         _function = MethodName.Readable(method.MethodNamespace, method.MethodName);
-        _fullName = $"{method.MethodSignature} @ {method.MethodNamespace}.{method.MethodName}";
+        string signature = method.MethodSignature;
+        _fullName = $"{method.MethodNamespace}.{method.MethodName}{signature[Math.Max(0, signature.IndexOf('('))..]}";
         _module = method.ModuleID;
         _token = method.MethodToken;
 
         // Negative ones stand for what a compiler adds around the instructions.
-        _offsets = offsets is null ? [] :
-        [
-            .. Enumerable.Range(0, offsets.CountOfMapEntries)
-                .Select(i => (Native: offsets.NativeOffset(i), IL: offsets.ILOffset(i)))
-                .Where(pair => pair.IL >= 0)
-                .OrderBy(pair => pair.Native),
-        ];
+        _offsets = [.. offsets.Where(pair => pair.IL >= 0).OrderBy(pair => pair.Native)];
     }
 
     /// <summary>The place of an address in it.</summary>

@@ -41,8 +41,8 @@ internal sealed class HeapCensus
     }
 
     /// <summary>The counts: a type's name, its objects, and their bytes.</summary>
-    public IEnumerable<(string Type, long Objects, long Bytes)> ByType() =>
-        _counts.Select(count => (_types.Name(count.Key), count.Value.Objects, count.Value.Bytes));
+    public IEnumerable<(string Type, long Objects, long Bytes)> ByType(TypeNesting nesting) =>
+        _counts.Select(count => (_types.Name(count.Key, nesting), count.Value.Objects, count.Value.Bytes));
 
     private async Task<bool> IsCollectedAsync(TimeSpan patience, CancellationToken cancellationToken)
     {

@@ -28,12 +28,18 @@ internal static class HeapProfile
         DateTimeOffset began = DateTimeOffset.UtcNow;
         long start = Stopwatch.GetTimestamp();
         HeapCensus census = await HeapCensus.TakeAsync(LargestBufferMiB, LongestCollection, cancellationToken).ConfigureAwait(false);
-        return census.IsWhole
-            ? ProfileResult.Written(Write(census, began, Stopwatch.GetElapsedTime(start)))
-            : ProfileResult.Missing(ProfileOutcome.Incomplete, $"the heap has more objects than {LargestBufferMiB} MiB can describe");
+        if (!census.IsWhole)
+        {
+            return ProfileResult.Missing(ProfileOutcome.Incomplete, $"the heap has more objects than {LargestBufferMiB} MiB can describe");
+        }
+
+        TimeSpan duration = Stopwatch.GetElapsedTime(start);
+        using TypeNesting nesting = await TypeNesting.ReadAsync().ConfigureAwait(false);
+        return ProfileResult.Written(Write(census.ByType(nesting), began, duration));
     });
 
-    private static ReadOnlyMemory<byte> Write(HeapCensus census, DateTimeOffset began, TimeSpan duration)
+    private static ReadOnlyMemory<byte> Write(
+        IEnumerable<(string Type, long Objects, long Bytes)> counts, DateTimeOffset began, TimeSpan duration)
     {
         var file = new ProfileFile(Environment.ProcessPath ?? "");
         file.SampleTypes(("inuse_objects", "count"), ("inuse_space", "bytes"));
@@ -41,10 +47,10 @@ internal static class HeapProfile
         file.Time(began, duration);
         file.Comment(string.Create(
             CultureInfo.InvariantCulture, $"All objects alive after a full collection, each counted; a frame is a type (.NET {Environment.Version})."));
-        foreach ((string type, long objects, long bytes) in census.ByType())
+        foreach ((string type, long objects, long bytes) in counts)
         {
             string name = TypeName.Readable(type);
-            file.Sample([new CodePlace(name, type)], name, objects, bytes);
+            file.Sample([new CodePlace(name, $"type {type}")], name, objects, bytes);
         }
 
         return file.ToBytes();

@@ -52,15 +52,16 @@ internal sealed class SourceLines : IDisposable
 
     private static MetadataReaderProvider? Open(string assembly)
     {
+        using PEReader? file = AssemblyFile.Open(assembly);
         try
         {
-            using var executable = new PEReader(File.OpenRead(assembly));
-            return executable.TryOpenAssociatedPortablePdb(
-                assembly, path => File.Exists(path) ? File.OpenRead(path) : null, out MetadataReaderProvider? symbols, out _) ? symbols : null;
+            MetadataReaderProvider? symbols = null;
+            file?.TryOpenAssociatedPortablePdb(assembly, path => File.Exists(path) ? File.OpenRead(path) : null, out symbols, out _);
+            return symbols;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BadImageFormatException)
         {
-            // An assembly without a file, or with a damaged one: its frames have names and no lines.
+            // Symbols that cannot be read are as good as none.
             return null;
         }
     }
