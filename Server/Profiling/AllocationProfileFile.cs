@@ -17,24 +17,26 @@ internal static class AllocationProfileFile
         file.SampleTypes(("alloc_objects", "count"), ("alloc_space", "bytes"));
         file.Period("space", "bytes", AllocationSampling.MeanBytes);
         file.Time(began, duration);
-        file.Comment(string.Create(
-            CultureInfo.InvariantCulture,
-            $"Estimates from {table.Reports} samples: the runtime picks one byte in {AllocationSampling.MeanBytes} at random and reports the object that it falls in (AllocationSampled, .NET {Environment.Version})."));
-        file.Comment("Flat is what a method allocates itself; the type is the label `type` (-tagleaf=type shows it as a frame).");
-        file.Comment("What the recording itself allocated is left out.");
         if (lost > 0)
         {
-            file.Comment(string.Create(CultureInfo.InvariantCulture, $"{lost} events were lost: there was more than could be read in time."));
+            file.Comment(string.Create(CultureInfo.InvariantCulture, $"{lost} events were lost: more came than could be read."));
         }
 
+        long samples = 0;
         foreach (AllocationRow row in table.Rows)
         {
             if (stackOf(row) is { } stack)
             {
+                samples += row.Reports;
                 file.Sample(stack, TypeName.Readable(row.Type), (long)Math.Round(row.Objects), (long)Math.Round(row.Bytes));
             }
         }
 
+        // Each report of pprof shows these lines: short ones, or a picture is all heading.
+        file.Comment(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Estimates from {samples} samples, 1 byte in {AllocationSampling.MeanBytes} picked at random"));
+        file.Comment($"(AllocationSampled of .NET {Environment.Version}). Types: -tagleaf=type");
         return file.ToBytes();
     }
 }

@@ -11,6 +11,9 @@ internal sealed class AllocationRow(CallStackIndex stack, string type)
     /// <summary>The type's name, as the runtime has it.</summary>
     public string Type { get; } = type;
 
+    /// <summary>Reports of the runtime that this is estimated from.</summary>
+    public long Reports { get; set; }
+
     /// <summary>How many objects.</summary>
     public double Objects { get; set; }
 

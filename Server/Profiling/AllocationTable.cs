@@ -13,11 +13,10 @@ internal sealed class AllocationTable
     public const int MostRows = 50_000;
 
     private readonly Dictionary<(CallStackIndex Stack, ulong Type), AllocationRow> _rows = [];
+    private readonly AllocationRow _others = new(CallStackIndex.Invalid, "[others]");
 
-    public IEnumerable<AllocationRow> Rows => _rows.Values;
-
-    /// <summary>Reports so far.</summary>
-    public long Reports { get; private set; }
+    /// <summary>The sums.</summary>
+    public IEnumerable<AllocationRow> Rows => _others.Reports > 0 ? _rows.Values.Append(_others) : _rows.Values;
 
     /// <summary>Takes a report in.</summary>
     /// <param name="stack">Where it was.</param>
@@ -26,23 +25,27 @@ internal sealed class AllocationTable
     /// <param name="nameOf">Gives the type's name, once for each row.</param>
     public void Add(CallStackIndex stack, ulong type, long size, Func<string> nameOf)
     {
-        Reports++;
-        if (!_rows.TryGetValue((stack, type), out AllocationRow? row))
-        {
-            if (_rows.Count >= MostRows && !_rows.TryGetValue((stack = CallStackIndex.Invalid, type = 0), out row))
-            {
-                row = new AllocationRow(CallStackIndex.Invalid, "[others]");
-                _rows.Add((stack, type), row);
-            }
-            else if (row is null)
-            {
-                row = new AllocationRow(stack, nameOf());
-                _rows.Add((stack, type), row);
-            }
-        }
-
+        AllocationRow row = Row(stack, type, nameOf);
+        row.Reports++;
         double objects = AllocationSampling.Objects(size);
         row.Objects += objects;
         row.Bytes += objects * size;
+    }
+
+    private AllocationRow Row(CallStackIndex stack, ulong type, Func<string> nameOf)
+    {
+        if (_rows.TryGetValue((stack, type), out AllocationRow? row))
+        {
+            return row;
+        }
+
+        if (_rows.Count >= MostRows)
+        {
+            return _others;
+        }
+
+        row = new AllocationRow(stack, nameOf());
+        _rows.Add((stack, type), row);
+        return row;
     }
 }

@@ -1,9 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.Tracing;
-using System.Globalization;
-using Microsoft.Diagnostics.NETCore.Client;
-using Microsoft.Diagnostics.Tracing;
-using Microsoft.Diagnostics.Tracing.Parsers;
 
 namespace DotNettyFraming.Server.Profiling;
 
@@ -45,8 +40,7 @@ internal static class HeapProfile
         file.SampleTypes(("inuse_objects", "count"), ("inuse_space", "bytes"));
         file.Period("space", "bytes", 1);
         file.Time(began, duration);
-        file.Comment(string.Create(
-            CultureInfo.InvariantCulture, $"All objects alive after a full collection, each counted; a frame is a type (.NET {Environment.Version})."));
+        file.Comment($"All objects alive after a full collection, counted by type (.NET {Environment.Version})");
         foreach ((string type, long objects, long bytes) in counts)
         {
             string name = TypeName.Readable(type);

@@ -14,7 +14,7 @@ internal static partial class MethodName
         Match rest = StateMachine().Match(type);
         return rest.Success && method == "MoveNext"
             ? $"{TypeName.Readable(rest.Groups["type"].Value)}.{rest.Groups["name"].Value}"
-            : $"{TypeName.Readable(type)}.{method}";
+            : $"{TypeName.Readable(type)}.{method.TrimStart('.')}"; // .ctor: readers take each dot for a step
     }
 
     [GeneratedRegex(@"^(?<type>.+)\+<(?<name>[^>]+)>d__[0-9]+(`[0-9]+)?(\[.*\])?$")]

@@ -54,7 +54,7 @@ public sealed class AllocationProfileTests
             Assert.That(profile.SampleTypes, Is.EqualTo(new[] { "alloc_objects/count", "alloc_space/bytes" }));
             Assert.That(profile.DefaultSampleType, Is.EqualTo("alloc_space"));
             Assert.That(profile.Period, Is.EqualTo("102400 bytes of space"));
-            Assert.That(profile.Comments, Has.Some.Contains("one byte in 102400"));
+            Assert.That(profile.Comments, Has.Some.Contains("1 byte in 102400"));
             Assert.That(
                 DateTimeOffset.UnixEpoch.AddTicks(profile.Profile.TimeNanos / 100), Is.InRange(before, DateTimeOffset.UtcNow));
             Assert.That(profile.Profile.DurationNanos, Is.Positive);

@@ -21,7 +21,7 @@ public sealed class NameTests
     [TestCase("N.Type+<RunAsync>d__12", "SetStateMachine", "N.Type+<RunAsync>d__12.SetStateMachine")]
     [TestCase("N.Walker", "MoveNext", "N.Walker.MoveNext")]
     [TestCase("N.Type+<>c", "<Run>b__1_0", "N.Type+<>c.<Run>b__1_0")]
-    [TestCase("", "IL_STUB", ".IL_STUB")]
+    [TestCase("N.Type", ".ctor", "N.Type.ctor")]
     public void Method_reads_as_it_is_written(string type, string method, string readable) =>
         Assert.That(MethodName.Readable(type, method), Is.EqualTo(readable));
 }
