@@ -17,8 +17,6 @@ internal sealed class AllocationRecorder : IAsyncDisposable
     /// <summary>What may wait to be read: some seconds of a program that allocates 10 GB a second.</summary>
     private const int BufferMiB = 64;
 
-    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(10);
-
     private readonly EventPipeSession _session;
     private readonly AllocationTable _table = new();
     private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
@@ -51,11 +49,12 @@ internal sealed class AllocationRecorder : IAsyncDisposable
 
     /// <summary>Ends the recording.</summary>
     /// <returns>The profile, as a file of pprof's format.</returns>
+    /// <exception cref="NoDiagnosticsException">The runtime did not end it, or did not describe its code.</exception>
     public async Task<ReadOnlyMemory<byte>> StopAsync()
     {
         TimeSpan duration = Stopwatch.GetElapsedTime(_start);
-        await _session.StopAsync(CancellationToken.None).WaitAsync(LongestStop).ConfigureAwait(false);
-        using TraceLogEventSource source = await _read.Task.WaitAsync(LongestStop).ConfigureAwait(false);
+        await RuntimeEvents.StopAsync(_session).ConfigureAwait(false);
+        using TraceLogEventSource source = await _read.Task.ConfigureAwait(false);
         var stacks = new AllocationStacks(source.TraceLog);
         CodeMap code = await CodeMap.ReadAsync(stacks.Addresses(_table.Rows)).ConfigureAwait(false);
         return AllocationProfileFile.Write(_table, row => stacks.Read(row.Stack, code), source.EventsLost, _began, duration);
@@ -66,11 +65,11 @@ internal sealed class AllocationRecorder : IAsyncDisposable
     {
         try
         {
-            await _session.StopAsync(CancellationToken.None).WaitAsync(LongestStop).ConfigureAwait(false);
+            await RuntimeEvents.StopAsync(_session).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is DiagnosticsClientException or IOException or TimeoutException)
+        catch (NoDiagnosticsException)
         {
-            // It has ended before; the runtime then knows it no more.
+            // Most likely it has ended before, in StopAsync: the runtime then knows it no more.
         }
 
         _session.Dispose();

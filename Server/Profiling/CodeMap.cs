@@ -1,4 +1,3 @@
-using Microsoft.Diagnostics.Tracing.Parsers;
 using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;

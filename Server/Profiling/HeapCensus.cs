@@ -14,8 +14,11 @@ internal sealed class HeapCensus
     private readonly TaskCompletionSource _collected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _collection = -1;
 
-    /// <summary>Whether every object was counted.</summary>
+    /// <summary>Whether every object was counted: the collection was seen to end, and nothing of it was lost.</summary>
     public bool IsWhole { get; private set; }
+
+    /// <summary>Events that found no room.</summary>
+    public int Lost { get; private set; }
 
     /// <summary>Has the runtime collect and describe its heap, and counts.</summary>
     public static async Task<HeapCensus> TakeAsync(int bufferMiB, TimeSpan patience, CancellationToken cancellationToken)
@@ -32,11 +35,11 @@ internal sealed class HeapCensus
         }
         finally
         {
-            await session.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await RuntimeEvents.StopAsync(session).ConfigureAwait(false);
         }
 
-        int lost = await reading.ConfigureAwait(false);
-        census.IsWhole = isCollected && lost == 0;
+        census.Lost = await reading.ConfigureAwait(false);
+        census.IsWhole = isCollected && census.Lost == 0;
         return census;
     }
 

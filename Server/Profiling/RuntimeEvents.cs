@@ -2,7 +2,6 @@ using System.Diagnostics.Tracing;
 using System.Net.Sockets;
 using Microsoft.Diagnostics.NETCore.Client;
 using Microsoft.Diagnostics.Tracing;
-using Microsoft.Diagnostics.Tracing.Parsers;
 using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
@@ -17,6 +16,8 @@ internal static class RuntimeEvents
     /// <summary>Room for the description of all code; it is read while it comes.</summary>
     private const int CodeBufferMiB = 64;
 
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(10);
+
     private static readonly DiagnosticsClient Client = new(Environment.ProcessId);
 
     /// <summary>Starts a session.</summary>
@@ -27,6 +28,15 @@ internal static class RuntimeEvents
     /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
     public static Task<EventPipeSession> StartAsync(EventLevel level, long keywords, int bufferMiB, CancellationToken cancellationToken) =>
         StartAsync(new EventPipeProvider(Provider, level, keywords), requestRundown: false, bufferMiB, cancellationToken);
+
+    /// <summary>Ends a session; what came before then can still be read.</summary>
+    /// <exception cref="NoDiagnosticsException">It could not be ended, or had ended before.</exception>
+    public static Task StopAsync(EventPipeSession session) =>
+        GuardAsync(async () =>
+        {
+            await session.StopAsync(CancellationToken.None).WaitAsync(LongestStop).ConfigureAwait(false);
+            return session;
+        });
 
     /// <summary>Has the runtime describe all code that there is, and reads that.</summary>
     /// <param name="subscribe">Registers for what it wants to know; called before any of it comes, on the thread that reads.</param>
@@ -46,16 +56,19 @@ internal static class RuntimeEvents
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
-        await session.StopAsync(CancellationToken.None).ConfigureAwait(false);
+        await StopAsync(session).ConfigureAwait(false);
         await reading.ConfigureAwait(false);
     }
 
-    private static async Task<EventPipeSession> StartAsync(
-        EventPipeProvider provider, bool requestRundown, int bufferMiB, CancellationToken cancellationToken)
+    private static Task<EventPipeSession> StartAsync(
+        EventPipeProvider provider, bool requestRundown, int bufferMiB, CancellationToken cancellationToken) =>
+        GuardAsync(() => Client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken));
+
+    private static async Task<EventPipeSession> GuardAsync(Func<Task<EventPipeSession>> ask)
     {
         try
         {
-            return await Client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken).ConfigureAwait(false);
+            return await ask().ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is DiagnosticsClientException or IOException or SocketException or TimeoutException)
         {

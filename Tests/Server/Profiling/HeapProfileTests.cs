@@ -39,6 +39,18 @@ public sealed class HeapProfileTests
         });
     }
 
+    [Test]
+    public async Task Description_that_does_not_fit_its_buffer_is_no_profile()
+    {
+        object[] held = [.. Enumerable.Range(0, 1_000_000).Select(_ => new Item())];
+
+        HeapCensus census = await HeapCensus.TakeAsync(bufferMiB: 1, TimeSpan.FromSeconds(2), CancellationToken.None);
+
+        GC.KeepAlive(held);
+        Assert.That(census.IsWhole, Is.False);
+        Assert.That(census.Lost, Is.Positive);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void Litter() => GC.KeepAlive(Enumerable.Range(0, Count).Select(_ => new LitterItem()).ToArray());
 
