@@ -37,13 +37,16 @@ internal static class Program
 
             if (commandLine.IsCheck(outcome))
             {
+                MemoryProfile.Check(options.MemoryProfile);
                 Show(commandLine.Settings, outcome);
                 return ExitCode.Success;
             }
 
             int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
+            await using MemoryProfile? profile = await MemoryProfile.StartAsync(options.MemoryProfile, logger).ConfigureAwait(false);
             using IHost host = BuildHost(options, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
+            await (profile?.WriteAsync() ?? Task.CompletedTask).ConfigureAwait(false);
             return ExitCode.Success;
         }
         catch (StartupException e)

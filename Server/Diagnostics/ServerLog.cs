@@ -60,4 +60,10 @@ internal static partial class ServerLog
 
     [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
     public static partial void OptionWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(50, LogLevel.Information, "--memory-profile: recording allocations, for {File}")]
+    public static partial void RecordingAllocations(this ILogger logger, string file);
+
+    [LoggerMessage(51, LogLevel.Information, "--memory-profile: {Bytes} bytes in {File}")]
+    public static partial void MemoryProfileWritten(this ILogger logger, int bytes, string file);
 }

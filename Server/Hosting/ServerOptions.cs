@@ -53,6 +53,9 @@ internal sealed record ServerOptions
     /// <summary>Simulated processing time of a packet; zero is the counting processor.</summary>
     public TimeSpan Work { get; init; }
 
+    /// <summary>Where the allocations of the whole run are written to at its end, a full path; null is nowhere, and nothing is recorded.</summary>
+    public string? MemoryProfile { get; init; }
+
     /// <summary>How long an orderly stop may take. <c>docker stop</c> kills after 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
 

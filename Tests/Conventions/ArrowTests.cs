@@ -20,9 +20,10 @@ public sealed partial class ArrowTests
     private static readonly Dictionary<string, string[]> ServerFolders = new()
     {
         ["Diagnostics"] = [],
+        ["Profiling"] = [],
         ["Processing"] = ["Diagnostics"],
         ["Pipeline"] = ["Processing", "Diagnostics"],
-        ["Hosting"] = ["Pipeline", "Processing", "Diagnostics"],
+        ["Hosting"] = ["Pipeline", "Processing", "Diagnostics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

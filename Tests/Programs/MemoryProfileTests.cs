@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary><c>--memory-profile</c> as its users run it, and read what it wrote.</summary>
+[CancelAfter(120_000)]
+public sealed class MemoryProfileTests
+{
+    private string _folder = "";
+
+    private string File => Path.Combine(_folder, "memory.pb.gz");
+
+    [SetUp]
+    public void Make_a_folder() => _folder = Directory.CreateTempSubdirectory("memory-profile").FullName;
+
+    [TearDown]
+    public void Remove_it() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public async Task Stopped_server_leaves_a_whole_profile_and_nothing_beside_it()
+    {
+        await System.IO.File.WriteAllTextAsync(File, "what was there before");
+
+        ProgramRun server = await RunServerAsync(whileItRuns: () =>
+            Assert.That(System.IO.File.ReadAllText(File), Is.EqualTo("what was there before"), "until there is a whole one"));
+
+        Assert.That(Directory.EnumerateFiles(_folder), Is.EqualTo(new[] { File }));
+        Assert.That(server.Output, Has.Some.Contains("stopped:").And.Some.Contains($"bytes in {File}"));
+        var profile = new PprofFile(await System.IO.File.ReadAllBytesAsync(File));
+        Assert.Multiple(() =>
+        {
+            Assert.That(profile.SampleTypes, Is.EqualTo(new[] { "alloc_objects/count", "alloc_space/bytes" }));
+            Assert.That(
+                profile.Samples.SelectMany(sample => sample.Stack),
+                Has.Some.EqualTo("DotNettyFraming.Transport.EpollEventLoop.Poll").Or.Some.StartsWith("DotNetty.Transport."),
+                "the server's work");
+        });
+    }
+
+    [Test]
+    public async Task Pprof_reads_it([Values("-top", "-raw", "-traces", "-svg", "-pdf")] string report)
+    {
+        string go = InstalledProgram.Find("go");
+        if (report is "-svg" or "-pdf")
+        {
+            InstalledProgram.Find("dot", package: "graphviz");
+        }
+
+        (await RunServerAsync()).Dispose();
+        string written = Path.Combine(_folder, "report");
+        using Process pprof = Process.Start(new ProcessStartInfo(go, ["tool", "pprof", report, "-output", written, File])
+        {
+            RedirectStandardError = true,
+            Environment = { ["HOME"] = _folder },
+        })!;
+        Task<string> errors = pprof.StandardError.ReadToEndAsync();
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        await pprof.WaitForExitAsync(timeout.Token);
+
+        Assert.That(pprof.ExitCode, Is.Zero, await errors);
+        string text = await System.IO.File.ReadAllTextAsync(written);
+        Assert.That(text, report switch
+        {
+            "-svg" => Does.Contain("<svg").And.Contain("HeapArena"),
+            "-pdf" => Does.StartWith("%PDF-"),
+            "-raw" => Does.Contain("alloc_space/bytes[dflt]").And.Contain("PeriodType: space bytes"),
+            _ => Does.Contain("Type: alloc_space").And.Contain("DotNetty.Buffers.HeapArena.NewByteArray"),
+        });
+    }
+
+    [Test]
+    public async Task File_that_cannot_be_written_is_one_line_and_exit_code_1_before_anything_listens([Values] bool check)
+    {
+        string path = Path.Combine(_folder, "missing", "memory.pb.gz");
+        using ProgramRun server = ProgramRun.Start(
+            "Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path, .. check ? ["--check"] : Array.Empty<string>()]);
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1));
+        Assert.That(server.Errors.Single(), Does.StartWith($"--memory-profile: '{path}' cannot be written: "));
+        Assert.That(server.Output, Has.None.Contains("listening on"));
+    }
+
+    [TestCase("/dev/null")]
+    [TestCase("/tmp")]
+    [Platform("Linux", Reason = "Its paths.")]
+    public async Task What_is_no_file_is_not_replaced_by_one(string path)
+    {
+        using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path]);
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1));
+        Assert.That(server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: it is no regular file."));
+    }
+
+    [Test]
+    public async Task Runtime_that_gives_no_diagnostics_is_one_line_and_exit_code_1()
+    {
+        using ProgramRun server = ProgramRun.Start(
+            "Server", ["--port", "0", "--log-directory", "none", "--memory-profile", File], ("DOTNET_EnableDiagnostics", "0"));
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1));
+        Assert.That(server.Errors.Single(), Does.StartWith("--memory-profile: the runtime gives no diagnostics: "));
+        Assert.That(Directory.EnumerateFiles(_folder), Is.Empty);
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "/proc/PID/maps says which assemblies are loaded.")]
+    public async Task Nothing_of_it_is_loaded_where_nobody_asks([Values] bool asked)
+    {
+        (ProgramRun run, _) = await ProgramRun.StartServerAsync(asked ? ["--memory-profile", File] : []);
+        using ProgramRun server = run;
+
+        IEnumerable<string> loaded = System.IO.File.ReadLines($"/proc/{server.Id}/maps")
+            .Where(line => line.Contains("/Microsoft.Diagnostics.", StringComparison.Ordinal) || line.Contains("/Google.Protobuf", StringComparison.Ordinal));
+
+        Assert.That(loaded.Any(), Is.EqualTo(asked));
+    }
+
+    /// <summary>A server that has served, and was stopped.</summary>
+    private async Task<ProgramRun> RunServerAsync(Action? whileItRuns = null)
+    {
+        (ProgramRun server, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "10000", "--memory-profile", File);
+        byte[] write = Repeat(Article, 1000);
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        for (int i = 0; i < 10; i++)
+        {
+            await peer.SendAsync(write);
+        }
+
+        await server.LineAsync("processed 10000 packets");
+        whileItRuns?.Invoke();
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        return server;
+    }
+}
