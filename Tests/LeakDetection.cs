@@ -7,7 +7,7 @@ using DotNetty.Common.Internal.Logging;
 using Microsoft.Extensions.Logging;
 
 /// <summary>
-/// Runs every test of this assembly with DotNetty's leak detector at Paranoid, and fails the run when a buffer that it tracks
+/// FAULTS 28. Runs every test of this assembly with DotNetty's leak detector at Paranoid, and fails the run when a buffer that it tracks
 /// is collected without having been released. In no namespace, so that NUnit applies it to all of them.
 /// </summary>
 /// <remarks>

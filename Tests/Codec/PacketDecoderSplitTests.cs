@@ -2,7 +2,7 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>The same packets, however the network groups their bytes into reads.</summary>
+/// <summary>FAULTS 1, 2 and 5: the same packets, however the network groups their bytes into reads.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public class PacketDecoderSplitTests

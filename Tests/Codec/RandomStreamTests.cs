@@ -3,7 +3,7 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>Random streams in random pieces: the decoder and the reference must say the same, and nothing may be thrown.</summary>
+/// <summary>FAULTS 8: random streams in random pieces: the decoder and the reference must say the same, and nothing may be thrown.</summary>
 /// <remarks>
 /// Reads are wrapped arrays and tails come from the unpooled allocator: the leak detector takes no stack trace for those, so that
 /// a million streams fit into seconds. That they are all let go of is asserted by the allocator's account.

@@ -30,6 +30,7 @@ public sealed class LoadAgainstServerTests
         });
     }
 
+    /// <summary>FAULTS 14, and more.</summary>
     [Test]
     public async Task Ten_thousand_connections_connect_and_send()
     {
