@@ -53,6 +53,9 @@ internal sealed record ServerOptions
     /// <summary>Simulated processing time of a packet; zero is the counting processor.</summary>
     public TimeSpan Work { get; init; }
 
+    /// <summary>Where the admin port listens, port 0 picking a free one; null is off.</summary>
+    public IPEndPoint? Admin { get; init; } = new(IPAddress.Loopback, 9998);
+
     /// <summary>How long an orderly stop may take. <c>docker stop</c> kills after 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
 

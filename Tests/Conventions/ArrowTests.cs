@@ -20,9 +20,10 @@ public sealed partial class ArrowTests
     private static readonly Dictionary<string, string[]> ServerFolders = new()
     {
         ["Diagnostics"] = [],
+        ["Admin"] = ["Diagnostics"],
         ["Processing"] = ["Diagnostics"],
         ["Pipeline"] = ["Processing", "Diagnostics"],
-        ["Hosting"] = ["Pipeline", "Processing", "Diagnostics"],
+        ["Hosting"] = ["Admin", "Pipeline", "Processing", "Diagnostics"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;
