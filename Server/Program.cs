@@ -89,6 +89,7 @@ internal static class Program
     /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of it is loaded. Before the data port: that is ready last.</summary>
     private static void AddAdmin(IServiceCollection services, IPEndPoint endpoint) => services.AddHostedService(provider => new AdminServer(
         endpoint,
+        provider.GetRequiredService<FramingServer>(),
         provider.GetRequiredService<ServerCounters>(),
         provider.GetRequiredService<ServerLife>(),
         provider.GetRequiredService<TimeProvider>(),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -32,12 +33,25 @@ internal static class AdminEndpoints
         });
     }
 
+    /// <summary>What the live page draws.</summary>
+    public static void MapLive(this IEndpointRouteBuilder routes, LiveJson live) => routes.MapReading("/api/live", context =>
+    {
+        string? after = context.Request.Query["after"];
+        if (!long.TryParse(after ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out long number))
+        {
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            return AnswerAsync(context, "text/plain", "after: is not the number of a sample\n"u8.ToArray());
+        }
+
+        return AnswerAsync(context, "application/json", live.Write(number));
+    });
+
     /// <summary>A path that answers GET and HEAD.</summary>
     public static void MapReading(this IEndpointRouteBuilder routes, string path, RequestDelegate answer) =>
         routes.MapMethods(path, ReadingMethods, answer);
 
     /// <summary>Answers with a body that is whole; to HEAD Kestrel leaves it out.</summary>
-    public static Task AnswerAsync(HttpContext context, string contentType, byte[] body)
+    public static Task AnswerAsync(HttpContext context, string contentType, ReadOnlyMemory<byte> body)
     {
         context.Response.ContentType = $"{contentType}; charset=utf-8";
         context.Response.ContentLength = body.Length;

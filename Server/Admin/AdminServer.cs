@@ -20,18 +20,26 @@ namespace DotNettyFraming.Server.Admin;
 internal sealed class AdminServer : IHostedService, IAsyncDisposable
 {
     private readonly IPEndPoint _endpoint;
+    private readonly ServerSampler _sampler;
+    private readonly ServerInstruments _instruments;
+    private readonly MetricsExport _metrics;
     private readonly WebApplication _application;
     private readonly ILogger _lifecycle;
 
     /// <param name="endpoint">Where to listen; port 0 picks a free one.</param>
+    /// <param name="probe">The server, which must not have started yet: from now on its batches are recorded.</param>
     /// <param name="counters">What happened since start.</param>
     /// <param name="life">Where the server is in its life.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Where events go, Kestrel's too.</param>
-    public AdminServer(IPEndPoint endpoint, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
+    public AdminServer(IPEndPoint endpoint, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
     {
         _endpoint = endpoint;
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
+        _sampler = new ServerSampler(counters, probe, time);
+        _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
+        _metrics = new MetricsExport();
+
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).SuppressStatusMessages(true);
         builder.Services
@@ -45,6 +53,8 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _application.UseGate(time);
         _application.UseRouting();
         _application.MapState(counters, life);
+        _application.MapLive(new LiveJson(life, probe, _sampler, time));
+        _metrics.Map(_application);
         _application.UseEndpoints(_ => { });
     }
 
@@ -75,7 +85,13 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     public Task StopAsync(CancellationToken cancellationToken) => _application.StopAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _application.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _application.DisposeAsync();
+        _metrics.Dispose();
+        _instruments.Dispose();
+        _sampler.Dispose();
+    }
 
     private void Configure(KestrelServerOptions kestrel)
     {

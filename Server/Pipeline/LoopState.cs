@@ -57,6 +57,30 @@ internal sealed class LoopState
         .ToArray()
         .Select(connection => connection.Abort(CloseReason.BufferBudget)));
 
+    /// <summary>Its busiest and its oldest connections: one walk, and a look at <paramref name="most"/> of each kind.</summary>
+    public PeerSurvey Survey(int most)
+    {
+        var busiest = new PriorityQueue<Connection, long>(most);
+        var oldest = new PriorityQueue<Connection, long>(most);
+        foreach (Connection connection in _connections)
+        {
+            Offer(oldest, connection, -connection.Source.ConnectionId, most);
+            if (connection.BytesSinceSurvey > 0)
+            {
+                Offer(busiest, connection, connection.BytesSinceSurvey, most);
+            }
+        }
+
+        var survey = new PeerSurvey(
+            [.. busiest.UnorderedItems.Select(item => item.Element.State)], [.. oldest.UnorderedItems.Select(item => item.Element.State)]);
+        foreach (Connection connection in _connections)
+        {
+            connection.Surveyed();
+        }
+
+        return survey;
+    }
+
     /// <summary>Gives back all of the memory budget that is not in use.</summary>
     /// <returns>How many steps.</returns>
     public int GiveBackSurplus() => _budget.GiveBack(spareSteps: 0);
@@ -103,6 +127,19 @@ internal sealed class LoopState
         }
 
         return left.Length;
+    }
+
+    /// <summary>Keeps those of the greatest priorities; the queue gives the least first, which is the one to beat.</summary>
+    private static void Offer(PriorityQueue<Connection, long> kept, Connection connection, long priority, int most)
+    {
+        if (kept.Count < most)
+        {
+            kept.Enqueue(connection, priority);
+        }
+        else if (kept.TryPeek(out _, out long least) && priority > least)
+        {
+            kept.EnqueueDequeue(connection, priority);
+        }
     }
 
     private void CheckDrained()
