@@ -38,7 +38,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _sampler = new ServerSampler(counters, probe, time);
         _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
-        _metrics = new MetricsExport();
+        _metrics = new MetricsExport(probe.EventLoops.Count);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).SuppressStatusMessages(true);
