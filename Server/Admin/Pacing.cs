@@ -25,11 +25,29 @@ internal sealed class Pacing
     }
 
     /// <summary>Completes when it is the caller's turn.</summary>
-    /// <exception cref="OperationCanceledException">Who waited is gone; the turn is lost.</exception>
-    public Task TurnAsync(CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">Who waited is gone. Somebody else can have the turn: else whoever asks and goes away,
+    /// over and over, would make the queue ever longer.</exception>
+    public async ValueTask TurnAsync(CancellationToken cancellationToken)
     {
         TimeSpan wait = Reserve();
-        return wait > TimeSpan.Zero ? Task.Delay(wait, _time, cancellationToken) : Task.CompletedTask;
+        if (wait <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        try
+        {
+            await Task.Delay(wait, _time, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            lock (_reserving)
+            {
+                _next -= _interval;
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Takes the next turn.</summary>

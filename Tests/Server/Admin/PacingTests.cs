@@ -32,20 +32,31 @@ public sealed class PacingTests
     }
 
     [Test]
-    public async Task Turn_comes_with_the_clock_and_is_lost_with_its_caller()
+    public async Task Turn_comes_with_the_clock()
     {
         var pacing = new Pacing(perSecond: 10, burst: 1, _time);
-        using var gone = new CancellationTokenSource();
         await pacing.TurnAsync(CancellationToken.None);
-        Task second = pacing.TurnAsync(CancellationToken.None);
-        Task third = pacing.TurnAsync(gone.Token);
+        Task second = pacing.TurnAsync(CancellationToken.None).AsTask();
 
         _time.Advance(TimeSpan.FromMilliseconds(99));
         Assert.That(second.IsCompleted, Is.False);
         _time.Advance(TimeSpan.FromMilliseconds(1));
         await second.WaitAsync(TimeSpan.FromSeconds(20));
-        await gone.CancelAsync();
+    }
 
-        Assert.That(async () => await third, Throws.InstanceOf<OperationCanceledException>());
+    [Test]
+    public void Turn_of_who_is_gone_is_somebody_elses()
+    {
+        var pacing = new Pacing(perSecond: 10, burst: 1, _time);
+        pacing.Reserve();
+        for (int i = 0; i < 1000; i++)
+        {
+            using var gone = new CancellationTokenSource();
+            Task waiting = pacing.TurnAsync(gone.Token).AsTask();
+            gone.Cancel();
+            Assert.That(async () => await waiting, Throws.InstanceOf<OperationCanceledException>());
+        }
+
+        Assert.That(pacing.Reserve().TotalSeconds, Is.EqualTo(0.1).Within(1e-9));
     }
 }
