@@ -109,9 +109,9 @@ public sealed class AdminUnderLoadTests
         Assert.Multiple(() =>
         {
             Assert.That(server.StoppedCounters()["connections.closed.InvalidPrefix"], Is.EqualTo(40));
-            Assert.That(cpu.TotalSeconds, Is.LessThan(seconds / 2), "seconds of processor time");
+            Assert.That(cpu.TotalSeconds, Is.LessThan(seconds), "seconds of processor time, most of them to compile what is cold");
             Assert.That(longest.TotalSeconds, Is.LessThan(5), "a packet's way, the attackers on the same processors");
-            Assert.That(answers, Is.LessThan(100 + (51 * (seconds + 2))), "the pace of requests");
+            Assert.That(answers, Is.LessThan(100 + (26 * (seconds + 2))), "the pace of requests");
             Assert.That((residentAfter - residentBefore) / 1024, Is.LessThan(64), "MiB");
             Assert.That(server.Everything(), Does.Not.Contain("   at "));
         });
