@@ -61,6 +61,9 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     /// <summary>The length of all the payloads together: <see cref="ByteCount"/> less the headers.</summary>
     public int PayloadByteCount => ByteCount - (Count * PacketHeader.Size);
 
+    /// <summary>The first packet's time, Unix seconds, as its header has it.</summary>
+    public uint FirstTime => PacketHeader.ReadTime(Bytes);
+
     /// <summary>Visits the packets in order; for <c>foreach</c>.</summary>
     public Enumerator GetEnumerator() => new(Bytes);
 

@@ -60,6 +60,9 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     /// <summary>Bytes that this connection has given to the decoder.</summary>
     public long BytesReceived { get; private set; }
 
+    /// <summary>Whole packets that this connection has sent.</summary>
+    public long PacketsReceived => _packets;
+
     /// <summary>
     /// Where the packet that is not whole yet starts, in bytes from the start of the stream; −1 when there is none. As long as
     /// this stays the same, it is the same packet, however its bytes trickle in.

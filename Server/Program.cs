@@ -1,5 +1,7 @@
+using System.Net;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
@@ -66,6 +68,7 @@ internal static class Program
             .AddSingleton(signals)
             .AddSingleton<IHostLifetime, SignalLifetime>()
             .AddSingleton<ServerCounters>()
+            .AddSingleton<ServerLife>()
             .AddSingleton(services => NewProcessor(options, services.GetRequiredService<TimeProvider>()))
             .AddSingleton(services => new FramingServer(
                 options,
@@ -75,11 +78,25 @@ internal static class Program
                 logging.Factory.CreateLogger<FramingServer>())
             { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
-            .AddSingleton<ServiceManager>()
-            .AddHostedService<FramingServerService>();
+            .AddSingleton<ServiceManager>();
+        if (options.Admin is { } admin)
+        {
+            AddAdmin(builder.Services, admin);
+        }
+
+        builder.Services.AddHostedService<FramingServerService>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
         return builder.Build();
     }
+
+    /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of it is loaded. Before the data port: that is ready last.</summary>
+    private static void AddAdmin(IServiceCollection services, IPEndPoint endpoint) => services.AddHostedService(provider => new AdminServer(
+        endpoint,
+        provider.GetRequiredService<FramingServer>(),
+        provider.GetRequiredService<ServerCounters>(),
+        provider.GetRequiredService<ServerLife>(),
+        provider.GetRequiredService<TimeProvider>(),
+        provider.GetRequiredService<ILoggerFactory>()));
 
     /// <summary>The place to put your own processor.</summary>
     private static IPacketProcessor NewProcessor(ServerOptions options, TimeProvider time) =>

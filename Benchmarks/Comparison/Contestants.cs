@@ -15,7 +15,8 @@ internal static class Contestants
         new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]);
 
     /// <summary>All of them, in the order of measuring.</summary>
-    /// <remarks>Ours runs with its defaults, its log on standard output included; where its log files would go is nobody's business.</remarks>
+    /// <remarks>Ours runs with its defaults, its log on standard output included; where its log files would go is nobody's business, and
+    /// without the admin port, which several cannot share.</remarks>
     public static readonly IReadOnlyList<Contestant> All =
     [
         Floor,
@@ -54,7 +55,7 @@ internal static class Contestants
     public static void CleanUp() => File.Delete(All.Single(contestant => contestant.Name == Go).FileName);
 
     private static Contestant Ours(string name, string title, params string[] options) =>
-        new(name, title, ContestantRole.Ours, BuiltPrograms.Server, ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", .. options]);
+        new(name, title, ContestantRole.Ours, BuiltPrograms.Server, ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", "--admin", "off", .. options]);
 
     private static async Task<string?> BuildGoAsync(string output)
     {

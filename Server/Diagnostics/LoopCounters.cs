@@ -20,6 +20,12 @@ internal sealed class LoopCounters
     /// <summary>Byte counts, which the loop's decoders keep.</summary>
     public DecoderCounters Bytes { get; } = new();
 
+    /// <summary>Looks at each batch; null where nobody can ask what it saw (<c>--admin off</c>). Set before the loop's first connection.</summary>
+    public BatchRecorder? Recorder { get; set; }
+
+    /// <summary>For how long connections have been held back.</summary>
+    public PausedTime PausedTime { get; } = new();
+
     /// <summary>Connections that came to this loop.</summary>
     public long Accepted => Volatile.Read(ref _accepted);
 
@@ -48,13 +54,18 @@ internal sealed class LoopCounters
     public void CountClosed(CloseReason reason) => _closed[(int)reason]++;
 
     /// <summary>A connection is held back (+1), or no longer (−1).</summary>
-    public void CountPaused(int change) => _paused += change;
+    public void CountPaused(int change)
+    {
+        _paused += change;
+        PausedTime.Change(change);
+    }
 
     /// <summary>Whole packets came out of the decoder.</summary>
     public void CountReceived(PacketBatch batch)
     {
         _packetsReceived += batch.Count;
         _payloadBytes += batch.PayloadByteCount;
+        Recorder?.Record(batch);
     }
 
     /// <summary>Packets are done with.</summary>

@@ -19,6 +19,9 @@ internal sealed class ServerCounters
         return added;
     }
 
+    /// <summary>The event loops' counters.</summary>
+    public IReadOnlyList<LoopCounters> Loops => Volatile.Read(ref _loops);
+
     /// <summary>Connections accepted since start.</summary>
     public long Accepted => Sum(static loop => loop.Accepted);
 
@@ -36,6 +39,9 @@ internal sealed class ServerCounters
     /// <summary>Connections held back now.</summary>
     public long Paused => Sum(static loop => loop.Paused);
 
+    /// <summary>For how long connections have been held back since start, summed over them.</summary>
+    public TimeSpan PausedTime => new(Sum(static loop => loop.PausedTime.Total.Ticks));
+
     /// <summary>Packets found whole since start.</summary>
     public long PacketsReceived => Sum(static loop => loop.PacketsReceived);
 
@@ -45,11 +51,40 @@ internal sealed class ServerCounters
     /// <summary>Packets received, and not processed for a failure or an expired drain.</summary>
     public long PacketsDropped => Sum(static loop => loop.PacketsDropped);
 
+    /// <summary>Packets received of which it is not settled yet whether they will be processed.</summary>
+    /// <remarks>Received is read last, so that what is processed meanwhile cannot make this negative.</remarks>
+    public long PacketsPending
+    {
+        get
+        {
+            long settled = PacketsProcessed + PacketsDropped;
+            return PacketsReceived - settled;
+        }
+    }
+
     /// <summary>Connections that ended for <paramref name="reason"/> since start.</summary>
     public long Closed(CloseReason reason) => Volatile.Read(ref _loops).Sum(loop => loop.Closed(reason));
 
     /// <summary>Bytes given to the decoders since start.</summary>
     public long BytesReceived => Sum(static loop => loop.Bytes.BytesReceived);
+
+    /// <summary>Payload bytes of the packets received since start.</summary>
+    public long BytesPayload => Sum(static loop => loop.PayloadBytes);
+
+    /// <summary>Bytes that became part of no packet since start.</summary>
+    public long BytesDiscarded => Sum(static loop => loop.Bytes.BytesDiscarded);
+
+    /// <summary>Bytes held now for packets that are not whole yet.</summary>
+    public long BytesUnfinished => Sum(static loop => loop.Bytes.BytesUnfinished);
+
+    /// <summary>Batches since start; like the next two only counted where there is a <see cref="LoopCounters.Recorder"/>.</summary>
+    public long Batches => Sum(static loop => loop.Recorder?.Batches ?? 0);
+
+    /// <summary>Batches since start whose first packet is from the future.</summary>
+    public long Skewed => Sum(static loop => loop.Recorder?.Skewed ?? 0);
+
+    /// <summary>Batches since start whose first packet's age is in this bucket of <see cref="PacketAges"/>.</summary>
+    public long WithAge(int bucket) => Loops.Sum(loop => loop.Recorder?.WithAge(bucket) ?? 0);
 
     /// <summary>Bytes allocated now for packets that are not whole yet: what <c>--max-buffered</c> bounds.</summary>
     public long BytesAllocated => Sum(static loop => loop.Bytes.BytesAllocated);
@@ -74,9 +109,9 @@ internal sealed class ServerCounters
         yield return new("packets.processed", PacketsProcessed);
         yield return new("packets.dropped", PacketsDropped);
         yield return new("bytes.received", BytesReceived);
-        yield return new("bytes.payload", Sum(static loop => loop.PayloadBytes));
-        yield return new("bytes.discarded", Sum(static loop => loop.Bytes.BytesDiscarded));
-        yield return new("bytes.unfinished", Sum(static loop => loop.Bytes.BytesUnfinished));
+        yield return new("bytes.payload", BytesPayload);
+        yield return new("bytes.discarded", BytesDiscarded);
+        yield return new("bytes.unfinished", BytesUnfinished);
     }
 
     private long Sum(Func<LoopCounters, long> counter) => Volatile.Read(ref _loops).Sum(counter);

@@ -40,6 +40,9 @@ internal static partial class ServerLog
     [LoggerMessage(8, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
     public static partial void NotNotified(this ILogger logger, string state, string why);
 
+    [LoggerMessage(9, LogLevel.Information, "admin HTTP at {Url}")]
+    public static partial void AdminReady(this ILogger logger, Uri url);
+
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
     public static partial void PacketsProcessed(this ILogger logger, long packets);
 

@@ -14,10 +14,15 @@ namespace DotNettyFraming.Server.Hosting;
 
 /// <summary>The server: binds, serves until it is stopped, and stops in order.</summary>
 /// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
-internal sealed class FramingServer : IDisposable
+internal sealed class FramingServer : IServerProbe, IDisposable
 {
     /// <summary>What a stop may take at most beyond <see cref="ServerOptions.DrainTimeout"/>: to close by force, to end the loops, and to say so.</summary>
     public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long the event loops may take to answer a survey: they are busy, or have ended.</summary>
+    private static readonly TimeSpan LongestSurvey = TimeSpan.FromSeconds(5);
+
+    private static readonly IReadOnlyDictionary<string, long> NoErrors = new Dictionary<string, long>();
 
     /// <summary>How long the event loops may take to end when nothing is left to do.</summary>
     private static readonly TimeSpan LoopShutdown = TimeSpan.FromSeconds(1);
@@ -44,6 +49,11 @@ internal sealed class FramingServer : IDisposable
         _transport = ServerTransport.Of(options.Transport);
         _acceptLoop = _transport.NewEventLoops(1);
         _loops = _transport.NewEventLoops(options.EventLoops);
+        EventLoops =
+        [
+            .. _loops.Items.Select((loop, index) => new EventLoopProbe($"{index}", _transport.LoadOf(loop))),
+            new EventLoopProbe("accept", _transport.LoadOf(_acceptLoop.Items.Single())),
+        ];
         var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
         var budget = new BufferBudget(options.MaxBufferedBytes, options.EventLoops);
         var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
@@ -68,8 +78,36 @@ internal sealed class FramingServer : IDisposable
     /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
     public int? ListeningDescriptor { get; init; }
 
-    /// <summary>The transport in use, for the log.</summary>
+    /// <inheritdoc/>
     public string TransportName => _transport.Name;
+
+    /// <inheritdoc/>
+    public int MaxConnections => _options.MaxConnections;
+
+    /// <inheritdoc/>
+    public long MaxBufferedBytes => _options.MaxBufferedBytes;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<EventLoopProbe> EventLoops { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, long>? AcceptErrors =>
+        _transport.AcceptErrors is { } errors ? (Volatile.Read(ref _listener) is { } listener ? errors(listener) : NoErrors) : null;
+
+    /// <inheritdoc/>
+    public async Task<PeerSurvey?> SurveyAsync(int most)
+    {
+        try
+        {
+            PeerSurvey[] parts = await Task.WhenAll(_states.Select(loop => loop.Key.SubmitAsync(() => loop.Value.Survey(most))))
+                .WaitAsync(LongestSurvey).ConfigureAwait(false);
+            return PeerSurvey.Merge(parts, most);
+        }
+        catch (Exception e) when (e is RejectedExecutionException or TimeoutException)
+        {
+            return null; // the loops have ended; DotNetty's own then let what is asked of them hang
+        }
+    }
 
     /// <summary>Begins to listen.</summary>
     /// <returns>The address and port bound.</returns>

@@ -11,6 +11,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
 {
     private readonly FramingServer _server;
     private readonly ServerCounters _counters;
+    private readonly ServerLife _life;
     private readonly ServerOptions _options;
     private readonly TimeProvider _time;
     private readonly ServiceManager _serviceManager;
@@ -24,6 +25,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     public FramingServerService(
         FramingServer server,
         ServerCounters counters,
+        ServerLife life,
         ServerOptions options,
         TimeProvider time,
         ServiceManager serviceManager,
@@ -31,6 +33,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     {
         _server = server;
         _counters = counters;
+        _life = life;
         _options = options;
         _time = time;
         _serviceManager = serviceManager;
@@ -61,6 +64,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         }
 
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
+        _life.BeginServing();
         _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
         if (_options.ReportEvery > 0)
         {
@@ -79,6 +83,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
     /// <summary>The first step of stopping: whatever else the host runs is still there while connections are drained.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        _life.BeginDraining();
         _serviceManager.Stopping();
         await _server.StopAsync().ConfigureAwait(false);
         Dispose();

@@ -27,6 +27,7 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<IReadOnlyList<IPNetwork>?> _proxyTrusted;
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
+    private readonly OptionDeclaration<IPEndPoint?> _admin;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
     private readonly OptionDeclaration<bool> _check;
     private readonly OptionDeclaration<string?> _memoryProfile;
@@ -113,6 +114,14 @@ internal sealed class ServerCommandLine
             Defaults.Work,
             "Simulated processing time a packet, off the event loops; 0 = none.",
             max: TimeSpan.FromHours(1));
+        _admin = Set.Custom(
+            "--admin",
+            "HOST:PORT",
+            Defaults.Admin,
+            AdminAddress.Format(Defaults.Admin),
+            "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It asks nobody who they are: think before giving another address.",
+            AdminAddress.Parse,
+            AdminAddress.Format);
         _logDirectory = LogDirectory.Declare(Set);
         _check = Set.Flag("--check", "Validate the options, print what would run, and exit.");
         _memoryProfile = Set.OptionalPath(
@@ -163,6 +172,7 @@ internal sealed class ServerCommandLine
         ProxyTrusted = outcome.Value(_proxyTrusted) ?? [],
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),
+        Admin = outcome.Value(_admin),
         MemoryProfile = outcome.Value(_memoryProfile) is { } path ? Path.GetFullPath(path) : null,
     };
 }

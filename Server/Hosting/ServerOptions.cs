@@ -53,6 +53,9 @@ internal sealed record ServerOptions
     /// <summary>Simulated processing time of a packet; zero is the counting processor.</summary>
     public TimeSpan Work { get; init; }
 
+    /// <summary>Where the admin port listens, port 0 picking a free one; null is off.</summary>
+    public IPEndPoint? Admin { get; init; } = new(IPAddress.Loopback, 9998);
+
     /// <summary>Where the allocations of the whole run are written to at its end, a full path; null is nowhere, and nothing is recorded.</summary>
     public string? MemoryProfile { get; init; }
 

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Server.Hosting;
@@ -14,6 +15,8 @@ namespace DotNettyFraming.Server.Hosting;
 /// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
 /// <param name="AdoptListener">Makes one of a listening socket's descriptor; null where the transport cannot.</param>
 /// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
+/// <param name="LoadOf">What tells the load of one of its event loops; null where they do not tell.</param>
+/// <param name="AcceptErrors">What a listener counts; null where it does not.</param>
 /// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
 internal sealed record ServerTransport(
     string Name,
@@ -21,6 +24,8 @@ internal sealed record ServerTransport(
     Func<IPAddress?, IServerChannel> NewListener,
     Func<int, IServerChannel>? AdoptListener,
     IRecvByteBufAllocator? ReceiveBuffers,
+    Func<IEventLoop, IEventLoopLoad?> LoadOf,
+    Func<IChannel, IReadOnlyDictionary<string, long>>? AcceptErrors,
     Func<IChannel, int> AvailableBytes)
 {
     /// <summary>Our own, on Linux.</summary>
@@ -30,6 +35,8 @@ internal sealed record ServerTransport(
         address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
+        loop => new EpollLoad((EpollEventLoop)loop),
+        listener => ((EpollServerSocketChannel)listener).AcceptErrors,
         channel => ((EpollSocketChannel)channel).AvailableBytes);
 
     /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
@@ -40,6 +47,8 @@ internal sealed record ServerTransport(
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
         AdoptListener: null,
         new ReceiveBuffers(),
+        _ => null,
+        AcceptErrors: null,
         AvailableInSocket);
 
     /// <summary>The transport to use.</summary>
@@ -56,6 +65,13 @@ internal sealed record ServerTransport(
         {
             return 0; // closed or reset meanwhile: nothing will be read from it
         }
+    }
+
+    private sealed class EpollLoad(EpollEventLoop loop) : IEventLoopLoad
+    {
+        public TimeSpan CpuTime => loop.CpuTime;
+
+        public int QueueLength => loop.PendingTasks;
     }
 
     /// <summary>DotNetty keeps the socket to itself, and draining has to know when it is empty.</summary>

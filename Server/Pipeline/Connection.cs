@@ -23,6 +23,8 @@ internal sealed class Connection
     private readonly PacketDecoder _decoder;
     private readonly ILogger _logger;
 
+    private long _openedAt;
+    private long _bytesSurveyed;
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
     private PendingBatches? _pending;
@@ -76,7 +78,8 @@ internal sealed class Connection
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
-        _patience.Begin(Loop.Sweep.Now);
+        _openedAt = Loop.Sweep.Now;
+        _patience.Begin(_openedAt);
         Loop.Counters.CountAccepted();
         Loop.Admission.Joined(this);
         Loop.Add(this);
@@ -112,6 +115,24 @@ internal sealed class Connection
             ApplyReading();
         }
     }
+
+    /// <summary>Bytes that came since the survey before (<see cref="LoopState.Survey"/>), or since it opened.</summary>
+    public long BytesSinceSurvey => _decoder.BytesReceived - _bytesSurveyed;
+
+    /// <summary>How it is now.</summary>
+    public PeerState State => new(
+        Source.ConnectionId,
+        Source.Peer?.ToString() ?? "",
+        Loop.Index,
+        Loop.Sweep.Since(_openedAt),
+        _decoder.PacketsReceived,
+        _decoder.BytesReceived,
+        _decoder.UnfinishedPacketOffset is >= 0 and var offset ? _decoder.BytesReceived - offset : 0,
+        _heldBack,
+        BytesSinceSurvey);
+
+    /// <summary>A survey is over: the next one counts from here.</summary>
+    public void Surveyed() => _bytesSurveyed = _decoder.BytesReceived;
 
     /// <summary>The part of a packet that it holds; no bytes where it holds none.</summary>
     /// <param name="now">The time that stands for "not known for long".</param>

@@ -37,6 +37,9 @@ internal sealed class DeadlineSweep
     /// <summary>The time of now, as <see cref="PeerPatience"/> counts it.</summary>
     public long Now => _time.GetTimestamp();
 
+    /// <summary>How long ago a <see cref="Now"/> was.</summary>
+    public TimeSpan Since(long then) => _time.GetElapsedTime(then);
+
     /// <summary>Looks at each connection once.</summary>
     public void Run(IEnumerable<Connection> connections)
     {

@@ -58,6 +58,30 @@ internal sealed class LoopState
     public long CloseHolders(IReadOnlySet<Connection> connections) =>
         Shed([.. HeldParts().Where(part => connections.Contains(part.Connection))], long.MaxValue);
 
+    /// <summary>Its busiest and its oldest connections: one walk, and a look at <paramref name="most"/> of each kind.</summary>
+    public PeerSurvey Survey(int most)
+    {
+        var busiest = new PriorityQueue<Connection, long>(most);
+        var oldest = new PriorityQueue<Connection, long>(most);
+        foreach (Connection connection in _connections)
+        {
+            Offer(oldest, connection, -connection.Source.ConnectionId, most);
+            if (connection.BytesSinceSurvey > 0)
+            {
+                Offer(busiest, connection, connection.BytesSinceSurvey, most);
+            }
+        }
+
+        var survey = new PeerSurvey(
+            [.. busiest.UnorderedItems.Select(item => item.Element.State)], [.. oldest.UnorderedItems.Select(item => item.Element.State)]);
+        foreach (Connection connection in _connections)
+        {
+            connection.Surveyed();
+        }
+
+        return survey;
+    }
+
     /// <summary>Completes when, after <see cref="BeginDrain"/>, the last connection is closed and its work done.</summary>
     public Task Drained => _drained.Task;
 
@@ -121,6 +145,19 @@ internal sealed class LoopState
         _budget.GiveBack(spareSteps: 0);
         _sharedBudget.Shed(freed);
         return freed;
+    }
+
+    /// <summary>Keeps those of the greatest priorities; the queue gives the least first, which is the one to beat.</summary>
+    private static void Offer(PriorityQueue<Connection, long> kept, Connection connection, long priority, int most)
+    {
+        if (kept.Count < most)
+        {
+            kept.Enqueue(connection, priority);
+        }
+        else if (kept.TryPeek(out _, out long least) && priority > least)
+        {
+            kept.EnqueueDequeue(connection, priority);
+        }
     }
 
     private void CheckDrained()

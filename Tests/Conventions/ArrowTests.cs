@@ -21,9 +21,10 @@ public sealed partial class ArrowTests
     {
         ["Diagnostics"] = [],
         ["Profiling"] = [],
+        ["Admin"] = ["Diagnostics", "Profiling"],
         ["Processing"] = ["Diagnostics"],
         ["Pipeline"] = ["Processing", "Diagnostics"],
-        ["Hosting"] = ["Pipeline", "Processing", "Diagnostics", "Profiling"],
+        ["Hosting"] = ["Admin", "Pipeline", "Processing", "Diagnostics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

@@ -9,6 +9,9 @@ namespace DotNettyFraming.Tests.Harness;
 /// <summary>One of our programs as a child process; killed at the end of its test, whatever happens.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
+    /// <summary>What stands before the admin port's address in a server's log.</summary>
+    public const string AdminLine = "admin HTTP at ";
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly ConcurrentQueue<string> _errors = new();
@@ -35,6 +38,8 @@ internal sealed partial class ProgramRun : IDisposable
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        // Tests run beside each other, and beside a server of somebody's own: none takes the default port unasked.
+        start.Environment["FRAMING_ADMIN"] = "off";
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;
@@ -53,6 +58,14 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>A server on a free port of the loopback, ready.</summary>
     public static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartServerAsync(params string[] arguments) =>
         ListeningAsync(Start("Server", ["--port", "0", "--log-directory", "none", .. arguments]));
+
+    /// <summary>A server that answers HTTP too, on a free port of the loopback, ready.</summary>
+    public static async Task<(ProgramRun Run, IPEndPoint Endpoint, Uri Admin)> StartWithAdminAsync(params string[] arguments)
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await StartServerAsync(["--admin", "127.0.0.1:0", .. arguments]);
+        string line = await run.LineAsync(AdminLine);
+        return (run, endpoint, new Uri(line[(line.IndexOf(AdminLine, StringComparison.Ordinal) + AdminLine.Length)..]));
+    }
 
     /// <summary>Waits until a program says where it listens.</summary>
     public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> ListeningAsync(ProgramRun run)

@@ -1,8 +1,10 @@
 using System.Net;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.Harness;
 
@@ -10,11 +12,13 @@ namespace DotNettyFraming.Tests.Harness;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly FramingServer _server;
+    private readonly AdminServer? _admin;
     private bool _stopped;
 
-    private RunningServer(FramingServer server, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+    private RunningServer(FramingServer server, AdminServer? admin, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
     {
         _server = server;
+        _admin = admin;
         Endpoint = endpoint;
         Counters = counters;
         Log = log;
@@ -26,18 +30,31 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public RecordingLogger Log { get; }
 
+    /// <summary>Where its admin port answers; only of a server that was started with one.</summary>
+    public Uri Admin => _admin!.Url;
+
     public static async Task<RunningServer> StartAsync(
         TransportChoice transport,
         IPacketProcessor? processor = null,
         Func<ServerOptions, ServerOptions>? configure = null,
-        TimeProvider? time = null)
+        TimeProvider? time = null,
+        bool admin = false)
     {
         ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
         var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, time ?? TimeProvider.System, log);
-        return new RunningServer(server, await server.StartAsync(), counters, log);
+        AdminServer? adminServer = null;
+        if (admin)
+        {
+            var life = new ServerLife(TimeProvider.System);
+            adminServer = new AdminServer(new IPEndPoint(IPAddress.Loopback, 0), server, counters, life, TimeProvider.System, NullLoggerFactory.Instance);
+            await adminServer.StartAsync(CancellationToken.None);
+            life.BeginServing();
+        }
+
+        return new RunningServer(server, adminServer, await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
@@ -78,6 +95,10 @@ internal sealed class RunningServer : IAsyncDisposable
             _stopped = true;
             await _server.StopAsync().WaitAsync(Peer.Patience);
             _server.Dispose();
+            if (_admin is not null)
+            {
+                await _admin.DisposeAsync().AsTask().WaitAsync(Peer.Patience);
+            }
         }
     }
 

@@ -1,0 +1,247 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>What the server tells about itself to a Prometheus, and to a collector of OpenTelemetry's.</summary>
+[CancelAfter(120_000)]
+public sealed partial class MetricsTests
+{
+    private static readonly HttpClient Http = new() { Timeout = Peer.Patience };
+
+    /// <summary>What scripts hold on to, with the labels that they do.</summary>
+    private static readonly string[] Promised =
+    [
+        "framing_connections_open", "framing_connections_paused", "framing_connections_accepted_total",
+        "framing_connections_closed_total{reason=\"PeerClosed\"}", "framing_connections_closed_total{reason=\"InvalidPrefix\"}",
+        "framing_packets_received_total", "framing_packets_processed_total", "framing_packets_dropped_total",
+        "framing_bytes_received_total", "framing_bytes_payload_total", "framing_bytes_discarded_total", "framing_unfinished_bytes",
+        "framing_read_packets_bucket{le=\"1\"}", "framing_read_packets_sum", "framing_read_packets_count",
+        "framing_packet_age_seconds_bucket{le=\"86400\"}", "framing_packet_age_seconds_sum", "framing_packet_age_seconds_count",
+        "framing_clock_skew_total", "framing_event_loop_busy_ratio{loop=\"0\"}", "framing_event_loop_busy_ratio{loop=\"accept\"}",
+        "framing_event_loop_queue_length{loop=\"0\"}", "framing_accept_errors_total{errno=\"EMFILE\"}",
+        // Ours, beyond what is promised.
+        "framing_connections_refused_total{reason=\"TooManyConnections\"}", "framing_connections_limit", "framing_paused_seconds_total",
+        "framing_processor_queue_length", "framing_unfinished_allocated_bytes", "framing_unfinished_limit_bytes", "framing_uptime_seconds",
+        "dotnet_process_memory_working_set_bytes",
+    ];
+
+    [Test]
+    [Platform("Linux")]
+    public async Task Metrics_have_every_name_promised_and_the_counters_values()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--transport", "epoll");
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+
+        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Promised.Except(metrics.Keys), Is.Empty);
+            Assert.That(metrics["framing_packets_received_total"], Is.EqualTo(12));
+            Assert.That(metrics["framing_read_packets_sum"], Is.EqualTo(12));
+            Assert.That(metrics["framing_read_packets_count"], Is.EqualTo(3));
+            Assert.That(metrics["framing_packet_age_seconds_count"], Is.EqualTo(2));
+            Assert.That(metrics["framing_packet_age_seconds_bucket{le=\"86400\"}"], Is.EqualTo(1), "the article's packet is from 2019");
+            Assert.That(metrics["framing_clock_skew_total"], Is.EqualTo(1));
+            Assert.That(
+                metrics["framing_bytes_received_total"],
+                Is.EqualTo((7 * metrics["framing_packets_received_total"]) + metrics["framing_bytes_payload_total"]
+                    + metrics["framing_bytes_discarded_total"] + metrics["framing_unfinished_bytes"]));
+        });
+    }
+
+    [Test]
+    public async Task Transport_that_does_not_tell_leaves_out_what_it_cannot_know()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--transport", "sockets");
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+
+        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
+
+        Assert.That(metrics["framing_packets_received_total"], Is.EqualTo(12));
+        Assert.That(metrics.Keys, Has.None.StartsWith("framing_event_loop").And.None.StartsWith("framing_accept_errors"));
+    }
+
+    [Test]
+    public async Task Promtool_finds_nothing_to_say()
+    {
+        string promtool = InstalledProgram.Find("promtool", "prometheus");
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+        string metrics = await Http.GetStringAsync(new Uri(admin, "metrics"));
+
+        (int exitCode, string said) = await RunAsync(promtool, ["check", "metrics"], metrics);
+
+        Assert.That(said, Is.Empty);
+        Assert.That(exitCode, Is.Zero);
+    }
+
+    [Test]
+    public async Task Alert_rules_are_rules_about_metrics_that_there_are()
+    {
+        string promtool = InstalledProgram.Find("promtool", "prometheus");
+        string folder = Path.Combine(Repository.Root, "Server", "Admin");
+        string rules = Path.Combine(folder, "Prometheus", "alerts.yml");
+
+        (int exitCode, string said) = await RunAsync(promtool, ["check", "config", Path.Combine(folder, "Prometheus", "prometheus.yml")], "");
+
+        Assert.That(exitCode, Is.Zero, said);
+        Assert.That(said, Does.Contain("SUCCESS: 12 rules found"));
+        string[] files = [rules, Path.Combine(folder, "Grafana", "dashboard.json")];
+        IEnumerable<string> used = files.SelectMany(file => MetricName().Matches(File.ReadAllText(file)).Select(match => match.Value)).Distinct();
+        string[] known = [.. Promised.Select(name => name.Split('{')[0]), "dotnet_gc_last_collection_heap_size_bytes"];
+        Assert.That(used.Except(known), Is.Empty);
+    }
+
+    [Test]
+    public async Task Dashboard_is_json_with_a_query_in_each_panel()
+    {
+        string file = Path.Combine(Repository.Root, "Server", "Admin", "Grafana", "dashboard.json");
+        using var dashboard = JsonDocument.Parse(await File.ReadAllTextAsync(file));
+        JsonElement[] panels = [.. dashboard.RootElement.GetProperty("panels").EnumerateArray()];
+
+        Assert.That(panels, Is.Not.Empty);
+        Assert.That(panels.Select(panel => panel.GetProperty("id").GetInt32()), Is.Unique);
+        Assert.That(panels.SelectMany(panel => panel.GetProperty("targets").EnumerateArray()).Select(target => target.GetProperty("expr").GetString()), Has.All.Contains("_"));
+    }
+
+    [Test]
+    public async Task Prometheus_scrapes_it(CancellationToken cancel)
+    {
+        string prometheus = InstalledProgram.Find("prometheus");
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+        string folder = Directory.CreateTempSubdirectory("framing-prometheus-").FullName;
+        try
+        {
+            // Our own configuration, with another target and less patience.
+            string source = Path.Combine(Repository.Root, "Server", "Admin", "Prometheus");
+            File.Copy(Path.Combine(source, "alerts.yml"), Path.Combine(folder, "alerts.yml"));
+            string configuration = await File.ReadAllTextAsync(Path.Combine(source, "prometheus.yml"), cancel);
+            await File.WriteAllTextAsync(
+                Path.Combine(folder, "prometheus.yml"),
+                configuration.Replace("127.0.0.1:9998", admin.Authority, StringComparison.Ordinal).Replace("15s", "1s", StringComparison.Ordinal),
+                cancel);
+            var own = new Uri($"http://127.0.0.1:{FreePort()}/");
+            using ProgramRun scraper = ProgramRun.StartFile(
+                prometheus,
+                [
+                    $"--config.file={folder}/prometheus.yml", $"--storage.tsdb.path={folder}/data", $"--web.listen-address={own.Authority}",
+                ]);
+
+            string query = new Uri(own, "api/v1/query?query=framing_packets_processed_total").AbsoluteUri;
+            Eventually.That(() => Ask(query), Does.Contain("\"12\""), scraper.Everything());
+            Assert.That(Ask(new Uri(own, "api/v1/query?query=up").AbsoluteUri), Does.Contain("\"job\":\"framing\"").And.Contain("\"1\""));
+            Assert.That(Ask(new Uri(own, "api/v1/rules").AbsoluteUri), Does.Contain("FramingPacketsDropped").And.Not.Contain("\"health\":\"err\""));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
+    public async Task Collector_that_is_named_receives_them()
+    {
+        using var collector = new TcpListener(IPAddress.Loopback, 0);
+        collector.Start();
+        using ProgramRun server = ProgramRun.Start(
+            "Server",
+            ["--port", "0", "--log-directory", "none", "--admin", "127.0.0.1:0"],
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://{collector.LocalEndpoint}"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "200"));
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        using Socket export = await collector.AcceptSocketAsync(timeout.Token);
+        var received = new StringBuilder();
+        byte[] buffer = new byte[64 * 1024];
+
+        while (!received.ToString().Contains("framing.packets.processed", StringComparison.Ordinal))
+        {
+            int count = await export.ReceiveAsync(buffer, timeout.Token);
+            Assert.That(count, Is.Positive, "the export ended without it");
+            received.Append(Encoding.Latin1.GetString(buffer, 0, count));
+        }
+
+        Assert.That(received.ToString(), Does.StartWith("POST /v1/metrics HTTP/1.1").And.Contain("DotNettyFraming.Server"));
+    }
+
+    /// <summary>Three reads: ten packets of 2019, one from the future, one of now with a bad prefix behind it.</summary>
+    private static async Task SendAsync(IPEndPoint endpoint)
+    {
+        uint now = (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        foreach (byte[] bytes in new[] { Repeat(Article, 10), OfLength(5, now + 1000), Glue(OfLength(0, now), "X!"u8.ToArray()) })
+        {
+            using Peer peer = await Peer.ConnectAsync(endpoint);
+            await peer.SendAsync(bytes);
+            peer.Finish();
+            await peer.ClosedByServerAsync();
+        }
+    }
+
+    /// <summary>Scrapes until a metric has a value, past the exporter's cache.</summary>
+    private static async Task<Dictionary<string, double>> ScrapeAsync(Uri admin, string metric, double value)
+    {
+        Dictionary<string, double> metrics = [];
+        Eventually.That(() => (metrics = Parse(Ask(new Uri(admin, "metrics").AbsoluteUri))).GetValueOrDefault(metric), Is.EqualTo(value));
+        return metrics;
+    }
+
+    private static Dictionary<string, double> Parse(string text) => text.Split('\n')
+        .Where(line => line.Length > 0 && line[0] != '#')
+        .Select(line => line.Split(' '))
+        .ToDictionary(parts => parts[0].Replace("{}", "", StringComparison.Ordinal), parts => double.Parse(parts[1]));
+
+    private static string Ask(string url)
+    {
+        try
+        {
+            using HttpResponseMessage response = Http.Send(new HttpRequestMessage(HttpMethod.Get, url));
+            using var reader = new StreamReader(response.Content.ReadAsStream());
+            return reader.ReadToEnd();
+        }
+        catch (HttpRequestException)
+        {
+            return ""; // not ready yet
+        }
+    }
+
+    private static async Task<(int ExitCode, string Said)> RunAsync(string file, string[] arguments, string input)
+    {
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        using Process process = Process.Start(new ProcessStartInfo(file, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync(timeout.Token);
+        string said = await process.StandardError.ReadToEndAsync(timeout.Token) + await output;
+        await process.WaitForExitAsync(timeout.Token);
+        return (process.ExitCode, said);
+    }
+
+    /// <summary>Prometheus cannot be told to pick a port and say which: one that was free a moment ago.</summary>
+    private static int FreePort()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)listener.LocalEndPoint!).Port;
+    }
+
+    [GeneratedRegex("(?<![a-z])(framing|dotnet)_[a-z_]+")]
+    private static partial Regex MetricName();
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>Profiles of a running server, as <c>go tool pprof URL</c> fetches them.</summary>
+[CancelAfter(90_000)]
+public sealed class ProfileEndpointTests
+{
+    private static readonly HttpClient Http = new() { Timeout = Peer.Patience };
+
+    [Test]
+    public async Task Go_tool_pprof_fetches_allocations_and_the_heap_by_address()
+    {
+        string go = InstalledProgram.Find("go");
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        using var enough = new CancellationTokenSource();
+        Task load = LoadAsync(endpoint, enough.Token);
+
+        string allocations = await PprofAsync(go, new Uri(admin, "/debug/pprof/allocs?seconds=2"));
+        string heap = await PprofAsync(go, new Uri(admin, "/debug/pprof/heap"));
+        await enough.CancelAsync();
+        await load;
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(allocations, Does.Contain("Type: alloc_space").And.Contain("DotNettyFraming.Codec.PacketDecoder"));
+            Assert.That(heap, Does.Contain("Type: inuse_space").And.Contain("System.Byte[]"));
+        });
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+    }
+
+    [TestCase("0")]
+    [TestCase("-1")]
+    [TestCase("601")]
+    [TestCase("five")]
+    public async Task Seconds_that_make_no_sense_are_one_line(string seconds)
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+
+        using HttpResponseMessage answer = await Http.GetAsync(new Uri(admin, $"/debug/pprof/allocs?seconds={seconds}"));
+
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await answer.Content.ReadAsStringAsync(), Is.EqualTo("seconds: is no integer from 1 to 600\n"));
+    }
+
+    [Test]
+    public async Task Second_recording_at_once_is_told_to_wait_and_one_whose_caller_leaves_makes_room()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        using var leave = new CancellationTokenSource();
+        Task<HttpResponseMessage> first = Http.GetAsync(new Uri(admin, "/debug/pprof/allocs?seconds=600"), leave.Token);
+
+        // The first may not have begun yet: then this one is let in, and is short.
+        Eventually.That(() => Status(new Uri(admin, "/debug/pprof/allocs?seconds=1")), Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        await leave.CancelAsync();
+        Eventually.That(() => Status(new Uri(admin, "/debug/pprof/heap")), Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(async () => await first, Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    private static HttpStatusCode Status(Uri address)
+    {
+        using HttpResponseMessage answer = Http.Send(new HttpRequestMessage(HttpMethod.Get, address));
+        return answer.StatusCode;
+    }
+
+    /// <summary>Reads whose tails are allocated: packets that come in pieces.</summary>
+    private static async Task LoadAsync(IPEndPoint endpoint, CancellationToken enough)
+    {
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        byte[] packet = OfLength(60_000);
+        while (!enough.IsCancellationRequested)
+        {
+            await peer.SendAsync(packet.AsMemory(..30_000));
+            await peer.SendAsync(packet.AsMemory(30_000..));
+        }
+    }
+
+    private static async Task<string> PprofAsync(string go, Uri address)
+    {
+        var start = new ProcessStartInfo(go, ["tool", "pprof", "-top", "-nodecount=40", $"{address}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["PPROF_TMPDIR"] = Path.GetTempPath();
+        using Process pprof = Process.Start(start)!;
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        Task<string> errors = pprof.StandardError.ReadToEndAsync(timeout.Token);
+        string output = await pprof.StandardOutput.ReadToEndAsync(timeout.Token);
+        await pprof.WaitForExitAsync(timeout.Token);
+        Assert.That(pprof.ExitCode, Is.Zero, await errors);
+        return output;
+    }
+}
