@@ -35,6 +35,7 @@ internal static class Program
                 logger.OptionWarning(warning);
             }
 
+            using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
                 Show(commandLine.Settings, outcome);
@@ -42,7 +43,7 @@ internal static class Program
             }
 
             int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
-            using IHost host = BuildHost(options, listeningDescriptor, signals, logging);
+            using IHost host = BuildHost(options, tls, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             return ExitCode.Success;
         }
@@ -53,7 +54,8 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(
+        ServerOptions options, ServerTls? tls, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -69,7 +71,8 @@ internal static class Program
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
-                logging.Factory.CreateLogger<FramingServer>())
+                logging.Factory.CreateLogger<FramingServer>(),
+                tls?.Pipeline)
             { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
             .AddSingleton<ServiceManager>()

@@ -34,7 +34,13 @@ internal sealed class FramingServer : IDisposable
     private IChannel? _listener;
     private ITimer? _sweeps;
 
-    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, TimeProvider time, ILogger logger)
+    public FramingServer(
+        ServerOptions options,
+        IPacketProcessor processor,
+        ServerCounters counters,
+        TimeProvider time,
+        ILogger logger,
+        TlsPipeline? tls = null)
     {
         _time = time;
         _options = options;
@@ -57,7 +63,7 @@ internal sealed class FramingServer : IDisposable
             .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token));
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);

@@ -72,6 +72,10 @@ internal sealed class Connection
     /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
     public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
 
+    /// <summary>Its TLS handshake, while that is not complete; null without TLS. When it is overdue, <see cref="Abort"/> with
+    /// <see cref="CloseReason.TlsTimeout"/>.</summary>
+    public TlsHandshake? Handshake { get; set; }
+
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
     {
@@ -128,6 +132,11 @@ internal sealed class Connection
         if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
         {
             return CloseReason.ProxyHeaderTimeout;
+        }
+
+        if (Handshake is { IsOverdue: true })
+        {
+            return CloseReason.TlsTimeout;
         }
 
         if (_heldBack || InputEnded)

@@ -17,6 +17,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private readonly IReadOnlyDictionary<IEventLoop, LoopState> _loops;
     private readonly ILogger _logger;
     private readonly CancellationToken _forcedStop;
+    private readonly TlsPipeline? _tls;
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
@@ -25,13 +26,15 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     /// <param name="loops">The state of each event loop that serves connections.</param>
     /// <param name="logger">Where connections' events go.</param>
     /// <param name="forcedStop">Cancelled when the server waits no longer for processing to complete.</param>
+    /// <param name="tls">Encryption; null = none.</param>
     public ConnectionInitializer(
         int maxPayloadBytes,
         ProxyRules? proxy,
         IPacketProcessor processor,
         IReadOnlyDictionary<IEventLoop, LoopState> loops,
         ILogger logger,
-        CancellationToken forcedStop)
+        CancellationToken forcedStop,
+        TlsPipeline? tls = null)
     {
         _maxPayloadBytes = maxPayloadBytes;
         _proxy = proxy;
@@ -39,6 +42,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         _loops = loops;
         _logger = logger;
         _forcedStop = forcedStop;
+        _tls = tls;
     }
 
     protected override void InitChannel(IChannel channel)
@@ -61,6 +65,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
             channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
         }
 
+        _tls?.AddTo(channel.Pipeline, connection);
         channel.Pipeline
             .AddLast("decoder", decoder)
             .AddLast("prefix", new PrefixValidationHandler(connection, _logger))

@@ -10,11 +10,13 @@ namespace DotNettyFraming.Tests.Harness;
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly FramingServer _server;
+    private readonly ServerTls? _tls;
     private bool _stopped;
 
-    private RunningServer(FramingServer server, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+    private RunningServer(FramingServer server, ServerTls? tls, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
     {
         _server = server;
+        _tls = tls;
         Endpoint = endpoint;
         Counters = counters;
         Log = log;
@@ -36,8 +38,11 @@ internal sealed class RunningServer : IAsyncDisposable
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
-        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, time ?? TimeProvider.System, log);
-        return new RunningServer(server, await server.StartAsync(), counters, log);
+        TimeProvider clock = time ?? TimeProvider.System;
+        var tls = ServerTls.Of(options, clock, log);
+        var server = new FramingServer(
+            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Pipeline);
+        return new RunningServer(server, tls, await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
@@ -78,6 +83,7 @@ internal sealed class RunningServer : IAsyncDisposable
             _stopped = true;
             await _server.StopAsync().WaitAsync(Peer.Patience);
             _server.Dispose();
+            _tls?.Dispose();
         }
     }
 

@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>A peer that encrypts, with .NET's own stream. Everything it does has a time-out.</summary>
+internal sealed class TlsPeer : IDisposable
+{
+    private readonly Peer _peer;
+
+    private TlsPeer(Peer peer)
+    {
+        _peer = peer;
+        Stream = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
+    }
+
+    public Socket Socket => _peer.Socket;
+
+    public SslStream Stream { get; }
+
+    /// <summary>The name in the server's certificate.</summary>
+    public string ServerName => Stream.RemoteCertificate!.Subject;
+
+    /// <summary>Connects and completes the handshake, as far as the peer's side can tell.</summary>
+    public static async Task<TlsPeer> ConnectAsync(
+        IPEndPoint server, SslProtocols protocol = SslProtocols.None, X509Certificate2? certificate = null)
+    {
+        var peer = new TlsPeer(await Peer.ConnectAsync(server));
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        try
+        {
+            await peer.Stream.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = "localhost",
+                    EnabledSslProtocols = protocol,
+                    // Offline: else the peer itself would fetch what its certificate names.
+                    ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
+                    AllowTlsResume = false, // each connection is to show its own certificate
+                },
+                timeout.Token);
+            return peer;
+        }
+        catch
+        {
+            peer.Dispose();
+            throw;
+        }
+    }
+
+    public async Task SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        await Stream.WriteAsync(bytes, timeout.Token);
+    }
+
+    /// <summary>Says that nothing more will come (close_notify), without a FIN.</summary>
+    public Task EndAsync() => Stream.ShutdownAsync().WaitAsync(Peer.Patience);
+
+    /// <summary>Waits until the server ends the connection, in whichever way.</summary>
+    public Task ClosedByServerAsync() => _peer.ClosedByServerAsync();
+
+    public void Dispose()
+    {
+        Stream.Dispose();
+        _peer.Dispose();
+    }
+}
