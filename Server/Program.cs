@@ -72,7 +72,7 @@ internal static class Program
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
                 logging.Factory.CreateLogger<FramingServer>(),
-                tls?.Pipeline)
+                tls?.Rules)
             { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
             .AddSingleton<ServiceManager>()

@@ -6,6 +6,7 @@ using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -40,7 +41,7 @@ internal sealed class FramingServer : IDisposable
         ServerCounters counters,
         TimeProvider time,
         ILogger logger,
-        TlsPipeline? tls = null)
+        TlsRules? tls = null)
     {
         _time = time;
         _options = options;

@@ -3,7 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
-using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Pipeline.Tls;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Hosting;
@@ -37,13 +37,13 @@ internal sealed class ServerTls : IDisposable
         _files = [.. new[] { options.TlsCertificateFile, options.TlsKeyFile, options.TlsClientCaFile }.OfType<string>()];
         _current = _lastSeen = Stamps();
         _authentication = TlsFiles.Read(options);
-        Pipeline = new TlsPipeline(() => Volatile.Read(ref _authentication), options.TlsHandshakeTimeout, time, logger);
+        Rules = new TlsRules(() => Volatile.Read(ref _authentication), options.TlsHandshakeTimeout, time, logger);
         LogCertificate();
         _timer = time.CreateTimer(_ => Look(), null, Period, Period);
     }
 
     /// <summary>For the connections that are accepted.</summary>
-    public TlsPipeline Pipeline { get; }
+    public TlsRules Rules { get; }
 
     /// <summary>Reads the files that the options name.</summary>
     /// <returns>Null without <c>--tls-certificate</c>.</returns>

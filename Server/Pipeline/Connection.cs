@@ -4,6 +4,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -25,6 +26,7 @@ internal sealed class Connection
 
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
+    private HeldMark _heldBefore;
     private PendingBatches? _pending;
     private CloseReason? _reason;
     private bool _inputEnded;
@@ -72,9 +74,8 @@ internal sealed class Connection
     /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
     public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
 
-    /// <summary>Its TLS handshake, while that is not complete; null without TLS. When it is overdue, <see cref="Abort"/> with
-    /// <see cref="CloseReason.TlsTimeout"/>.</summary>
-    public TlsHandshake? Handshake { get; set; }
+    /// <summary>Who decrypts; null without TLS.</summary>
+    public TlsHandler? Tls { get; set; }
 
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
@@ -116,10 +117,18 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>The part of a packet that it holds; no bytes where it holds none.</summary>
+    /// <summary>The part of a packet that it holds, or of what stands before packets: a PROXY header, a handshake, a record of TLS; no bytes
+    /// where it holds none.</summary>
     /// <param name="now">The time that stands for "not known for long".</param>
-    public HeldPart HeldPart(long now) => new(
-        Source.ConnectionId, _patience.PacketSince(_decoder.UnfinishedPacketOffset, now), _decoder.UnfinishedPacketCapacity);
+    public HeldPart HeldPart(long now)
+    {
+        int packet = _decoder.UnfinishedPacketCapacity;
+        int before = (AwaitedProxyHeader?.HeldBytes ?? 0) + (Tls?.HeldBytes ?? 0);
+        long since = Math.Min(
+            packet > 0 ? _patience.PacketSince(_decoder.UnfinishedPacketOffset, now) : now,
+            before > 0 ? _heldBefore.Since(MarkBeforePackets, now) : now);
+        return new HeldPart(Source.ConnectionId, since, packet + before);
+    }
 
     /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
     /// <param name="now">A timestamp.</param>
@@ -129,12 +138,13 @@ internal sealed class Connection
     /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
     public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
     {
+        _heldBefore.Look(MarkBeforePackets, now);
         if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
         {
             return CloseReason.ProxyHeaderTimeout;
         }
 
-        if (Handshake is { IsOverdue: true })
+        if (Tls?.IsOverdue(_heldBack) ?? false)
         {
             return CloseReason.TlsTimeout;
         }
@@ -235,6 +245,9 @@ internal sealed class Connection
             // The loop has ended, and with it the drain, which has counted as dropped what was still pending.
         }
     }
+
+    /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
+    private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
     /// <summary>AutoRead follows from who wants what; nobody else sets it.</summary>
     private void ApplyReading()

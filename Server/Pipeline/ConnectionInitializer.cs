@@ -3,6 +3,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +18,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private readonly IReadOnlyDictionary<IEventLoop, LoopState> _loops;
     private readonly ILogger _logger;
     private readonly CancellationToken _forcedStop;
-    private readonly TlsPipeline? _tls;
+    private readonly TlsRules? _tls;
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
@@ -34,7 +35,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         IReadOnlyDictionary<IEventLoop, LoopState> loops,
         ILogger logger,
         CancellationToken forcedStop,
-        TlsPipeline? tls = null)
+        TlsRules? tls = null)
     {
         _maxPayloadBytes = maxPayloadBytes;
         _proxy = proxy;
@@ -65,7 +66,11 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
             channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
         }
 
-        _tls?.AddTo(channel.Pipeline, connection);
+        if (_tls is not null)
+        {
+            channel.Pipeline.AddLast("tls", new TlsHandler(connection, _tls));
+        }
+
         channel.Pipeline
             .AddLast("decoder", decoder)
             .AddLast("prefix", new PrefixValidationHandler(connection, _logger))

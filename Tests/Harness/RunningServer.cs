@@ -41,7 +41,7 @@ internal sealed class RunningServer : IAsyncDisposable
         TimeProvider clock = time ?? TimeProvider.System;
         var tls = ServerTls.Of(options, clock, log);
         var server = new FramingServer(
-            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Pipeline);
+            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Rules);
         return new RunningServer(server, tls, await server.StartAsync(), counters, log);
     }
 

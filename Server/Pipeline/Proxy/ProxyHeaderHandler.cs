@@ -123,7 +123,9 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         int taken = Math.Min(input.ReadableBytes, ProxyHeader.MaxBytes - _count);
         if (_held.Length < _count + taken)
         {
+            int before = _held.Length;
             Array.Resize(ref _held, RightSize(_count + taken));
+            _connection.Loop.Counters.Bytes.Allocated(_held.Length - before);
         }
 
         input.GetBytes(input.ReaderIndex, _held, _count, taken);
@@ -138,6 +140,7 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
 
     private void Forget()
     {
+        _connection.Loop.Counters.Bytes.Allocated(-_held.Length);
         _held = [];
         _count = 0;
         _connection.AwaitedProxyHeader = null;
