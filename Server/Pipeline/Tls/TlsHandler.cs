@@ -220,7 +220,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
 
     /// <summary>Passes on what the whole records carry.</summary>
     /// <param name="context">This handler's context.</param>
-    /// <param name="room">Bytes of the whole records of this read: more than they carry. SslStream had nothing from before.</param>
+    /// <param name="room">Bytes of the whole records of this read: more than they carry; SslStream has nothing from before.</param>
     /// <returns>Whether it was anything.</returns>
     private bool Decrypt(IChannelHandlerContext context, int room)
     {
@@ -240,7 +240,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         }
         catch (Exception e)
         {
-            // SslStream says in this way what it does not like about a record; what came before it is good.
+            // SslStream says in this way what it does not like about a record; what came before is good.
             fault = e.GetBaseException().Message;
         }
 

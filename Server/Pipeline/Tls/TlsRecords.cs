@@ -15,6 +15,7 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 internal sealed class TlsRecords
 {
     private const int HeaderBytes = 5;
+    private const int LengthOffset = 3;
 
     /// <summary>What a record may carry, RFC 5246 section 6.2.3; with TLS 1.3 it is less.</summary>
     private const int MaxFragmentBytes = (16 * 1024) + 2048;
@@ -30,6 +31,9 @@ internal sealed class TlsRecords
 
     private IByteBuffer? _input;
     private int _wholeEnd;
+
+    /// <summary>Where in <see cref="_input"/> the record ends that is being read.</summary>
+    private int _recordEnd;
 
     /// <summary>Bytes of the current record's header that have come: 0 = none is begun, 5 = its fragment comes.</summary>
     private int _header;
@@ -58,7 +62,7 @@ internal sealed class TlsRecords
     {
         BytesTaken += input.ReadableBytes;
         _input = input;
-        _wholeEnd = input.ReaderIndex;
+        _wholeEnd = _recordEnd = input.ReaderIndex;
         for (int at = input.ReaderIndex; at < input.WriterIndex;)
         {
             if (!TryAdvance(input, at, out at))
@@ -67,13 +71,21 @@ internal sealed class TlsRecords
                 break;
             }
 
-            _wholeEnd = _header == 0 ? at : _wholeEnd;
-        }
+            if (_header == 0)
+            {
+                if (_begunCount > 0 && !_begunIsWhole)
+                {
+                    _begunIsWhole = true;
+                    _recordEnd = at;
+                }
 
-        _begunIsWhole = _begunCount > 0 && _wholeEnd > input.ReaderIndex;
+                _wholeEnd = at;
+            }
+        }
     }
 
-    /// <summary>Reads of whole records as much as there is, and fits.</summary>
+    /// <summary>Reads of a whole record what has not been read, and fits; never past its end.</summary>
+    /// <remarks>So SslStream has one record at a time. Had it two, and the second is bad, it would throw away what the first one carried.</remarks>
     public int Read(Span<byte> destination)
     {
         int count = 0;
@@ -84,7 +96,17 @@ internal sealed class TlsRecords
             _begunRead += count;
         }
 
-        if (_input is { } input && Math.Min(_wholeEnd - input.ReaderIndex, destination.Length - count) is > 0 and int more)
+        if (_input is not { } input)
+        {
+            return count;
+        }
+
+        if (count == 0 && input.ReaderIndex == _recordEnd && _recordEnd < _wholeEnd)
+        {
+            _recordEnd += HeaderBytes + input.GetUnsignedShort(_recordEnd + LengthOffset);
+        }
+
+        if (Math.Min(_recordEnd - input.ReaderIndex, destination.Length - count) is > 0 and int more)
         {
             input.GetIoBuffer(input.ReaderIndex, more).AsSpan().CopyTo(destination[count..]);
             input.SkipBytes(more);
