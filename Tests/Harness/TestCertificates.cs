@@ -64,9 +64,10 @@ internal sealed class TestCertificates : IDisposable
     }
 
     /// <summary>A certificate and its key as two PEM files.</summary>
-    public (string Certificate, string Key) IssueFiles(string name = "peer", string? host = null, TimeSpan? validFor = null)
+    public (string Certificate, string Key) IssueFiles(
+        string name = "peer", string? host = null, TimeSpan? validFor = null, string? fetchFrom = null)
     {
-        using X509Certificate2 certificate = Issue(name, host, validFor);
+        using X509Certificate2 certificate = Issue(name, host, validFor, fetchFrom);
         return (
             Write($"{name}.pem", certificate.ExportCertificatePem()),
             Write($"{name}.key", certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()));

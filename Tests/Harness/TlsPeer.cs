@@ -11,10 +11,14 @@ internal sealed class TlsPeer : IDisposable
 {
     private readonly Peer _peer;
 
-    private TlsPeer(Peer peer)
+    private readonly GluingStream? _glue;
+
+    private TlsPeer(Peer peer, bool glued)
     {
         _peer = peer;
-        Stream = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
+        peer.Socket.ReceiveTimeout = peer.Socket.SendTimeout = (int)Peer.Patience.TotalMilliseconds;
+        _glue = glued ? new GluingStream(bytes => peer.Socket.Send(bytes), room => peer.Socket.Receive(room.Span)) : null;
+        Stream = new SslStream((Stream?)_glue ?? new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
     }
 
     public Socket Socket => _peer.Socket;
@@ -25,10 +29,14 @@ internal sealed class TlsPeer : IDisposable
     public string ServerName => Stream.RemoteCertificate!.Subject;
 
     /// <summary>Connects and completes the handshake, as far as the peer's side can tell.</summary>
+    /// <param name="server">Where to.</param>
+    /// <param name="protocol">The version.</param>
+    /// <param name="certificate">The peer's own.</param>
+    /// <param name="glued">What is sent next goes in one piece with the handshake's end.</param>
     public static async Task<TlsPeer> ConnectAsync(
-        IPEndPoint server, SslProtocols protocol = SslProtocols.None, X509Certificate2? certificate = null)
+        IPEndPoint server, SslProtocols protocol = SslProtocols.None, X509Certificate2? certificate = null, bool glued = false)
     {
-        var peer = new TlsPeer(await Peer.ConnectAsync(server));
+        var peer = new TlsPeer(await Peer.ConnectAsync(server), glued);
         using var timeout = new CancellationTokenSource(Peer.Patience);
         try
         {
@@ -55,10 +63,15 @@ internal sealed class TlsPeer : IDisposable
     {
         using var timeout = new CancellationTokenSource(Peer.Patience);
         await Stream.WriteAsync(bytes, timeout.Token);
+        _glue?.Release();
     }
 
     /// <summary>Says that nothing more will come (close_notify), without a FIN.</summary>
-    public Task EndAsync() => Stream.ShutdownAsync().WaitAsync(Peer.Patience);
+    public async Task EndAsync()
+    {
+        await Stream.ShutdownAsync().WaitAsync(Peer.Patience);
+        _glue?.Release();
+    }
 
     /// <summary>Waits until the server ends the connection, in whichever way.</summary>
     public Task ClosedByServerAsync() => _peer.ClosedByServerAsync();

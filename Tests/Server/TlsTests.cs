@@ -84,13 +84,15 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
     }
 
     [Test]
-    public async Task Connections_that_say_everything_at_once_lose_nothing([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    public async Task Connections_that_say_everything_at_once_lose_nothing(
+        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values] bool withCertificate)
     {
-        await using RunningServer server = await StartAsync();
+        await using RunningServer server = await StartAsync(asksForCertificate: withCertificate);
+        using X509Certificate2? device = withCertificate ? _certificates.Issue("device") : null;
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (_, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
         {
-            using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
+            using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol, device, glued: i % 2 == 0);
             await peer.SendAsync(Article);
             await peer.EndAsync();
             peer.Socket.Shutdown(SocketShutdown.Send);
@@ -99,6 +101,22 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
 
         server.AssertClosed(CloseReason.PeerClosed, 200);
         Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(200));
+    }
+
+    [Test]
+    public async Task Peer_that_never_reads_and_goes_loses_nothing([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    {
+        await using RunningServer server = await StartAsync();
+        byte[] packets = Repeat(Article, 50_000);
+        for (int i = 0; i < 5; i++)
+        {
+            using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
+            await peer.SendAsync(packets);
+            peer.Socket.Close();
+        }
+
+        server.AssertClosed(CloseReason.PeerClosed, 5);
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(250_000));
     }
 
     [TestCase("GET /secret HTTP/1.1\r\n\r\n")]
@@ -165,13 +183,16 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         server.AssertClosed(CloseReason.PeerClosed);
     }
 
-    [Test]
-    public async Task Tls_1_1_is_refused_with_an_alert()
+    [TestCase(1)]
+    [TestCase(2)]
+    public async Task Tls_1_0_and_1_1_are_refused_with_an_alert(byte minor)
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
 
-        await peer.SendAsync(Hello11);
+        byte[] hello = [.. Hello11];
+        hello[10] = minor;
+        await peer.SendAsync(hello);
         byte[] answer = new byte[7];
         using var timeout = new CancellationTokenSource(Peer.Patience);
         int length = await peer.Socket.ReceiveAsync(answer, timeout.Token);
@@ -212,7 +233,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
             "expired" => _certificates.Issue("device", validFor: TimeSpan.FromHours(-1), fetchFrom: url),
             _ => others.Issue("device", fetchFrom: url),
         };
-        await using RunningServer server = await StartAsync(asksForCertificate: true);
+        await using RunningServer server = await StartAsync(asksForCertificate: true, serverCertificateSays: url);
 
         try
         {
@@ -269,9 +290,9 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         AssertQuietLog(server);
     }
 
-    private Task<RunningServer> StartAsync(RecordingProcessor? processor = null, bool asksForCertificate = false)
+    private Task<RunningServer> StartAsync(RecordingProcessor? processor = null, bool asksForCertificate = false, string? serverCertificateSays = null)
     {
-        (string certificate, string key) = _certificates.IssueFiles("server");
+        (string certificate, string key) = _certificates.IssueFiles("server", fetchFrom: serverCertificateSays);
         return RunningServer.StartAsync(transport, processor, options => options with
         {
             TlsCertificateFile = certificate,
