@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net.Security;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
@@ -24,6 +25,7 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 /// <see cref="TlsStream.Supply"/> returns: nothing runs on another thread, so there is no state between "read" and "decrypted".</para>
 /// <para>Threads: its channel's event loop.</para>
 /// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "A handler is not disposed of: its streams are let go when its channel ends.")]
 internal sealed class TlsHandler : ChannelHandlerAdapter
 {
     /// <summary>What SslStream rents for a handshake, and again for a record of which no data came (4 KiB and 16 KiB and a little, which the
@@ -268,7 +270,9 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
 
     private bool HasData()
     {
+#pragma warning disable CA2012 // kept until complete, and taken once: below
         _nextData ??= _ssl!.ReadAsync(Memory<byte>.Empty, CancellationToken.None);
+#pragma warning restore CA2012
         _stream!.Supply();
         if (!_nextData.Value.IsCompleted)
         {

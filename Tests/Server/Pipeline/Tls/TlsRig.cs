@@ -30,7 +30,7 @@ internal sealed class TlsRig : IDisposable
             new CloseHandler(rig.Connection, rig.Log),
         ]);
         _wire = new GluingStream(Send, Read);
-        Client = new SslStream(_wire, leaveInnerStreamOpen: false, (_, _, _, _) => true);
+        Client = new SslStream(_wire, leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
     }
 
     public HandlerRig Server { get; }
