@@ -233,7 +233,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
             "expired" => _certificates.Issue("device", validFor: TimeSpan.FromHours(-1), fetchFrom: url),
             _ => others.Issue("device", fetchFrom: url),
         };
-        await using RunningServer server = await StartAsync(asksForCertificate: true, serverCertificateSays: url);
+        await using RunningServer server = await StartAsync(asksForCertificate: true);
 
         try
         {
@@ -290,9 +290,9 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         AssertQuietLog(server);
     }
 
-    private Task<RunningServer> StartAsync(RecordingProcessor? processor = null, bool asksForCertificate = false, string? serverCertificateSays = null)
+    private Task<RunningServer> StartAsync(RecordingProcessor? processor = null, bool asksForCertificate = false)
     {
-        (string certificate, string key) = _certificates.IssueFiles("server", fetchFrom: serverCertificateSays);
+        (string certificate, string key) = _certificates.IssueFiles("server");
         return RunningServer.StartAsync(transport, processor, options => options with
         {
             TlsCertificateFile = certificate,
