@@ -32,8 +32,8 @@ public sealed class DecoderCounters
     /// On the event loop.</summary>
     public long AllocationMark { get; set; } = long.MaxValue;
 
-    /// <summary>Told that more is allocated than <see cref="AllocationMark"/>; on the event loop, inside a decoder, so it must not close
-    /// or throw.</summary>
+    /// <summary>Told that more is allocated than <see cref="AllocationMark"/>; on the event loop, inside a decoder, whose connection must
+    /// not be closed now (<see cref="PacketDecoder.Abandon"/>); must not throw.</summary>
     public Action? AllocationPassedMark { get; set; }
 
     internal void Received(int bytes) => _received += bytes;

@@ -34,6 +34,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     private UnfinishedPacket _unfinished;
     private long _packets;
     private bool _faulted;
+    private bool _allocating;
 
     /// <summary>The run that <see cref="ExtractFrame"/> found; good between that call and the end of <c>Decode</c>.</summary>
     private PacketRun _run;
@@ -67,6 +68,20 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
 
     /// <summary>Bytes allocated for the packet that is not whole yet; 0 when there is none.</summary>
     public int UnfinishedPacketCapacity => _unfinished.AllocatedBytes;
+
+    /// <summary>Gives the connection up: frees what is held of a packet, and discards all further input. Both are counted as discarded.</summary>
+    /// <returns>False, and nothing happens, inside <see cref="DecoderCounters.AllocationPassedMark"/> as called by this very decoder.</returns>
+    public bool Abandon()
+    {
+        if (_allocating)
+        {
+            return false;
+        }
+
+        _faulted = true;
+        DiscardUnfinished();
+        return true;
+    }
 
     /// <inheritdoc/>
     public override void ChannelRead(IChannelHandlerContext context, object message)
@@ -175,7 +190,9 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     {
         int before = _unfinished.AllocatedBytes;
         _counters.Held(_unfinished.Take(context.Allocator, input));
+        _allocating = true;
         _counters.Allocated(_unfinished.AllocatedBytes - before);
+        _allocating = false;
         if (_unfinished.PacketLength == 0)
         {
             return;

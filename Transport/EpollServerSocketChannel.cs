@@ -27,6 +27,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     private readonly SocketDescriptor _socket;
     private readonly EpollServerSocketChannelConfiguration _configuration;
     private readonly AcceptErrors _errors = new();
+    private readonly DescriptorReserve _reserve = new();
 
     private EpollRegistration _registration;
     private AcceptBackoff? _backoff;
@@ -187,6 +188,12 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <summary>Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.</summary>
     private void AcceptBatch()
     {
+        if (!_reserve.HasRoom())
+        {
+            PauseFor(Errno.EMFILE);
+            return;
+        }
+
         for (int i = 0; i < AcceptsPerWakeUp && Open && (_configuration.AutoRead || !_readIsAutomatic); i++)
         {
             if (TryAccept(out EpollSocketChannel? child, out int errno))
@@ -194,6 +201,12 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
                 _backoff!.Accepted();
                 Pipeline.FireChannelRead(child);
                 child.CloseUnlessClaimed();
+                if (_reserve.IsReached)
+                {
+                    PauseFor(Errno.EMFILE);
+                    return;
+                }
+
                 continue;
             }
 
@@ -207,9 +220,8 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
                     continue;
 
                 case AcceptOutcome.Exhausted:
-                    _errors.Add(errno);
-                    _registration.Watch(0);
-                    _backoff!.Pause(errno);
+                    _reserve.Exhausted();
+                    PauseFor(errno);
                     return;
 
                 default:
@@ -217,6 +229,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
                     Pipeline.FireExceptionCaught(SocketErrors.ToException(errno, "accept4"));
                     return;
             }
+        }
+    }
+
+    private void PauseFor(int errno)
+    {
+        _errors.Add(errno);
+        if (Open)
+        {
+            _registration.Watch(0);
+            _backoff!.Pause(errno);
         }
     }
 
@@ -233,6 +255,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
 
         errno = 0;
+        _reserve.Given(fd);
         child = new EpollSocketChannel(this, SocketDescriptor.Adopt(fd, _socket.Family), remote);
         return true;
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.CommandLine;
@@ -161,7 +162,14 @@ internal sealed class FramingServer : IDisposable
     {
         foreach ((IEventLoop loop, LoopState state) in _states)
         {
-            loop.Execute(() => action(state));
+            try
+            {
+                loop.Execute(() => action(state));
+            }
+            catch (RejectedExecutionException)
+            {
+                // This loop has ended, and its connections with it.
+            }
         }
     }
 

@@ -3,17 +3,22 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <summary><c>--max-buffered</c>: memory that may be held for packets that are not whole yet, over all connections.</summary>
 /// <remarks>
 /// The event loops lease it in steps as their connections' tails grow (<see cref="LoopBudget"/>), so the packet path shares nothing. A
-/// lease beyond the limit is given all the same, and told: whoever has held a part for the longest is closed then
-/// (<see cref="BufferRelief"/>), and not whoever happens to grow. Any thread.
+/// lease beyond the limit is given all the same, and told: whoever has held a part for the longest is closed then, on whichever loop
+/// (<see cref="BufferRelief"/>), and not whoever happens to grow. That takes a few turns of the loops, which can be long ones; so beyond
+/// <see cref="MostBytes"/> a loop that goes on leasing closes its own longest-held at once. Any thread.
 /// </remarks>
 /// <param name="limitBytes">The limit.</param>
 /// <param name="eventLoops">How many event loops share it.</param>
 internal sealed class BufferBudget(long limitBytes, int eventLoops)
 {
     private long _leased;
+    private long _shed;
 
     /// <summary>The limit, bytes.</summary>
     public long LimitBytes => limitBytes;
+
+    /// <summary>Above this, loops do not wait for a relief: a sixteenth above the limit, bytes.</summary>
+    public long MostBytes { get; } = limitBytes + (limitBytes / 16);
 
     /// <summary>Bytes of one lease: 1 MiB, and less where the loops' steps, mostly unused, would be a large part of the limit.</summary>
     public long StepBytes { get; } = Math.Clamp(limitBytes / (16L * eventLoops), 4 * 1024, 1024 * 1024);
@@ -30,6 +35,21 @@ internal sealed class BufferBudget(long limitBytes, int eventLoops)
         if (Interlocked.Add(ref _leased, StepBytes) > limitBytes)
         {
             Exhausted?.Invoke();
+        }
+    }
+
+    /// <summary>Connections were closed for what they held.</summary>
+    /// <remarks>
+    /// Let go is not free: without a collection the next tails are allocated beside the old ones. It stops the loops for 20 to 30 ms each time
+    /// that a sixteenth of the budget has been let go.
+    /// </remarks>
+    /// <param name="bytes">How much.</param>
+    public void Shed(long bytes)
+    {
+        if (Interlocked.Add(ref _shed, bytes) >= limitBytes / 16)
+        {
+            Interlocked.Exchange(ref _shed, 0);
+            GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);
         }
     }
 

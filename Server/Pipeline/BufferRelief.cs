@@ -45,7 +45,6 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
     /// <returns>False where no more is held than may be: what was leased beyond that was only set aside, and is given back.</returns>
     private async Task<bool> CloseOldestAsync()
     {
-        await OnEachLoop(loop => loop.GiveBackSurplus());
         HeldPart[] held = [.. (await OnEachLoop(loop => loop.HeldParts())).SelectMany(parts => parts)];
         long total = held.Sum(part => (long)part.Bytes);
         if (total <= budget.LimitBytes)
@@ -54,9 +53,8 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
         }
 
         long tooMuch = total - budget.LimitBytes + (budget.LimitBytes / 8);
-        var oldest = new HashSet<long>();
-        // What no sweep has seen yet has the time of now; the connection's number tells the older one then.
-        foreach (HeldPart part in held.OrderBy(part => part.Since).ThenBy(part => part.ConnectionId))
+        var oldest = new HashSet<Connection>();
+        foreach (HeldPart part in held.Order())
         {
             if (tooMuch <= 0)
             {
@@ -64,22 +62,13 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
             }
 
             tooMuch -= part.Bytes;
-            oldest.Add(part.ConnectionId);
+            oldest.Add(part.Connection);
         }
 
-        Task[] closing = await OnEachLoop(loop => loop.CloseHolders(oldest));
-        await Task.WhenAll(closing);
-        // A task later, as closing is: what the connections held is free by then.
-        await OnEachLoop(loop => loop.GiveBackSurplus());
+        await OnEachLoop(loop => loop.CloseHolders(oldest));
         return true;
     }
 
     private Task<T[]> OnEachLoop<T>(Func<LoopState, T> action) =>
         Task.WhenAll(loops.Select(loop => loop.Key.SubmitAsync(() => action(loop.Value))));
 }
-
-/// <summary>A part of a packet that a connection holds.</summary>
-/// <param name="ConnectionId">The connection.</param>
-/// <param name="Since">A timestamp.</param>
-/// <param name="Bytes">As allocated.</param>
-internal readonly record struct HeldPart(long ConnectionId, long Since, int Bytes);

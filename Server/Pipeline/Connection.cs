@@ -30,8 +30,10 @@ internal sealed class Connection
     private PendingBatches? _pending;
     private CloseReason? _reason;
     private bool _inputEnded;
+    private bool _asksForMemory;
     private bool _heldBack;
     private bool _closeWhenDone;
+    private long _closingSince;
     private bool _closed;
 
     /// <param name="id">Its number.</param>
@@ -127,7 +129,7 @@ internal sealed class Connection
         long since = Math.Min(
             packet > 0 ? _patience.PacketSince(_decoder.UnfinishedPacketOffset, now) : now,
             before > 0 ? _heldBefore.Since(MarkBeforePackets, now) : now);
-        return new HeldPart(Source.ConnectionId, since, packet + before);
+        return new HeldPart(this, since, packet + before);
     }
 
     /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
@@ -147,6 +149,11 @@ internal sealed class Connection
         if (Tls?.IsOverdue(_heldBack) ?? false)
         {
             return CloseReason.TlsTimeout;
+        }
+
+        if (_closeWhenDone && now - _closingSince >= Loop.Sweep.OrderlyCloseLimit)
+        {
+            return _reason;
         }
 
         if (_heldBack || InputEnded)
@@ -170,10 +177,12 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Closes as soon as nothing is pending, which may be now.</summary>
+    /// <summary>Closes as soon as nothing is pending, which may be now; or at a deadline (<see cref="DeadlineSweep.OrderlyClose"/>), while the
+    /// work goes on.</summary>
     public void CloseWhenDone()
     {
         _closeWhenDone = true;
+        _closingSince = Loop.Sweep.Now;
         PendingChanged();
     }
 
@@ -184,6 +193,31 @@ internal sealed class Connection
         _reason ??= reason;
         _inputEnded = true;
         return Close();
+    }
+
+    /// <summary>A handler in front of the decoder holds more memory, or less. Others may be closed meanwhile for what they hold
+    /// (<see cref="BufferBudget"/>), but not this connection.</summary>
+    /// <param name="change">Bytes.</param>
+    public void HeldBeforePackets(int change)
+    {
+        _asksForMemory = true;
+        Loop.Counters.Bytes.Allocated(change);
+        _asksForMemory = false;
+    }
+
+    /// <summary>Closes now, for the memory that is held, and frees that at once.</summary>
+    /// <returns>False where this connection is the one that asks for memory: a handler of it is in the middle of a read.</returns>
+    public bool Shed()
+    {
+        if (_asksForMemory || !_decoder.Abandon())
+        {
+            return false;
+        }
+
+        Abort(CloseReason.BufferBudget);
+        AwaitedProxyHeader?.Forget();
+        Tls?.LetGo(); // after close_notify
+        return true;
     }
 
     /// <summary>The channel became inactive, whoever wanted it; the last event of a connection.</summary>

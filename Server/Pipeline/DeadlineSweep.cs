@@ -13,6 +13,9 @@ internal sealed class DeadlineSweep
     /// </summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long a connection that reads no more may stay open for what of it is still being processed.</summary>
+    public static readonly TimeSpan OrderlyClose = TimeSpan.FromSeconds(30);
+
     private readonly TimeProvider _time;
     private readonly long _idleLimit;
     private readonly long _packetLimit;
@@ -24,8 +27,12 @@ internal sealed class DeadlineSweep
         _time = time;
         _idleLimit = InTimestamps(deadlines.Idle);
         _packetLimit = InTimestamps(deadlines.Packet);
+        OrderlyCloseLimit = InTimestamps(OrderlyClose);
         _last = time.GetTimestamp();
     }
+
+    /// <summary><see cref="OrderlyClose"/> in timestamps.</summary>
+    public long OrderlyCloseLimit { get; }
 
     /// <summary>The time of now, as <see cref="PeerPatience"/> counts it.</summary>
     public long Now => _time.GetTimestamp();

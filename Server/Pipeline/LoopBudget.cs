@@ -19,6 +19,9 @@ internal sealed class LoopBudget
         counters.AllocationPassedMark = Lease;
     }
 
+    /// <summary>Called where so much is leased that this loop has to let go of something at once; inside a decoder.</summary>
+    public Action? Overrun { get; init; }
+
     /// <summary>Gives back what is no longer needed.</summary>
     /// <param name="spareSteps">Steps to keep all the same.</param>
     /// <returns>How many steps were given back.</returns>
@@ -41,6 +44,11 @@ internal sealed class LoopBudget
         {
             _counters.AllocationMark += _budget.StepBytes;
             _budget.Take();
+        }
+
+        if (_budget.LeasedBytes > _budget.MostBytes)
+        {
+            Overrun?.Invoke();
         }
     }
 }

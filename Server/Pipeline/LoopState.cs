@@ -10,11 +10,13 @@ internal sealed class LoopState
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Action<Connection>? _drain;
 
+    private readonly BufferBudget _sharedBudget;
     private readonly LoopBudget _budget;
 
     public LoopState(int index, LoopCounters counters, ConnectionLimits limits, DeadlineSweep sweep, BufferBudget budget)
     {
-        _budget = new LoopBudget(budget, counters.Bytes);
+        _sharedBudget = budget;
+        _budget = new LoopBudget(budget, counters.Bytes) { Overrun = ShedOldest };
         Index = index;
         Counters = counters;
         Limits = limits;
@@ -43,23 +45,18 @@ internal sealed class LoopState
         _budget.GiveBack(LoopBudget.SpareSteps);
     }
 
-    /// <summary>The parts of packets that connections hold.</summary>
+    /// <summary>The parts of packets that connections hold. Gives back what the loop has leased beyond them.</summary>
     public HeldPart[] HeldParts()
     {
+        _budget.GiveBack(spareSteps: 0);
         long now = Sweep.Now;
         return [.. _connections.Select(connection => connection.HeldPart(now)).Where(part => part.Bytes > 0)];
     }
 
-    /// <summary>Closes those of these connections that are this loop's, and still hold a part.</summary>
-    /// <returns>Completes when they are closed; what they held is free a task later.</returns>
-    public Task CloseHolders(IReadOnlySet<long> connectionIds) => Task.WhenAll(_connections
-        .Where(connection => connectionIds.Contains(connection.Source.ConnectionId) && connection.HeldPart(0).Bytes > 0)
-        .ToArray()
-        .Select(connection => connection.Abort(CloseReason.BufferBudget)));
-
-    /// <summary>Gives back all of the memory budget that is not in use.</summary>
-    /// <returns>How many steps.</returns>
-    public int GiveBackSurplus() => _budget.GiveBack(spareSteps: 0);
+    /// <summary>Closes those of these connections that are this loop's, and gives back what they held.</summary>
+    /// <returns>How many bytes.</returns>
+    public long CloseHolders(IReadOnlySet<Connection> connections) =>
+        Shed([.. HeldParts().Where(part => connections.Contains(part.Connection))], long.MaxValue);
 
     /// <summary>Completes when, after <see cref="BeginDrain"/>, the last connection is closed and its work done.</summary>
     public Task Drained => _drained.Task;
@@ -103,6 +100,27 @@ internal sealed class LoopState
         }
 
         return left.Length;
+    }
+
+    /// <summary>Closes this loop's longest-held until an eighth of what it holds is free. Inside a decoder, whose connection stays.</summary>
+    private void ShedOldest()
+    {
+        HeldPart[] parts = HeldParts();
+        Array.Sort(parts);
+        Shed(parts, parts.Sum(part => (long)part.Bytes) / 8);
+    }
+
+    private long Shed(HeldPart[] parts, long enough)
+    {
+        long freed = 0;
+        for (int i = 0; i < parts.Length && freed < enough; i++)
+        {
+            freed += parts[i].Connection.Shed() ? parts[i].Bytes : 0;
+        }
+
+        _budget.GiveBack(spareSteps: 0);
+        _sharedBudget.Shed(freed);
+        return freed;
     }
 
     private void CheckDrained()

@@ -1,4 +1,6 @@
 using DotNetty.Buffers;
+using DotNetty.Transport.Channels.Embedded;
+using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
@@ -77,6 +79,43 @@ public class PacketDecoderMemoryTests
         decoder.Read(packet[..65_536]);
         Assert.That(Held, Is.EqualTo(packet.Length), "no second array, and the first as garbage, for six bytes more");
         decoder.Close();
+    }
+
+    [Test]
+    public void Abandoned_connection_holds_nothing_and_what_follows_is_discarded()
+    {
+        var counters = new DecoderCounters();
+        var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
+        PacketDecoder decoder = channel.Pipeline.Get<PacketDecoder>();
+        channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(65_000)[..40_000]));
+
+        Assert.That(decoder.Abandon(), Is.True);
+        channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(10)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Held, Is.Zero);
+            Assert.That(counters.BytesAllocated, Is.Zero);
+            Assert.That(counters.BytesDiscarded, Is.EqualTo(40_017));
+            Assert.That(channel.InboundMessages, Is.Empty);
+        });
+        channel.FinishAndReleaseAll();
+        Assert.That(counters.BytesDiscarded, Is.EqualTo(40_017), "once");
+    }
+
+    [Test]
+    public void Decoder_that_asks_for_memory_cannot_be_abandoned_by_the_one_it_asks()
+    {
+        var counters = new DecoderCounters { AllocationMark = 0 };
+        var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
+        bool? abandoned = null;
+        counters.AllocationPassedMark = () => abandoned = channel.Pipeline.Get<PacketDecoder>().Abandon();
+
+        channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(65_000)[..40_000]));
+
+        Assert.That(abandoned, Is.False);
+        Assert.That(counters.BytesUnfinished, Is.EqualTo(40_000));
+        channel.FinishAndReleaseAll();
     }
 
     [Test]

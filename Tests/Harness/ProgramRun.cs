@@ -103,8 +103,17 @@ internal sealed partial class ProgramRun : IDisposable
         .Split("stopped: ")[1].Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]));
 
     /// <summary>Resident memory, KiB.</summary>
-    public long ResidentKiB() => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])).Single();
+    public long ResidentKiB() => MemoryKiB("VmRSS:");
+
+    /// <summary>Resident memory at its highest so far, KiB.</summary>
+    public long PeakResidentKiB() => MemoryKiB("VmHWM:");
+
+    /// <summary>Processor time used so far, in user and kernel.</summary>
+    public TimeSpan ProcessorTime()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime;
+    }
 
     public string Everything() => string.Join('\n', Output.Concat(Errors));
 
@@ -117,6 +126,9 @@ internal sealed partial class ProgramRun : IDisposable
 
         _process.Dispose();
     }
+
+    private long MemoryKiB(string name) => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith(name, StringComparison.Ordinal))
+        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])).Single();
 
     private static void Keep(ConcurrentQueue<string> lines, string? line)
     {

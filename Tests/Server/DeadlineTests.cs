@@ -96,6 +96,27 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
+    public async Task Bad_peer_whose_packets_are_never_done_with_is_closed_at_a_deadline_and_they_are_processed_all_the_same()
+    {
+        var processor = new GatedProcessor();
+        await using RunningServer server = await StartAsync(processor);
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(Glue(Article, "x"u8.ToArray()));
+        Eventually.That(() => processor.Batches, Is.EqualTo(1));
+        await server.LoopsAsync();
+
+        await PassAsync(DeadlineSweep.OrderlyClose - TimeSpan.FromSeconds(0.5), server);
+        Assert.That(server.Counters.Closed(CloseReason.InvalidPrefix), Is.Zero);
+        await PassAsync(TimeSpan.FromSeconds(1), server);
+        Eventually.That(() => server.Counters.Closed(CloseReason.InvalidPrefix), Is.EqualTo(1));
+        await peer.ClosedByServerAsync();
+
+        processor.CompleteAll();
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        server.AssertClosed(CloseReason.InvalidPrefix);
+    }
+
+    [Test]
     public async Task Date_set_back_and_forward_changes_nothing()
     {
         var clock = new SettableDate(_time);

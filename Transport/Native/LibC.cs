@@ -41,6 +41,8 @@ internal static unsafe partial class LibC
     public const int FD_CLOEXEC = 1;
     public const int O_NONBLOCK = 0x800;
 
+    public const int RLIMIT_NOFILE = 7;
+
     public const int IPPROTO_IP = 0;
 
     /// <summary>ip(7), Linux 4.2. Also for an IPv6 socket, at this level, as the kernel has no such option at IPPROTO_IPV6.</summary>
@@ -133,6 +135,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int FileControl(int fd, int command, nint argument);
 
+    /// <summary>getrlimit(2). EINVAL, EFAULT: cannot happen; the limit then counts as unknown.</summary>
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    public static partial int GetResourceLimit(int resource, ResourceLimit* limit);
+
     /// <summary>epoll_create1(2). EMFILE, ENFILE, ENOMEM: thrown by the event loop's constructor.</summary>
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     public static partial int EpollCreate(int flags);
@@ -167,6 +173,13 @@ internal static unsafe partial class LibC
     /// <summary>clock_gettime(2). EINVAL: the thread whose clock this is has ended.</summary>
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, TimeSpec* time);
+
+    /// <summary>struct rlimit (getrlimit(2)).</summary>
+    public struct ResourceLimit
+    {
+        public ulong Soft;
+        public ulong Hard;
+    }
 
     /// <summary>struct iovec (readv(2)).</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -90,6 +90,15 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         return !_connection.InputEnded && _rules.Time.GetElapsedTime(_since) >= ProxyRules.Deadline;
     }
 
+    /// <summary>Frees what is held, and awaits no header any more.</summary>
+    public void Forget()
+    {
+        _connection.HeldBeforePackets(-_held.Length);
+        _held = [];
+        _count = 0;
+        _connection.AwaitedProxyHeader = null;
+    }
+
     /// <summary>Consumes of <paramref name="input"/> what belongs to the header.</summary>
     /// <returns>Whether the header is complete, and the connection goes on.</returns>
     private bool TakeHeader(IChannelHandlerContext context, IByteBuffer input)
@@ -125,7 +134,7 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         {
             int before = _held.Length;
             Array.Resize(ref _held, RightSize(_count + taken));
-            _connection.Loop.Counters.Bytes.Allocated(_held.Length - before);
+            _connection.HeldBeforePackets(_held.Length - before);
         }
 
         input.GetBytes(input.ReaderIndex, _held, _count, taken);
@@ -137,12 +146,4 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         count <= ProxyVersion2.FixedBytes ? ProxyVersion2.FixedBytes
         : count <= ProxyVersion1.MaxBytes ? ProxyVersion1.MaxBytes
         : ProxyHeader.MaxBytes;
-
-    private void Forget()
-    {
-        _connection.Loop.Counters.Bytes.Allocated(-_held.Length);
-        _held = [];
-        _count = 0;
-        _connection.AwaitedProxyHeader = null;
-    }
 }

@@ -178,6 +178,26 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         return !_isEstablished && !_isOver && !_connection.InputEnded && _rules.Time.GetElapsedTime(_accepted) >= _rules.HandshakeTimeout;
     }
 
+    /// <summary>Frees what is held; nothing is decrypted or encrypted any more.</summary>
+    public void LetGo()
+    {
+        _isOver = true;
+        _records.Forget();
+        ChargeExactly(0);
+        if (_ssl is null)
+        {
+            return;
+        }
+
+        if (_isEstablished)
+        {
+            _stream!.End();
+        }
+
+        // A handshake that is not complete is not told: it would throw, and nobody listens.
+        _ssl.Dispose();
+    }
+
     /// <summary>One that goes without a byte has looked whether somebody listens; no handshake failed.</summary>
     private bool IsInHandshake => !_isEstablished && !_isOver && !_connection.InputEnded && _records.BytesTaken > 0;
 
@@ -328,26 +348,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         {
             int change = held - _charged;
             _charged = held;
-            _connection.Loop.Counters.Bytes.Allocated(change);
+            _connection.HeldBeforePackets(change);
         }
-    }
-
-    private void LetGo()
-    {
-        _isOver = true;
-        _records.Forget();
-        ChargeExactly(0);
-        if (_ssl is null)
-        {
-            return;
-        }
-
-        if (_isEstablished)
-        {
-            _stream!.End();
-        }
-
-        // A handshake that is not complete is not told: it would throw, and nobody listens.
-        _ssl.Dispose();
     }
 }

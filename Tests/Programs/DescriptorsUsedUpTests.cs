@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>FAULTS 13: a server under a low limit of open files that was asked for more connections than it leaves room for. Epoll.</summary>
+[CancelAfter(120_000)]
+public sealed class DescriptorsUsedUpTests
+{
+    private const int Limit = 250;
+    private static readonly TimeSpan Exhausted = TimeSpan.FromSeconds(5);
+
+    [Test]
+    public async Task Descriptors_used_up_cost_little_and_the_next_is_accepted_within_a_second_of_one_coming_free([Values] bool warm)
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync(Limit);
+        using ProgramRun server = run;
+        int processed = 0;
+        if (warm)
+        {
+            using Peer first = await Peer.ConnectAsync(endpoint);
+            await ProcessedAsync(first);
+        }
+
+        var peers = new List<Peer>();
+        for (int i = 0; i < Limit; i++)
+        {
+            peers.Add(await Peer.ConnectAsync(endpoint)); // the kernel completes it, whether we can accept or not
+        }
+
+        await ProcessedAsync(peers[0]);
+        await server.LineAsync("Cannot accept connections (EMFILE)");
+        Assert.That(Directory.GetFileSystemEntries($"/proc/{server.Id}/fd"), Has.Length.LessThan(Limit - 4), "the runtime's own are kept");
+
+        int lines = server.Output.Count;
+        TimeSpan used = server.ProcessorTime();
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start) < Exhausted)
+        {
+            await ProcessedAsync(peers[0]); // connections that were there are served
+            await Task.Delay(500); // the pace of the peer that is served
+        }
+
+        TimeSpan lasted = Stopwatch.GetElapsedTime(start);
+        used = server.ProcessorTime() - used;
+        Assert.Multiple(() =>
+        {
+            Assert.That(used / lasted, Is.LessThan(0.05), "share of a core");
+            Assert.That(
+                server.Output.Skip(lines).Count(line => !line.Contains("processed ", StringComparison.Ordinal)),
+                Is.LessThanOrEqualTo(lasted.TotalSeconds + 1), server.Everything);
+        });
+
+        // The last one waits in the backlog with its packet. One that goes makes room, for one; so all before it go.
+        await peers[^1].SendAsync(Article);
+        start = Stopwatch.GetTimestamp();
+        peers.SkipLast(1).ToList().ForEach(peer => peer.Dispose());
+        await server.LineAsync($"processed {++processed} packets");
+        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(1)));
+        TestContext.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{used / lasted:P2} of a core; served {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms after"));
+
+        peers[^1].Dispose();
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(processed));
+
+        async Task ProcessedAsync(Peer peer)
+        {
+            await peer.SendAsync(Article);
+            await server.LineAsync($"processed {++processed} packets");
+        }
+    }
+
+    [Test]
+    public async Task Limit_that_leaves_no_room_at_all_is_survived()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync(160);
+        using ProgramRun server = run;
+        var peers = new List<Peer>();
+        for (int i = 0; i < 60; i++)
+        {
+            peers.Add(await Peer.ConnectAsync(endpoint));
+            await peers[i].SendAsync(Article);
+        }
+
+        await server.LineAsync("Cannot accept connections (EMFILE)");
+        peers.ForEach(peer => peer.Dispose());
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        Assert.That(server.Everything(), Does.Not.Contain("Exception"));
+    }
+
+    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(int limit) => ProgramRun.ListeningAsync(ProgramRun.StartFile(
+        "/bin/sh",
+        [
+            "-c", $"ulimit -n {limit}; exec \"$0\" \"$@\"", Repository.Program("Server"), "--address", "127.0.0.1", "--port", "0",
+            "--log-directory", "none", "--transport", "epoll", "--event-loops", "2", "--max-connections", "10000", "--report-every", "1",
+        ]));
+}

@@ -1,0 +1,55 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>FAULTS 17 at its full size: 10,000 connections, each one byte short of a packet of 65,542 bytes.</summary>
+[TestFixture("epoll")]
+[TestFixture("sockets")]
+[Category("Slow")]
+[CancelAfter(240_000)]
+public sealed class HalfPacketTests(string transport)
+{
+    private const int KiBPerMiB = 1024;
+    private const int Budget = 128;
+
+    [Test]
+    public async Task Ten_thousand_half_packets_are_bounded_while_others_are_served_and_memory_is_given_back()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(
+            "--transport", transport, "--max-buffered", $"{Budget}MiB", "--packet-timeout", "4s", "--report-every", "1");
+        using ProgramRun server = run;
+        using Peer healthy = await Peer.ConnectAsync(endpoint);
+        await healthy.SendAsync(Article);
+        await server.LineAsync("processed 1 packets");
+        long start = server.ResidentKiB();
+
+        using ProgramRun hostile = ProgramRun.Start(
+            "LoadClient",
+            [
+                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "1", "--rate", "1", "--duration", "9s",
+                "--abuse", "half-packet", "--abuse-connections", "10000", "--abuse-deadline", "30s",
+            ]);
+        Task<int> end = hostile.ExitAsync(TimeSpan.FromMinutes(2));
+        while (await Task.WhenAny(end, Task.Delay(500)) != end)
+        {
+            int lines = server.Output.Count(line => line.Contains(" processed ", StringComparison.Ordinal));
+            await healthy.SendAsync(Article);
+            Eventually.That(() => server.Output.Count(line => line.Contains(" processed ", StringComparison.Ordinal)), Is.GreaterThan(lines), "the healthy peer");
+        }
+
+        Assert.That(await end, Is.Zero, hostile.Everything);
+        long peak = server.PeakResidentKiB();
+        Eventually.That(server.ResidentKiB, Is.LessThan(start + (100 * KiBPerMiB)), "KiB; a collection follows when it has been quiet");
+        TestContext.Out.WriteLine($"{transport}: {start / KiBPerMiB} MiB at the start, {peak / KiBPerMiB} at most, {server.ResidentKiB() / KiBPerMiB} afterwards");
+        Assert.That(peak, Is.LessThan(start + ((Budget + 128) * KiBPerMiB)), "KiB");
+
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        Dictionary<string, long> counters = server.StoppedCounters();
+        Assert.That(counters["connections.closed.BufferBudget"], Is.GreaterThan(5000));
+        Assert.That(counters["packets.processed"], Is.EqualTo(counters["packets.received"]));
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>FAULTS 15, and what else comes and goes: as many descriptors afterwards as before, and as much memory.</summary>
+/// <remarks>A first round of the same comes before the figures are taken: code is compiled, pools and heaps get their size.</remarks>
+[TestFixture("epoll")]
+[TestFixture("sockets")]
+[Category("Slow")]
+[CancelAfter(300_000)]
+public sealed partial class LeakTests(string transport)
+{
+    private const int MiB = 1024;
+    private static readonly string[] Kinds =
+        ["bad-prefix", "bad-prefix-late", "oversize", "slow-loris", "half-packet", "reset", "connect-flood", "random-bytes"];
+
+    private static readonly TimeSpan RunPatience = TimeSpan.FromSeconds(120);
+
+    [Test]
+    public async Task Hundred_thousand_connects_and_closes_leave_nothing_behind()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync();
+        using ProgramRun server = run;
+        int atRest = Descriptors(server);
+        await ConnectAndCloseAsync(endpoint, 100_000);
+        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(atRest + 10));
+        int descriptors = Descriptors(server);
+        long memory = server.ResidentKiB();
+
+        await ConnectAndCloseAsync(endpoint, 100_000);
+
+        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors));
+        Assert.That(server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)));
+        TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
+        await StopAsync(server, accepted: 200_000);
+    }
+
+    [Test]
+    public async Task Hundred_thousand_hostile_connections_of_every_kind_leave_nothing_behind()
+    {
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync("--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
+        using ProgramRun server = run;
+        await AttackAsync(endpoint, 1);
+        int descriptors = Descriptors(server);
+        long memory = server.ResidentKiB();
+
+        await AttackAsync(endpoint, 100_000);
+
+        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors + 10));
+        Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
+        TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
+        await StopAsync(server, accepted: 100_000);
+    }
+
+    private Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(params string[] options) =>
+        ProgramRun.StartServerAsync(["--transport", transport, "--event-loops", "2", .. options]);
+
+    private static async Task StopAsync(ProgramRun server, int accepted)
+    {
+        server.Signal(PosixSignal.SIGTERM);
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        Dictionary<string, long> counters = server.StoppedCounters();
+        Assert.Multiple(() =>
+        {
+            Assert.That(counters["connections.accepted"], Is.GreaterThanOrEqualTo(accepted));
+            Assert.That(counters["connections.closed.InternalError"], Is.Zero);
+            Assert.That(counters["packets.received"], Is.EqualTo(counters["packets.processed"]));
+            Assert.That(server.Everything(), Does.Not.Contain("ERROR").And.Not.Contain("Exception"));
+        });
+    }
+
+    /// <summary>Eight at a time, to as many loopback addresses, so that TIME_WAIT does not use up the ports.</summary>
+    private static Task ConnectAndCloseAsync(IPEndPoint server, int count) =>
+        Task.WhenAll(Enumerable.Range(1, 8).Select(worker => Task.Run(async () =>
+        {
+            using var timeout = new CancellationTokenSource(RunPatience);
+            var to = new IPEndPoint(new IPAddress([127, 0, 1, (byte)worker]), server.Port);
+            for (int i = 0; i < count / 8; i++)
+            {
+                using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(to, timeout.Token);
+            }
+        })));
+
+    /// <summary>The load client's hostile peers, one kind after another and again, beside a little ordinary load.</summary>
+    private static async Task AttackAsync(IPEndPoint server, int connections)
+    {
+        for (int made = 0, run = 0; made < connections || run % Kinds.Length != 0; run++)
+        {
+            using ProgramRun client = ProgramRun.Start(
+                "LoadClient",
+                [
+                    "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "6s",
+                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", "12500",
+                ]);
+            Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
+            made += client.Output.Select(line => PeersMade().Match(line)).Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
+        }
+    }
+
+    [GeneratedRegex("^[a-z-]+ +([0-9]+) peers")]
+    private static partial Regex PeersMade();
+
+    private static int Descriptors(ProgramRun server) => Directory.GetFileSystemEntries($"/proc/{server.Id}/fd").Length;
+}
