@@ -18,8 +18,7 @@ internal static class TlsFiles
             ServerCertificateContext = Read("--tls-certificate", options.TlsCertificateFile!, file => ReadCertificate(file, options.TlsKeyFile)),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             AllowRenegotiation = false, // a peer could have the server compute without end; TLS 1.3 has none
-            // Tickets would lie unread in the socket of a peer that only sends, and turn its close into a reset that overtakes its last packets.
-            AllowTlsResume = false,
+            AllowTlsResume = false, // connections are long; and each is to be judged by the files of now
         };
         if (options.TlsClientCaFile is string ca)
         {

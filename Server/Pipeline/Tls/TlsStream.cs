@@ -85,13 +85,11 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
+    /// <summary>Sends what was written.</summary>
     public override void Flush() => context.Flush();
 
-    public override Task FlushAsync(CancellationToken cancellationToken)
-    {
-        context.Flush();
-        return Task.CompletedTask;
-    }
+    /// <summary>What SslStream calls; when to send is <see cref="TlsHandler"/>'s to say.</summary>
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 

@@ -78,6 +78,55 @@ public sealed class TlsHandlerTests : IDisposable
     }
 
     [Test]
+    public void Nothing_is_sent_on_the_server_s_own_account_after_the_handshake()
+    {
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(SslProtocols.Tls13);
+
+        rig.Deliver();
+        rig.Client.Write(Article);
+        rig.Deliver();
+
+        Assert.That(Glue([.. rig.Processor.All]), Is.EqualTo(Article));
+        Assert.That(rig.Server.Channel.ReadOutbound<object>(), Is.Null, "tickets, which a peer that only sends would leave unread");
+    }
+
+    [Test]
+    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    {
+        using var rig = new TlsRig(_tls);
+        DotNettyFraming.Codec.DecoderCounters counters = rig.Server.Loop.Counters.Bytes;
+        bool? shed = null;
+        counters.AllocationMark = 0;
+        counters.AllocationPassedMark = () => shed = rig.Server.Connection.Shed();
+
+        rig.Server.Receive(22, 3, 1);
+        Assert.That(shed, Is.False);
+        Assert.That(counters.BytesAllocated, Is.EqualTo(5));
+
+        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        Assert.That(counters.BytesAllocated, Is.Zero);
+        rig.Server.Channel.RunPendingTasks();
+        Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Shed_of_an_established_connection_says_close_notify()
+    {
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(SslProtocols.Tls13);
+        rig.Client.Write(Article);
+        rig.Deliver();
+        rig.Server.Receive(Glue([23, 3, 3, 0x40, 0], new byte[10_000]));
+
+        Assert.That(rig.Server.Connection.Shed(), Is.True);
+
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+        Assert.That(rig.Client.ReadByte(), Is.EqualTo(-1));
+        Assert.That(rig.HasRunDry, Is.False, "the end was close_notify, and not the wire's");
+    }
+
+    [Test]
     public void Nothing_is_written_before_the_handshake()
     {
         using var rig = new TlsRig(_tls);
