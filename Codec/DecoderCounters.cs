@@ -48,7 +48,10 @@ public sealed class DecoderCounters
         _letGo += bytes;
     }
 
-    internal void Allocated(int change)
+    /// <summary>More, or less, is allocated for what is not a whole packet yet; by decoders, and by handlers in front of them for what they
+    /// hold. On the event loop.</summary>
+    /// <param name="change">Bytes.</param>
+    public void Allocated(int change)
     {
         _allocated += change;
         if (_allocated > AllocationMark && change > 0)

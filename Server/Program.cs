@@ -37,6 +37,7 @@ internal static class Program
                 logger.OptionWarning(warning);
             }
 
+            using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
                 MemoryProfile.Check(options.MemoryProfile);
@@ -46,7 +47,7 @@ internal static class Program
 
             int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
             await using MemoryProfile? profile = await MemoryProfile.StartAsync(options.MemoryProfile, logger).ConfigureAwait(false);
-            using IHost host = BuildHost(options, listeningDescriptor, signals, logging);
+            using IHost host = BuildHost(options, tls, listeningDescriptor, signals, logging);
             await host.RunAsync().ConfigureAwait(false);
             await (profile?.WriteAsync() ?? Task.CompletedTask).ConfigureAwait(false);
             return ExitCode.Success;
@@ -58,7 +59,8 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(ServerOptions options, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
+    private static IHost BuildHost(
+        ServerOptions options, ServerTls? tls, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services
@@ -75,7 +77,8 @@ internal static class Program
                 services.GetRequiredService<IPacketProcessor>(),
                 services.GetRequiredService<ServerCounters>(),
                 services.GetRequiredService<TimeProvider>(),
-                logging.Factory.CreateLogger<FramingServer>())
+                logging.Factory.CreateLogger<FramingServer>(),
+                tls?.Rules)
             { ListeningDescriptor = listeningDescriptor })
             .AddSingleton<ISystemdNotifier, SystemdNotifier>()
             .AddSingleton<ServiceManager>();

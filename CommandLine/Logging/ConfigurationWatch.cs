@@ -78,22 +78,4 @@ internal sealed class ConfigurationWatch : IDisposable
             logger.Warn("{0} has changed, but is not used: {1}", _path, e.Message);
         }
     }
-
-    /// <summary>What tells one content of a file from another, links followed.</summary>
-    private readonly record struct FileStamp(long Length, DateTime Written)
-    {
-        public static FileStamp? Of(string path)
-        {
-            try
-            {
-                using Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(path);
-                return new FileStamp(RandomAccess.GetLength(handle), File.GetLastWriteTimeUtc(handle));
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // Being replaced, or gone: what was read stays in force.
-                return null;
-            }
-        }
-    }
 }

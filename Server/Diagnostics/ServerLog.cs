@@ -34,13 +34,16 @@ internal static partial class ServerLog
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);
 
-    [LoggerMessage(7, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
+    [LoggerMessage(7, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
+    [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
     public static partial void Activated(this ILogger logger, int descriptor);
 
-    [LoggerMessage(8, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
+    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
     public static partial void NotNotified(this ILogger logger, string state, string why);
 
-    [LoggerMessage(9, LogLevel.Information, "admin HTTP at {Url}")]
+    [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]
     public static partial void AdminReady(this ILogger logger, Uri url);
 
     [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
@@ -51,6 +54,9 @@ internal static partial class ServerLog
 
     [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
     public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
+
+    [LoggerMessage(22, LogLevel.Debug, "connection {Id} from {Peer}: TLS failed: {Fault}")]
+    public static partial void TlsFault(this ILogger logger, long id, EndPoint? peer, string fault);
 
     [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
     public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
@@ -63,6 +69,9 @@ internal static partial class ServerLog
 
     [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
     public static partial void OptionWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
+    public static partial void CertificateNotUsed(this ILogger logger, string fault);
 
     [LoggerMessage(50, LogLevel.Information, "--memory-profile: recording allocations, for {File}")]
     public static partial void RecordingAllocations(this ILogger logger, string file);

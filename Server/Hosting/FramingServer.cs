@@ -7,6 +7,7 @@ using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -40,7 +41,13 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     private IChannel? _listener;
     private ITimer? _sweeps;
 
-    public FramingServer(ServerOptions options, IPacketProcessor processor, ServerCounters counters, TimeProvider time, ILogger logger)
+    public FramingServer(
+        ServerOptions options,
+        IPacketProcessor processor,
+        ServerCounters counters,
+        TimeProvider time,
+        ILogger logger,
+        TlsRules? tls = null)
     {
         _time = time;
         _options = options;
@@ -68,7 +75,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
             .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token));
+            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);

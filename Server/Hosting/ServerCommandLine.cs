@@ -23,6 +23,10 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<TimeSpan> _packetTimeout;
     private readonly OptionDeclaration<long> _maxBuffered;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
+    private readonly OptionDeclaration<string?> _tlsCertificate;
+    private readonly OptionDeclaration<string?> _tlsKey;
+    private readonly OptionDeclaration<string?> _tlsClientCa;
+    private readonly OptionDeclaration<TimeSpan> _tlsHandshakeTimeout;
     private readonly OptionDeclaration<ProxyProtocol> _proxyProtocol;
     private readonly OptionDeclaration<IReadOnlyList<IPNetwork>?> _proxyTrusted;
     private readonly OptionDeclaration<long> _reportEvery;
@@ -95,6 +99,20 @@ internal sealed class ServerCommandLine
             Defaults.DrainTimeout,
             "How long an orderly stop (SIGTERM, Ctrl+C) may take; then what is left is closed by force. docker stop kills at 10 s.",
             max: TimeSpan.FromDays(1));
+        _tlsCertificate = Set.OptionalPath(
+            "--tls-certificate",
+            "FILE",
+            "Encrypts all connections (TLS 1.2 or 1.3) with this certificate: PEM, its intermediate ones behind it, or a PFX without password. "
+            + "It is read again when it changes.");
+        _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
+        _tlsClientCa = Set.OptionalPath(
+            "--tls-client-ca", "FILE", "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
+        _tlsHandshakeTimeout = Set.Duration(
+            "--tls-handshake-timeout",
+            Defaults.TlsHandshakeTimeout,
+            "How long a TLS handshake may take, from when the connection is accepted.",
+            TimeSpan.FromMilliseconds(1),
+            TimeSpan.FromDays(1));
         _proxyProtocol = Set.Choice(
             "--proxy-protocol",
             Defaults.ProxyProtocol,
@@ -140,6 +158,14 @@ internal sealed class ServerCommandLine
     /// <summary>Reads what was given, and adds the conflicts that only show between options to the faults.</summary>
     public ServerOptions Read(ParseOutcome outcome)
     {
+        foreach (OptionDeclaration option in new OptionDeclaration[] { _tlsKey, _tlsClientCa })
+        {
+            if (outcome.IsGiven(option) && !outcome.IsGiven(_tlsCertificate))
+            {
+                outcome.Reject(option, "needs --tls-certificate");
+            }
+        }
+
         if (outcome.Value(_proxyProtocol) == ProxyProtocol.Required && !outcome.IsGiven(_proxyTrusted))
         {
             outcome.Reject(_proxyProtocol, "'required' needs --proxy-trusted, the networks that may send PROXY headers");
@@ -168,6 +194,10 @@ internal sealed class ServerCommandLine
         PacketTimeout = outcome.Value(_packetTimeout),
         MaxBufferedBytes = outcome.Value(_maxBuffered),
         DrainTimeout = outcome.Value(_drainTimeout),
+        TlsCertificateFile = outcome.Value(_tlsCertificate),
+        TlsKeyFile = outcome.Value(_tlsKey),
+        TlsClientCaFile = outcome.Value(_tlsClientCa),
+        TlsHandshakeTimeout = outcome.Value(_tlsHandshakeTimeout),
         ProxyProtocol = outcome.Value(_proxyProtocol),
         ProxyTrusted = outcome.Value(_proxyTrusted) ?? [],
         ReportEvery = outcome.Value(_reportEvery),

@@ -62,6 +62,18 @@ internal sealed record ServerOptions
     /// <summary>How long an orderly stop may take. <c>docker stop</c> kills after 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
 
+    /// <summary>The server's certificate, PEM or PFX; null is no TLS.</summary>
+    public string? TlsCertificateFile { get; init; }
+
+    /// <summary>The certificate's key, PEM; null where it is in the certificate's file.</summary>
+    public string? TlsKeyFile { get; init; }
+
+    /// <summary>The CAs that may have signed clients' certificates, PEM; null asks clients for none.</summary>
+    public string? TlsClientCaFile { get; init; }
+
+    /// <summary>How long a TLS handshake may take, from when the connection is accepted.</summary>
+    public TimeSpan TlsHandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>512 MiB, or a quarter of the memory that there is.</summary>
     internal static long DefaultMaxBufferedBytes(long memoryBytes) => Math.Min(512L * 1024 * 1024, memoryBytes / 4);
 

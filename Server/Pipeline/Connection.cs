@@ -4,6 +4,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -27,9 +28,11 @@ internal sealed class Connection
     private long _bytesSurveyed;
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
+    private HeldMark _heldBefore;
     private PendingBatches? _pending;
     private CloseReason? _reason;
     private bool _inputEnded;
+    private bool _asksForMemory;
     private bool _heldBack;
     private bool _closeWhenDone;
     private long _closingSince;
@@ -74,6 +77,9 @@ internal sealed class Connection
 
     /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
     public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
+
+    /// <summary>Who decrypts; null without TLS.</summary>
+    public TlsHandler? Tls { get; set; }
 
     /// <summary>The channel became active: from here on the connection counts.</summary>
     public void Opened()
@@ -134,10 +140,18 @@ internal sealed class Connection
     /// <summary>A survey is over: the next one counts from here.</summary>
     public void Surveyed() => _bytesSurveyed = _decoder.BytesReceived;
 
-    /// <summary>The part of a packet that it holds; no bytes where it holds none.</summary>
+    /// <summary>The part of a packet that it holds, or of what stands before packets: a PROXY header, a handshake, a record of TLS; no bytes
+    /// where it holds none.</summary>
     /// <param name="now">The time that stands for "not known for long".</param>
-    public HeldPart HeldPart(long now) => new(
-        this, _patience.PacketSince(_decoder.UnfinishedPacketOffset, now), _decoder.UnfinishedPacketCapacity);
+    public HeldPart HeldPart(long now)
+    {
+        int packet = _decoder.UnfinishedPacketCapacity;
+        int before = (AwaitedProxyHeader?.HeldBytes ?? 0) + (Tls?.HeldBytes ?? 0);
+        long since = Math.Min(
+            packet > 0 ? _patience.PacketSince(_decoder.UnfinishedPacketOffset, now) : now,
+            before > 0 ? _heldBefore.Since(MarkBeforePackets, now) : now);
+        return new HeldPart(this, since, packet + before);
+    }
 
     /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
     /// <param name="now">A timestamp.</param>
@@ -147,9 +161,15 @@ internal sealed class Connection
     /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
     public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
     {
+        _heldBefore.Look(MarkBeforePackets, now);
         if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
         {
             return CloseReason.ProxyHeaderTimeout;
+        }
+
+        if (Tls?.IsOverdue(_heldBack) ?? false)
+        {
+            return CloseReason.TlsTimeout;
         }
 
         if (_closeWhenDone && now - _closingSince >= Loop.Sweep.OrderlyCloseLimit)
@@ -196,16 +216,28 @@ internal sealed class Connection
         return Close();
     }
 
+    /// <summary>A handler in front of the decoder holds more memory, or less. Others may be closed meanwhile for what they hold
+    /// (<see cref="BufferBudget"/>), but not this connection.</summary>
+    /// <param name="change">Bytes.</param>
+    public void HeldBeforePackets(int change)
+    {
+        _asksForMemory = true;
+        Loop.Counters.Bytes.Allocated(change);
+        _asksForMemory = false;
+    }
+
     /// <summary>Closes now, for the memory that is held, and frees that at once.</summary>
-    /// <returns>False where its decoder is the one that asks for memory.</returns>
+    /// <returns>False where this connection is the one that asks for memory: a handler of it is in the middle of a read.</returns>
     public bool Shed()
     {
-        if (!_decoder.Abandon())
+        if (_asksForMemory || !_decoder.Abandon())
         {
             return false;
         }
 
         Abort(CloseReason.BufferBudget);
+        AwaitedProxyHeader?.Forget();
+        Tls?.LetGo(); // after close_notify
         return true;
     }
 
@@ -268,6 +300,9 @@ internal sealed class Connection
             // The loop has ended, and with it the drain, which has counted as dropped what was still pending.
         }
     }
+
+    /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
+    private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
     /// <summary>AutoRead follows from who wants what; nobody else sets it.</summary>
     private void ApplyReading()

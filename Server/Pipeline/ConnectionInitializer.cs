@@ -3,6 +3,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private readonly IReadOnlyDictionary<IEventLoop, LoopState> _loops;
     private readonly ILogger _logger;
     private readonly CancellationToken _forcedStop;
+    private readonly TlsRules? _tls;
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
@@ -25,13 +27,15 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     /// <param name="loops">The state of each event loop that serves connections.</param>
     /// <param name="logger">Where connections' events go.</param>
     /// <param name="forcedStop">Cancelled when the server waits no longer for processing to complete.</param>
+    /// <param name="tls">Encryption; null = none.</param>
     public ConnectionInitializer(
         int maxPayloadBytes,
         ProxyRules? proxy,
         IPacketProcessor processor,
         IReadOnlyDictionary<IEventLoop, LoopState> loops,
         ILogger logger,
-        CancellationToken forcedStop)
+        CancellationToken forcedStop,
+        TlsRules? tls = null)
     {
         _maxPayloadBytes = maxPayloadBytes;
         _proxy = proxy;
@@ -39,6 +43,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         _loops = loops;
         _logger = logger;
         _forcedStop = forcedStop;
+        _tls = tls;
     }
 
     protected override void InitChannel(IChannel channel)
@@ -59,6 +64,11 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         if (_proxy is not null)
         {
             channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
+        }
+
+        if (_tls is not null)
+        {
+            channel.Pipeline.AddLast("tls", new TlsHandler(connection, _tls));
         }
 
         channel.Pipeline

@@ -13,11 +13,14 @@ internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly FramingServer _server;
     private readonly AdminServer? _admin;
+    private readonly ServerTls? _tls;
     private bool _stopped;
 
-    private RunningServer(FramingServer server, AdminServer? admin, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+    private RunningServer(
+        FramingServer server, ServerTls? tls, AdminServer? admin, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
     {
         _server = server;
+        _tls = tls;
         _admin = admin;
         Endpoint = endpoint;
         Counters = counters;
@@ -44,7 +47,10 @@ internal sealed class RunningServer : IAsyncDisposable
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
-        var server = new FramingServer(options, processor ?? new CountingProcessor(options.EventLoops), counters, time ?? TimeProvider.System, log);
+        TimeProvider clock = time ?? TimeProvider.System;
+        var tls = ServerTls.Of(options, clock, log);
+        var server = new FramingServer(
+            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Rules);
         AdminServer? adminServer = null;
         if (admin)
         {
@@ -54,7 +60,7 @@ internal sealed class RunningServer : IAsyncDisposable
             life.BeginServing();
         }
 
-        return new RunningServer(server, adminServer, await server.StartAsync(), counters, log);
+        return new RunningServer(server, tls, adminServer, await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
@@ -95,6 +101,8 @@ internal sealed class RunningServer : IAsyncDisposable
             _stopped = true;
             await _server.StopAsync().WaitAsync(Peer.Patience);
             _server.Dispose();
+            _tls?.Dispose();
+
             if (_admin is not null)
             {
                 await _admin.DisposeAsync().AsTask().WaitAsync(Peer.Patience);

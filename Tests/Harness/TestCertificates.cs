@@ -34,7 +34,11 @@ internal sealed class TestCertificates : IDisposable
     }
 
     /// <summary>A certificate for 127.0.0.1, ::1 and localhost, or for another host, with its key.</summary>
-    public X509Certificate2 Issue(string name = "peer", string? host = null, TimeSpan? validFor = null)
+    /// <param name="name">Its common name.</param>
+    /// <param name="host">The host, if another.</param>
+    /// <param name="validFor">How long from now; negative = it is expired.</param>
+    /// <param name="fetchFrom">Where it says that its issuer, its revocation list and its status can be fetched.</param>
+    public X509Certificate2 Issue(string name = "peer", string? host = null, TimeSpan? validFor = null, string? fetchFrom = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -47,6 +51,12 @@ internal sealed class TestCertificates : IDisposable
         }
 
         request.CertificateExtensions.Add(names.Build());
+        if (fetchFrom is not null)
+        {
+            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension([fetchFrom], [fetchFrom]));
+            request.CertificateExtensions.Add(CertificateRevocationListBuilder.BuildCrlDistributionPointExtension([fetchFrom]));
+        }
+
         DateTimeOffset begins = _authority.NotBefore;
         DateTimeOffset ends = validFor is { } time ? DateTimeOffset.UtcNow + time : _authority.NotAfter;
         using X509Certificate2 signed = request.Create(_authority, begins, ends, RandomNumberGenerator.GetBytes(8));
@@ -54,9 +64,10 @@ internal sealed class TestCertificates : IDisposable
     }
 
     /// <summary>A certificate and its key as two PEM files.</summary>
-    public (string Certificate, string Key) IssueFiles(string name = "peer", string? host = null, TimeSpan? validFor = null)
+    public (string Certificate, string Key) IssueFiles(
+        string name = "peer", string? host = null, TimeSpan? validFor = null, string? fetchFrom = null)
     {
-        using X509Certificate2 certificate = Issue(name, host, validFor);
+        using X509Certificate2 certificate = Issue(name, host, validFor, fetchFrom);
         return (
             Write($"{name}.pem", certificate.ExportCertificatePem()),
             Write($"{name}.key", certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()));

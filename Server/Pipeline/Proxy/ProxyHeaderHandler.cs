@@ -90,6 +90,15 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         return !_connection.InputEnded && _rules.Time.GetElapsedTime(_since) >= ProxyRules.Deadline;
     }
 
+    /// <summary>Frees what is held, and awaits no header any more.</summary>
+    public void Forget()
+    {
+        _connection.HeldBeforePackets(-_held.Length);
+        _held = [];
+        _count = 0;
+        _connection.AwaitedProxyHeader = null;
+    }
+
     /// <summary>Consumes of <paramref name="input"/> what belongs to the header.</summary>
     /// <returns>Whether the header is complete, and the connection goes on.</returns>
     private bool TakeHeader(IChannelHandlerContext context, IByteBuffer input)
@@ -123,7 +132,9 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         int taken = Math.Min(input.ReadableBytes, ProxyHeader.MaxBytes - _count);
         if (_held.Length < _count + taken)
         {
+            int before = _held.Length;
             Array.Resize(ref _held, RightSize(_count + taken));
+            _connection.HeldBeforePackets(_held.Length - before);
         }
 
         input.GetBytes(input.ReaderIndex, _held, _count, taken);
@@ -135,11 +146,4 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         count <= ProxyVersion2.FixedBytes ? ProxyVersion2.FixedBytes
         : count <= ProxyVersion1.MaxBytes ? ProxyVersion1.MaxBytes
         : ProxyHeader.MaxBytes;
-
-    private void Forget()
-    {
-        _held = [];
-        _count = 0;
-        _connection.AwaitedProxyHeader = null;
-    }
 }

@@ -43,6 +43,25 @@ public sealed class ProxyHeaderHandlerTests
         }
     }
 
+    [Test]
+    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    {
+        using HandlerRig rig = Rig();
+        DecoderCounters counters = rig.Loop.Counters.Bytes;
+        bool? shed = null;
+        counters.AllocationMark = 0;
+        counters.AllocationPassedMark = () => shed = rig.Connection.Shed();
+
+        rig.Receive(Version2[..10]);
+        Assert.That(shed, Is.False);
+        Assert.That(counters.BytesAllocated, Is.EqualTo(16));
+
+        Assert.That(rig.Connection.Shed(), Is.True);
+        Assert.That(counters.BytesAllocated, Is.Zero);
+        rig.Channel.RunPendingTasks();
+        Assert.That(rig.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
+    }
+
     [TestCaseSource(nameof(Headers))]
     public void Part_of_a_header_does_not_keep_the_read_buffer(byte[] header)
     {

@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>FAULTS 23: which versions of TLS the server speaks, asked by a program that is not .NET.</summary>
+[CancelAfter(60_000)]
+public sealed class OpensslTests
+{
+    [TestCase("tls1", null)]
+    [TestCase("tls1_1", null)]
+    [TestCase("tls1_2", "TLSv1.2")]
+    [TestCase("tls1_3", "TLSv1.3")]
+    public async Task Version_is_accepted_from_1_2_on(string version, string? accepted, CancellationToken cancellation)
+    {
+        string openssl = InstalledProgram.Find("openssl");
+        using var certificates = new TestCertificates();
+        (string certificate, string key) = certificates.IssueFiles("server");
+        await using RunningServer server = await RunningServer.StartAsync(
+            TransportChoice.Auto, configure: options => options with { TlsCertificateFile = certificate, TlsKeyFile = key });
+
+        // Its own security level would keep it from asking for what is old.
+        var start = new ProcessStartInfo(
+            openssl, ["s_client", "-connect", $"{server.Endpoint}", $"-{version}", "-cipher", "ALL:@SECLEVEL=0", "-CAfile", certificates.AuthorityFile])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process client = Process.Start(start)!;
+        client.StandardInput.Close();
+        Task<string> errors = client.StandardError.ReadToEndAsync(cancellation);
+        string output = await client.StandardOutput.ReadToEndAsync(cancellation);
+        await client.WaitForExitAsync(cancellation);
+
+        server.AssertClosed(accepted is null ? CloseReason.TlsFailed : CloseReason.PeerClosed);
+        Assert.That(output, Does.Contain(accepted is null ? "New, (NONE)" : $"New, {accepted}, "));
+        Assert.That(output.Contains("Verify return code: 0 (ok)", StringComparison.Ordinal) || accepted is null, output);
+        Assert.That(await errors, accepted is null ? Does.Contain("alert protocol version") : Does.Not.Contain("alert"));
+    }
+}

@@ -1,0 +1,198 @@
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using DotNetty.Buffers;
+using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Tests.Harness;
+using Microsoft.Extensions.Time.Testing;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
+
+/// <summary>The handler of TLS without a socket, against .NET's client.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+[CancelAfter(60_000)]
+public sealed class TlsHandlerTests : IDisposable
+{
+    private readonly TestCertificates _certificates = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly ServerTls _tls;
+
+    public TlsHandlerTests()
+    {
+        (string certificate, string key) = _certificates.IssueFiles("server");
+        var options = new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = key };
+        bool asks = TestContext.CurrentContext.Test.Arguments.Contains(true);
+        _tls = ServerTls.Of(options with { TlsClientCaFile = asks ? _certificates.AuthorityFile : null }, _time, new RecordingLogger())!;
+    }
+
+    public void Dispose()
+    {
+        _tls.Dispose();
+        _certificates.Dispose();
+    }
+
+    [Test]
+    public void Handshake_and_first_data_arrive_however_they_are_cut(
+        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol,
+        [Values(false, true)] bool withCertificate,
+        [Values(1, 7, 100, int.MaxValue)] int bytesPerRead) =>
+        Converse(protocol, withCertificate, bytes => bytes.Chunk(bytesPerRead), Glue(Article, OfLength(20_000)));
+
+    [Test]
+    public void Client_s_last_words_and_its_first_data_are_cut_in_two_at_many_places(
+        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values(false, true)] bool withCertificate)
+    {
+        int at = 0;
+        bool isPast = false;
+        while (!isPast)
+        {
+            isPast = true;
+            Converse(protocol, withCertificate, bytes =>
+            {
+                isPast &= at >= bytes.Length;
+                return at < bytes.Length ? [bytes[..at], bytes[at..]] : [bytes];
+            }, Article);
+            at += 7;
+        }
+
+        Assert.That(at, Is.GreaterThan(100));
+    }
+
+    [Test]
+    public void What_is_written_is_encrypted_and_the_close_says_so([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    {
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(protocol);
+        rig.Client.Write(Article);
+        rig.Deliver();
+
+        rig.Server.Channel.WriteAndFlushAsync(Unpooled.WrappedBuffer(OfLength(20_000)));
+        rig.Server.Connection.Abort(CloseReason.ServerStopping);
+
+        byte[] answer = new byte[7 + 20_000];
+        rig.Client.ReadExactly(answer);
+        Assert.That(answer, Is.EqualTo(OfLength(20_000)));
+        Assert.That(rig.Client.ReadByte(), Is.EqualTo(-1));
+        Assert.That(rig.HasRunDry, Is.False, "the end was close_notify, and not the wire's");
+    }
+
+    [Test]
+    public void Nothing_is_sent_on_the_server_s_own_account_after_the_handshake()
+    {
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(SslProtocols.Tls13);
+
+        rig.Deliver();
+        rig.Client.Write(Article);
+        rig.Deliver();
+
+        Assert.That(Glue([.. rig.Processor.All]), Is.EqualTo(Article));
+        Assert.That(rig.Server.Channel.ReadOutbound<object>(), Is.Null, "tickets, which a peer that only sends would leave unread");
+    }
+
+    [Test]
+    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    {
+        using var rig = new TlsRig(_tls);
+        DotNettyFraming.Codec.DecoderCounters counters = rig.Server.Loop.Counters.Bytes;
+        bool? shed = null;
+        counters.AllocationMark = 0;
+        counters.AllocationPassedMark = () => shed = rig.Server.Connection.Shed();
+
+        rig.Server.Receive(22, 3, 1);
+        Assert.That(shed, Is.False);
+        Assert.That(counters.BytesAllocated, Is.EqualTo(5));
+
+        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        Assert.That(counters.BytesAllocated, Is.Zero);
+        rig.Server.Channel.RunPendingTasks();
+        Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Shed_of_an_established_connection_says_close_notify()
+    {
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(SslProtocols.Tls13);
+        rig.Client.Write(Article);
+        rig.Deliver();
+        rig.Server.Receive(Glue([23, 3, 3, 0x40, 0], new byte[10_000]));
+
+        Assert.That(rig.Server.Connection.Shed(), Is.True);
+
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+        Assert.That(rig.Client.ReadByte(), Is.EqualTo(-1));
+        Assert.That(rig.HasRunDry, Is.False, "the end was close_notify, and not the wire's");
+    }
+
+    [Test]
+    public void Nothing_is_written_before_the_handshake()
+    {
+        using var rig = new TlsRig(_tls);
+
+        Task write = rig.Server.Channel.WriteAndFlushAsync(Unpooled.WrappedBuffer(Article));
+
+        Assert.That(write.IsFaulted, Is.True);
+        Assert.That(rig.Server.Channel.ReadOutbound<object>(), Is.Null);
+    }
+
+    [Test]
+    public void Handshake_is_overdue_at_its_time_out_however_its_bytes_trickle_and_not_before()
+    {
+        using var rig = new TlsRig(_tls);
+
+        rig.Server.Receive(22, 3, 1);
+        _time.Advance(new ServerOptions().TlsHandshakeTimeout - TimeSpan.FromTicks(1));
+        rig.Server.Receive(0);
+        rig.Server.Sweep();
+        Assert.That(rig.Server.Connection.InputEnded, Is.False);
+        _time.Advance(TimeSpan.FromTicks(1));
+        rig.Server.Sweep();
+        rig.Server.Channel.RunPendingTasks();
+
+        Assert.That(rig.Server.Counters.Closed(CloseReason.TlsTimeout), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Held_bytes_are_those_of_the_handshake_and_then_of_an_unfinished_record_and_are_given_back()
+    {
+        using var rig = new TlsRig(_tls);
+        DotNettyFraming.Codec.DecoderCounters counters = rig.Server.Loop.Counters.Bytes;
+
+        rig.Server.Receive(22, 3, 1);
+        Assert.That(counters.BytesAllocated, Is.EqualTo(5));
+        using var other = new TlsRig(_tls);
+        other.Handshake(SslProtocols.Tls13);
+        Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.GreaterThan(8 * 1024), "ClientHello came, Finished has not");
+        other.Deliver();
+        Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero.Or.EqualTo(32 * 1024), "Finished has come, and no data");
+        other.Client.Write(Article);
+        other.Deliver();
+        Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+        other.Server.Receive(Glue([23, 3, 3, 0x40, 0], new byte[10_000]));
+        Assert.That(other.Server.Connection.HeldPart(0).Bytes, Is.EqualTo(10_005));
+        Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.EqualTo(10_005));
+
+        other.Server.Connection.Abort(CloseReason.BufferBudget);
+        other.Server.Channel.RunPendingTasks();
+        Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+    }
+
+    private void Converse(SslProtocols protocol, bool withCertificate, Func<byte[], IEnumerable<byte[]>> cut, byte[] packets)
+    {
+        using X509Certificate2? certificate = withCertificate ? _certificates.Issue("device") : null;
+        using var rig = new TlsRig(_tls, cut);
+        rig.Handshake(protocol, certificate);
+        Assert.That(rig.Client.IsMutuallyAuthenticated, Is.EqualTo(withCertificate));
+        rig.Client.Write(packets);
+        rig.Deliver();
+        rig.Client.ShutdownAsync().GetAwaiter().GetResult();
+        rig.Deliver();
+
+        Assert.That(Glue([.. rig.Processor.All]), Is.EqualTo(packets));
+        rig.Server.Channel.RunPendingTasks();
+        Assert.That(rig.Server.Counters.Closed(CloseReason.PeerClosed), Is.EqualTo(1));
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+    }
+}
