@@ -55,9 +55,9 @@ public sealed partial class LivePageTests
         Assert.That(await DrawnLinesAsync(page, "packets"), Is.EqualTo(2));
         Assert.That(await page.Page.Locator(".plot .main-svg").CountAsync(), Is.AtLeast(8));
         Assert.That(await page.ExcessWidthAsync(), Is.Zero);
-        await page.Page.Locator("#packets .plot").HoverAsync();
-        await Assertions.Expect(page.Page.Locator("#packets .hoverlayer")).ToContainTextAsync("processed");
         await page.SavePictureAsync($"live-page-{width}-{colors}");
+        await HoverOverNewestAsync(page, "packets");
+        await Assertions.Expect(page.Page.Locator("#packets .hoverlayer")).ToContainTextAsync("processed");
         await load;
         Assert.That(page.Faults, Is.Empty);
         Assert.That(page.Requests.Where(address => !address.StartsWith(admin.AbsoluteUri, StringComparison.Ordinal)), Is.Empty);
@@ -69,7 +69,7 @@ public sealed partial class LivePageTests
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
         await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900, ColorScheme.Light);
-        await page.Page.WaitForSelectorAsync("#connections .scatterlayer .js-line");
+        await page.Page.WaitForSelectorAsync("#connections .js-line", new() { State = WaitForSelectorState.Attached });
         const string Colours =
             "() => getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('#connections .js-line')).stroke";
         string light = await page.Page.EvaluateAsync<string>(Colours);
@@ -185,6 +185,13 @@ public sealed partial class LivePageTests
     }
 
     private static Task<string> FigureAsync(BrowserPage page, string label) => page.Page.EvaluateAsync<string>(Headline, label);
+
+    private static async Task HoverOverNewestAsync(BrowserPage page, string chart)
+    {
+        ILocator plot = page.Page.Locator($"#{chart} .plot");
+        LocatorBoundingBoxResult? box = await plot.BoundingBoxAsync();
+        await plot.HoverAsync(new() { Position = new() { X = box!.Width - 14, Y = box.Height / 2 } });
+    }
 
     private static Task<int> DrawnLinesAsync(BrowserPage page, string chart) => page.Page.EvaluateAsync<int>(
         "id => [...document.querySelectorAll(`#${id} .js-line`)].filter(line => line.getAttribute('d')?.includes('L')).length", chart);
