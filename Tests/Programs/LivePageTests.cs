@@ -46,7 +46,7 @@ public sealed partial class LivePageTests
         await Assertions.Expect(page.Page.Locator("#busiest tbody tr")).ToHaveCountAsync(10);
         string first = await FigureAsync(page, "Packets a second");
         await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets a second') !== old", first);
-        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout");
+        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout", new() { Timeout = 20_000 });
         await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("peer closed");
 
         Assert.That(await FigureAsync(page, "Connections open"), Does.Match("^[1-9][0-9]*$"));

@@ -48,10 +48,10 @@ function layout(chart, lines, history, colors) {
   const now = history.last.time;
   const most = chart.least && Math.max(chart.least, 1.08 * highest(lines));
   const classes = chart.classes?.(history);
-  const grid = { gridcolor: colors.grid, zeroline: false, fixedrange: true, automargin: false, ticks: '', tickfont: { size: 11 } };
+  const grid = { gridcolor: colors.grid, zeroline: false, fixedrange: true, automargin: false, ticks: '', ticklabelstandoff: 4, tickfont: { size: 11 } };
   const top = classes && Math.max(3, highest(lines));
   return {
-    autosize: true, height: 172, margin: { l: classes ? 54 : 44, r: 8, t: 8, b: 22 }, showlegend: false, dragmode: false, hovermode: 'x unified',
+    autosize: true, height: 176, margin: { l: classes ? 58 : 48, r: 8, t: 8, b: 26 }, showlegend: false, dragmode: false, hovermode: 'x unified',
     paper_bgcolor: 'transparent', plot_bgcolor: 'transparent',
     font: { family: 'system-ui, sans-serif', color: colors.quiet, size: 11 },
     hoverlabel: { bgcolor: colors.panel, bordercolor: colors.grid, font: { color: colors.text, size: 12 } },
