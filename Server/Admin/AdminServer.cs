@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Admin.Page;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -54,6 +55,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _application.UseRouting();
         _application.MapState(counters, life);
         _application.MapLive(new LiveJson(life, probe, _sampler, time));
+        _application.MapPage();
         _metrics.Map(_application);
         _application.MapProfiles();
         _application.UseEndpoints(_ => { });

@@ -1,0 +1,146 @@
+// The live page: asks /api/live once a second for what is new, and shows it. Nothing is held open, so nothing has to be reopened: a
+// server that is gone is asked again until it answers.
+
+import { element, panel, write } from './charts.js';
+import { charts, headlines, reasons } from './figures.js';
+import { History } from './history.js';
+import { connections, rows } from './tables.js';
+import { clock, count, span } from './text.js';
+
+const interval = { watched: 1000, hidden: 15_000 };
+const patience = 5000;
+const summaryInterval = 10_000;
+const calmSteps = 5; // who wants less motion has charts that move each fifth second; figures are each second's
+
+const history = new History();
+const by = id => document.getElementById(id);
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const draw = charts.map(chart => panel(chart, by('charts')));
+by('closes').after(by('closed'));
+const peers = { busiest: connections(by('busiest'), 'The ten busiest connections'), oldest: connections(by('oldest'), 'The ten oldest connections') };
+
+let colors = read();
+let paused = false;
+let answered = Date.now();
+let answering = null; // null before the first answer, then whether the last question was answered
+let summarized = 0;
+let shown = 0;
+let timer = 0;
+let asking = false;
+
+async function ask() {
+  clearTimeout(timer);
+  if (asking || paused) {
+    return;
+  }
+
+  asking = true;
+  const began = performance.now();
+  try {
+    const response = await fetch(`api/live?after=${history.newest}`, { signal: AbortSignal.timeout(patience) });
+    if (!response.ok) {
+      throw new Error(`${response.status}`);
+    }
+
+    await take(await response.json());
+    lively(true);
+  } catch {
+    lively(false); // whatever it was: the reader is told since when, and the next question follows
+  } finally {
+    asking = false;
+    const wait = document.hidden ? interval.hidden : interval.watched;
+    timer = paused ? 0 : setTimeout(ask, Math.max(100, wait - (performance.now() - began)));
+  }
+}
+
+async function take(answer) {
+  if (history.answer !== null && answer.run !== history.answer.run) {
+    // Another server answers: the question named a sample of the one before, so all of this one's are asked for.
+    const response = await fetch('api/live?after=0', { signal: AbortSignal.timeout(patience) });
+    answer = await response.json();
+  }
+
+  history.take(answer);
+  answered = Date.now();
+  if (!document.hidden && history.last) {
+    show();
+  }
+}
+
+function show(all = false) {
+  const { answer } = history;
+  const { server } = answer;
+  write(by('phase'), answer.phase);
+  by('phase').className = `phase ${answer.phase}`;
+  write(by('facts'), `version ${server.version} · ${server.transport} · ${server.processors} processors · up ${span(answer.uptimeSeconds)}`);
+  showHeadlines(headlines(history));
+  const moves = all || !calm.matches || shown++ % calmSteps === 0;
+  draw.forEach(one => one(history, moves ? colors : null));
+
+  const why = reasons(history);
+  rows(by('reasons'), why.map(reason => [reason.name, count(history.growth(reason.count, 60)), count(reason.total)]), 3, 'none since start',
+    why.map(reason => reason.color));
+  peers.busiest(answer.peers?.busiest);
+  peers.oldest(answer.peers?.oldest);
+  summarize(answer.phase);
+}
+
+function showHeadlines(items) {
+  const list = by('headlines');
+  items.forEach(([label, figure, more], i) => {
+    const box = list.children[i] ?? list.appendChild(element('div', {}));
+    if (!box.children.length) {
+      box.append(element('dt', {}), element('dd', { className: 'figure' }), element('dd', { className: 'more' }));
+    }
+
+    [label, figure, more].forEach((text, j) => write(box.children[j], text));
+  });
+}
+
+/** For who hears the page: seldom, and only what changed by enough to be said. */
+function summarize(phase) {
+  if (Date.now() - summarized >= summaryInterval) {
+    summarized = Date.now();
+    const rough = value => count(Number((value ?? 0).toPrecision(1)));
+    const rate = history.rates(sample => sample.packets.processed).at(-1);
+    write(by('summary'), `${phase}; about ${rough(rate)} packets a second; about ${rough(history.last.connections.open)} connections open`);
+  }
+}
+
+function lively(is) {
+  if (answering === is) {
+    return;
+  }
+
+  answering = is;
+  document.body.classList.toggle('stale', !is);
+  by('notice').hidden = is;
+  write(by('notice'), is ? '' : `No answer since ${clock(answered)}. The page goes on by itself when the server answers.`);
+  document.title = is ? 'DotNettyFraming' : 'no answer – DotNettyFraming';
+}
+
+/** The colours of page.css, for the charts. */
+function read() {
+  const style = getComputedStyle(document.documentElement);
+  const color = name => style.getPropertyValue(`--${name}`).trim();
+  return {
+    text: color('text'), quiet: color('quiet'), grid: color('grid'), panel: color('panel'),
+    series: [1, 2, 3, 4, 5, 6, 7, 8].map(number => color(`c${number}`)),
+  };
+}
+
+by('pause').addEventListener('click', () => {
+  paused = !paused;
+  write(by('pause'), paused ? 'Resume' : 'Pause');
+  document.body.classList.toggle('paused', paused);
+  ask();
+});
+document.addEventListener('visibilitychange', ask);
+dark.addEventListener('change', () => {
+  colors = read();
+  if (history.last) {
+    show(true);
+  }
+});
+ask();

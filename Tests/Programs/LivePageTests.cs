@@ -1,0 +1,201 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using DotNettyFraming.Tests.Harness;
+using DotNettyFraming.Tests.LoadClient;
+using Microsoft.Playwright;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>The live page in a real browser, of the server as its users run it.</summary>
+[CancelAfter(120_000)]
+public sealed partial class LivePageTests
+{
+    /// <summary>A headline's figure by its label.</summary>
+    private const string Headline =
+        "label => [...document.querySelectorAll('.headlines dt')].find(dt => dt.textContent === label)?.nextElementSibling.textContent ?? ''";
+
+    private Browser? _browser;
+
+    [OneTimeSetUp]
+    public async Task Start() => _browser = await Browser.StartAsync();
+
+    [OneTimeTearDown]
+    public async Task Stop()
+    {
+        if (_browser is not null)
+        {
+            await _browser.DisposeAsync();
+        }
+    }
+
+    [TestCase(1280, ColorScheme.Light)]
+    [TestCase(1280, ColorScheme.Dark)]
+    [TestCase(390, ColorScheme.Light)]
+    [TestCase(390, ColorScheme.Dark)]
+    public async Task Page_shows_load_as_it_comes_and_asks_nobody_else(int width, ColorScheme colors, CancellationToken cancel)
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--packet-timeout", "2s");
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width, height: 900, colors);
+        await Assertions.Expect(page.Page.Locator("#busiest tbody")).ToHaveTextAsync("none");
+        Assert.That(await FigureAsync(page, "Connections open"), Is.EqualTo("0"));
+
+        Task<ClientRun> load = LoadAsync(endpoint, seconds: 8, cancel);
+        await Assertions.Expect(page.Page.Locator("#busiest tbody tr")).ToHaveCountAsync(10);
+        string first = await FigureAsync(page, "Packets a second");
+        await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets a second') !== old", first);
+        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout", new() { Timeout = 20_000 });
+        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("peer closed");
+
+        Assert.That(await FigureAsync(page, "Connections open"), Does.Match("^[1-9][0-9]*$"));
+        Assert.That(await page.Page.Locator("#oldest tbody tr").CountAsync(), Is.EqualTo(10));
+        Assert.That(await page.Page.Locator("#oldest tbody th").First.TextContentAsync(), Does.StartWith("127.0.0.1:").Or.StartWith("[::ffff:127"));
+        Assert.That(await DrawnLinesAsync(page, "packets"), Is.EqualTo(2));
+        Assert.That(await page.Page.Locator(".plot .main-svg").CountAsync(), Is.AtLeast(8));
+        Assert.That(await page.ExcessWidthAsync(), Is.Zero);
+        await page.SavePictureAsync($"live-page-{width}-{colors}");
+        await HoverOverNewestAsync(page, "packets");
+        await Assertions.Expect(page.Page.Locator("#packets .hoverlayer")).ToContainTextAsync("processed");
+        await load;
+        Assert.That(page.Faults, Is.Empty);
+        Assert.That(page.Requests.Where(address => !address.StartsWith(admin.AbsoluteUri, StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [Test]
+    public async Task Charts_follow_the_colours_when_they_change()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900, ColorScheme.Light);
+        await page.Page.WaitForSelectorAsync("#connections .js-line", new() { State = WaitForSelectorState.Attached });
+        const string Colours =
+            "() => getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('#connections .js-line')).stroke";
+        string light = await page.Page.EvaluateAsync<string>(Colours);
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).ClickAsync(); // so that no answer draws them anew
+
+        await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Dark });
+
+        await page.Page.WaitForFunctionAsync(
+            "light => { const now = (" + Colours + ")(); return !now.includes(light.split(')')[0]) && !now.includes(light.split(')')[1]); }", light);
+        Assert.That(page.Faults, Is.Empty);
+    }
+
+    [Test]
+    public async Task Pause_is_reached_and_used_by_keyboard()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Connections open') === '0'");
+
+        await page.Page.Keyboard.PressAsync("Tab");
+        Assert.That(await page.Page.EvaluateAsync<string>("document.activeElement.textContent"), Is.EqualTo("Skip to the figures"));
+        await page.Page.Keyboard.PressAsync("Tab");
+        await page.Page.Keyboard.PressAsync("Enter");
+
+        ILocator resume = page.Page.GetByRole(AriaRole.Button, new() { Name = "Resume" });
+        await Assertions.Expect(resume).ToBeFocusedAsync();
+        Assert.That(await page.Page.EvaluateAsync<string>("getComputedStyle(document.activeElement).outlineStyle"), Is.EqualTo("solid"));
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        await peer.SendAsync(Article);
+        int asked = page.Requests.Count;
+        await page.Page.EvaluateAsync("() => new Promise(done => setTimeout(done, 2500))"); // nothing is to happen, which takes a while
+        Assert.That(page.Requests.Count - asked, Is.AtMost(1), "a question may have been on its way");
+        Assert.That(await FigureAsync(page, "Connections open"), Is.EqualTo("0"));
+
+        await page.Page.Keyboard.PressAsync("Space");
+
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Connections open') === '1'");
+        Assert.That(page.Faults, Is.Empty);
+    }
+
+    [Test]
+    public async Task Notice_says_since_when_there_is_no_answer_and_goes_when_there_is_one()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await Assertions.Expect(page.Page.Locator("#phase")).ToHaveTextAsync("serving");
+        ILocator notice = page.Page.GetByRole(AriaRole.Alert);
+        await Assertions.Expect(notice).ToBeHiddenAsync();
+
+        server.Kill();
+
+        await Assertions.Expect(notice).ToHaveTextAsync(SinceWhen());
+        await page.SavePictureAsync("live-page-no-answer");
+        using ProgramRun next = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--admin", $"127.0.0.1:{admin.Port}"]);
+        await next.LineAsync("listening on ");
+        await Assertions.Expect(notice).ToBeHiddenAsync();
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Connections open') === '0'");
+    }
+
+    [Test]
+    public async Task Drain_is_seen()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--work", "1h", "--drain-timeout", "6s");
+        using ProgramRun server = run;
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        await peer.SendAsync(Article);
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Connections open') === '1'");
+
+        server.Signal(PosixSignal.SIGTERM);
+
+        await Assertions.Expect(page.Page.Locator("#phase")).ToHaveTextAsync("draining");
+    }
+
+    [Test]
+    public async Task Everything_has_a_name_for_who_does_not_see_it()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("serving; about 0 packets a second");
+
+        IReadOnlyList<ILocator> pictures = await page.Page.GetByRole(AriaRole.Img).AllAsync();
+        Assert.That(pictures, Has.Count.EqualTo(8));
+        foreach (ILocator picture in pictures)
+        {
+            Assert.That(await picture.GetAttributeAsync("aria-label"), Does.Match(".+: .*[0-9–n]"), "a title and figures");
+        }
+
+        foreach (AriaRole landmark in new[] { AriaRole.Banner, AriaRole.Main, AriaRole.Contentinfo, AriaRole.Navigation })
+        {
+            Assert.That(await page.Page.GetByRole(landmark).CountAsync(), Is.EqualTo(1), $"{landmark}");
+        }
+
+        foreach (string name in new[] { "Connections closed, by reason", "The ten busiest connections", "The ten oldest connections" })
+        {
+            ILocator table = page.Page.GetByRole(AriaRole.Table, new() { Name = name });
+            Assert.That(await table.CountAsync(), Is.EqualTo(1), name);
+            Assert.That(await table.Locator("thead th:not([scope=col])").CountAsync(), Is.Zero, name);
+        }
+
+        Assert.That(await page.Page.Locator("h1").CountAsync(), Is.EqualTo(1));
+        Assert.That(page.Faults, Is.Empty);
+    }
+
+    private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, int seconds, CancellationToken cancel)
+    {
+        await ClientRun.AgainstAsync(endpoint.Port, "--connections 5 --packets 500 --payload-bytes 200", cancel); // peers that close
+        return await ClientRun.AgainstAsync(
+            endpoint.Port, $"--connections 60 --rate 20000 --duration {seconds}s --payload-bytes 20-900 --abuse slow-loris --abuse-connections 20", cancel);
+    }
+
+    private static Task<string> FigureAsync(BrowserPage page, string label) => page.Page.EvaluateAsync<string>(Headline, label);
+
+    private static async Task HoverOverNewestAsync(BrowserPage page, string chart)
+    {
+        ILocator plot = page.Page.Locator($"#{chart} .plot");
+        LocatorBoundingBoxResult? box = await plot.BoundingBoxAsync();
+        await plot.HoverAsync(new() { Position = new() { X = box!.Width - 14, Y = box.Height / 2 } });
+    }
+
+    private static Task<int> DrawnLinesAsync(BrowserPage page, string chart) => page.Page.EvaluateAsync<int>(
+        "id => [...document.querySelectorAll(`#${id} .js-line`)].filter(line => line.getAttribute('d')?.includes('L')).length", chart);
+
+    [GeneratedRegex("^No answer since [0-9]{2}:[0-9]{2}:[0-9]{2}")]
+    private static partial Regex SinceWhen();
+}
