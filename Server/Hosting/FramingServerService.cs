@@ -65,7 +65,7 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
 
         _endpoint = await _server.StartAsync().ConfigureAwait(false);
         _life.BeginServing();
-        _memoryReturn = new MemoryReturn(() => (_counters.BytesReceived, _counters.BytesLetGo), _time);
+        _memoryReturn = new MemoryReturn(Traffic, _time);
         if (_options.ReportEvery > 0)
         {
             _progress = new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, _time, _progressLogger);
@@ -103,5 +103,13 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         _progress = null;
         _memoryReturn?.Dispose();
         _memoryReturn = null;
+    }
+
+    private (long Received, long LetGo) Traffic()
+    {
+        long accepted = _counters.Accepted;
+        return (
+            _counters.BytesReceived + (accepted * MemoryReturn.ConnectionBytes),
+            _counters.BytesLetGo + ((accepted - _counters.Open) * MemoryReturn.ConnectionBytes));
     }
 }

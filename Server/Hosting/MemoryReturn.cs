@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Server.Hosting;
 
-/// <summary>Gives memory back to the system after a burst of unfinished packets.</summary>
+/// <summary>Gives memory back to the system after a burst of unfinished packets, or of connections.</summary>
 /// <remarks>
 /// At rest no collection runs, so what a burst took would stay: 424 MiB after 9,000 half packets were let go, 1,095 MiB after three
 /// such rounds; with one aggressive collection 45–65 MiB. It stops the event loops for a moment, so it waits until little comes.
@@ -8,7 +8,11 @@ namespace DotNettyFraming.Server.Hosting;
 /// </remarks>
 internal sealed class MemoryReturn : IDisposable
 {
-    /// <summary>Bytes of unfinished packets let go since the last collection that make another one worth while.</summary>
+    /// <summary>What a connection leaves behind for the collector, bytes: its channel, pipeline and handlers. 100,000 connects and closes on a
+    /// fast machine left 80 MiB that nobody collected.</summary>
+    public const long ConnectionBytes = 4 * 1024;
+
+    /// <summary>Bytes let go since the last collection that make another one worth while.</summary>
     public const long WorthWhile = 64 * 1024 * 1024;
 
     /// <summary>Bytes received in a second below which load is low.</summary>
@@ -25,7 +29,8 @@ internal sealed class MemoryReturn : IDisposable
     private int _quietSeconds;
 
     /// <summary>Starts to look, once a second.</summary>
-    /// <param name="bytes">Bytes received so far, and bytes of unfinished packets let go so far.</param>
+    /// <param name="bytes">Bytes received so far, and bytes let go so far, with <see cref="ConnectionBytes"/> for each connection that came,
+    /// or has gone.</param>
     /// <param name="time">The clock.</param>
     /// <param name="collect">What to do; by default the one collection that returns memory.</param>
     public MemoryReturn(Func<(long Received, long LetGo)> bytes, TimeProvider time, Action? collect = null)

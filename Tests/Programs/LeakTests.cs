@@ -34,26 +34,27 @@ public sealed partial class LeakTests(string transport)
         await ConnectAndCloseAsync(endpoint, 100_000);
 
         Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors));
-        Assert.That(server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)));
+        Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: 200_000);
     }
 
     [Test]
-    public async Task Hundred_thousand_hostile_connections_of_every_kind_leave_nothing_behind()
+    public async Task Hostile_connections_of_every_kind_leave_nothing_behind()
     {
+        int connections = transport == "epoll" ? 100_000 : 30_000; // the same server, and a third of the time
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync("--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
         using ProgramRun server = run;
         await AttackAsync(endpoint, 1);
         int descriptors = Descriptors(server);
         long memory = server.ResidentKiB();
 
-        await AttackAsync(endpoint, 100_000);
+        await AttackAsync(endpoint, connections);
 
         Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors + 10));
         Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
-        await StopAsync(server, accepted: 100_000);
+        await StopAsync(server, accepted: connections);
     }
 
     private Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(params string[] options) =>
