@@ -11,11 +11,13 @@ namespace DotNettyFraming.Server.Pipeline;
 /// </remarks>
 internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEventLoop, LoopState> loops)
 {
+    private int _requested;
     private int _underWay;
 
     /// <summary>Sees to it that memory is freed, soon. Returns at once.</summary>
     public void Request()
     {
+        Volatile.Write(ref _requested, 1);
         if (Interlocked.Exchange(ref _underWay, 1) == 0)
         {
             _ = RelieveAsync();
@@ -28,8 +30,11 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
         {
             // Away from the decoder that asked: it is in the middle of a read.
             await Task.Yield();
-            while (budget.LeasedBytes > budget.LimitBytes && await CloseOldestAsync())
+            while (Interlocked.Exchange(ref _requested, 0) == 1)
             {
+                while (budget.LeasedBytes > budget.LimitBytes && await CloseOldestAsync())
+                {
+                }
             }
         }
         catch (RejectedExecutionException)
@@ -38,7 +43,13 @@ internal sealed class BufferRelief(BufferBudget budget, IReadOnlyDictionary<IEve
         }
         finally
         {
-            Volatile.Write(ref _underWay, 0);
+            Interlocked.Exchange(ref _underWay, 0);
+        }
+
+        // Who asked after the last look and before that line found a relief under way, and may be the last to ask.
+        if (Volatile.Read(ref _requested) == 1)
+        {
+            Request();
         }
     }
 
