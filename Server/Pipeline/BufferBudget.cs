@@ -11,6 +11,10 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <param name="eventLoops">How many event loops share it.</param>
 internal sealed class BufferBudget(long limitBytes, int eventLoops)
 {
+    /// <summary>A collection is worth while for no less: with a budget of 1 MiB, every second tail that is closed would stop the loops.</summary>
+    private const long LeastCollected = 8 * 1024 * 1024;
+
+    private readonly long _collectEvery = Math.Max(limitBytes / 16, LeastCollected);
     private long _leased;
     private long _shed;
 
@@ -41,12 +45,12 @@ internal sealed class BufferBudget(long limitBytes, int eventLoops)
     /// <summary>Connections were closed for what they held.</summary>
     /// <remarks>
     /// Let go is not free: without a collection the next tails are allocated beside the old ones. It stops the loops for 20 to 30 ms each time
-    /// that a sixteenth of the budget has been let go.
+    /// that a sixteenth of the budget has been let go, and never for less than 8 MiB.
     /// </remarks>
     /// <param name="bytes">How much.</param>
     public void Shed(long bytes)
     {
-        if (Interlocked.Add(ref _shed, bytes) >= limitBytes / 16)
+        if (Interlocked.Add(ref _shed, bytes) >= _collectEvery)
         {
             Interlocked.Exchange(ref _shed, 0);
             GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);

@@ -24,18 +24,13 @@ internal sealed class LoopBudget
 
     /// <summary>Gives back what is no longer needed.</summary>
     /// <param name="spareSteps">Steps to keep all the same.</param>
-    /// <returns>How many steps were given back.</returns>
-    public int GiveBack(int spareSteps)
+    public void GiveBack(int spareSteps)
     {
-        int steps = 0;
         while (_counters.AllocationMark - _counters.BytesAllocated >= (spareSteps + 1) * _budget.StepBytes)
         {
             _counters.AllocationMark -= _budget.StepBytes;
             _budget.GiveBack();
-            steps++;
         }
-
-        return steps;
     }
 
     private void Lease()

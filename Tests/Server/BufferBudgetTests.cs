@@ -83,6 +83,22 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     }
 
     [Test]
+    public void Small_budget_is_not_collected_for_each_connection_that_is_closed()
+    {
+        var budget = new BufferBudget(MiB, eventLoops: 2);
+        int before = GC.CollectionCount(2);
+        for (int i = 0; i < 127; i++)
+        {
+            budget.Shed(64 * 1024);
+        }
+
+        Assert.That(GC.CollectionCount(2) - before, Is.LessThan(5), "below 8 MiB none of ours; the runtime may have one of its own");
+        before = GC.CollectionCount(2);
+        budget.Shed(64 * 1024);
+        Assert.That(GC.CollectionCount(2), Is.GreaterThan(before));
+    }
+
+    [Test]
     public void Lease_goes_up_with_what_is_held_and_down_again()
     {
         var budget = new BufferBudget(4 * MiB, eventLoops: 1);
