@@ -16,7 +16,8 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <para>Two ways out. <i>Orderly</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
 /// <see cref="CloseWhenDone"/> at its end closes as soon as nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes now.
 /// Whatever comes first names the <see cref="CloseReason"/>.</para>
-/// <para>Threads: its event loop only.</para>
+/// <para>Threads: its event loop only. Over 300 lines: whoever ends, holds back or judges a connection needs the same few fields, and this is
+/// the only place that may write them.</para>
 /// </remarks>
 internal sealed class Connection
 {

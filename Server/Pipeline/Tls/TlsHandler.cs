@@ -24,7 +24,8 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 /// what is no TLS with an exception whose text is a dump of the bytes. It reads on where reading is turned off.</para>
 /// <para>Here SslStream only ever waits for a first byte. It gets whole records, all that there are, and has taken them in when
 /// <see cref="TlsStream.Supply"/> returns: nothing runs on another thread, so there is no state between "read" and "decrypted".</para>
-/// <para>Threads: its channel's event loop.</para>
+/// <para>Threads: its channel's event loop. Over 300 lines: handshake, reading, writing and closing share the state of one SslStream, whose
+/// calls must not meet; records and stream have files of their own.</para>
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A handler is not disposed of: its streams are let go when its channel ends.")]
 internal sealed class TlsHandler : ChannelHandlerAdapter
