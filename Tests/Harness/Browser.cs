@@ -27,6 +27,7 @@ internal sealed class Browser : IAsyncDisposable
     public static async Task<Browser> StartAsync()
     {
         string executable = InstalledProgram.Find("chromium");
+        Assertions.SetDefaultExpectTimeout(LongestMilliseconds); // five seconds otherwise, which a busy machine passes
         IPlaywright driver = await Playwright.CreateAsync();
         try
         {

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient;
 using Microsoft.Playwright;
@@ -42,11 +44,12 @@ public sealed partial class LivePageTests
         await Assertions.Expect(page.Page.Locator("#busiest tbody")).ToHaveTextAsync("none");
         Assert.That(await FigureAsync(page, "Connections open"), Is.EqualTo("0"));
 
-        Task<ClientRun> load = LoadAsync(endpoint, seconds: 8, cancel);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        Task<ClientRun> load = LoadAsync(endpoint, end.Token);
         await Assertions.Expect(page.Page.Locator("#busiest tbody tr")).ToHaveCountAsync(10);
         string first = await FigureAsync(page, "Packets a second");
         await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets a second') !== old", first);
-        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout", new() { Timeout = 20_000 });
+        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout");
         await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("peer closed");
 
         Assert.That(await FigureAsync(page, "Connections open"), Does.Match("^[1-9][0-9]*$"));
@@ -58,6 +61,7 @@ public sealed partial class LivePageTests
         await page.SavePictureAsync($"live-page-{width}-{colors}");
         await HoverOverNewestAsync(page, "packets");
         await Assertions.Expect(page.Page.Locator("#packets .hoverlayer")).ToContainTextAsync("processed");
+        await end.CancelAsync();
         await load;
         Assert.That(page.Faults, Is.Empty);
         Assert.That(page.Requests.Where(address => !address.StartsWith(admin.AbsoluteUri, StringComparison.Ordinal)), Is.Empty);
@@ -177,11 +181,35 @@ public sealed partial class LivePageTests
         Assert.That(page.Faults, Is.Empty);
     }
 
-    private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, int seconds, CancellationToken cancel)
+    [TestCase(1280, ColorScheme.Light)]
+    [TestCase(1280, ColorScheme.Dark)]
+    [TestCase(390, ColorScheme.Light)]
+    [TestCase(390, ColorScheme.Dark)]
+    public async Task Axe_finds_nothing_that_keeps_a_reader_out(int width, ColorScheme colors)
     {
-        await ClientRun.AgainstAsync(endpoint.Port, "--connections 5 --packets 500 --payload-bytes 200", cancel); // peers that close
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        await peer.SendAsync(Article);
+        using Peer hostile = await Peer.ConnectAsync(endpoint);
+        await hostile.SendAsync("X"u8.ToArray());
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width, height: 900, colors);
+        await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("invalid prefix");
+        await Assertions.Expect(page.Page.Locator("#oldest tbody th").First).ToContainTextAsync("127.0.0.1:");
+
+        AxeResult result = await page.Page.RunAxe();
+
+        Assert.That(result.Passes, Is.Not.Empty);
+        Assert.That(
+            result.Violations.SelectMany(violation => violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")), Is.Empty);
+    }
+
+    /// <summary>Peers that close, then load with peers that are closed, for 15 s or until it is ended.</summary>
+    private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, CancellationToken end)
+    {
+        await ClientRun.AgainstAsync(endpoint.Port, "--connections 5 --packets 500 --payload-bytes 200", end);
         return await ClientRun.AgainstAsync(
-            endpoint.Port, $"--connections 60 --rate 20000 --duration {seconds}s --payload-bytes 20-900 --abuse slow-loris --abuse-connections 20", cancel);
+            endpoint.Port, "--connections 60 --rate 20000 --duration 15s --payload-bytes 20-900 --abuse slow-loris --abuse-connections 20", end);
     }
 
     private static Task<string> FigureAsync(BrowserPage page, string label) => page.Page.EvaluateAsync<string>(Headline, label);
