@@ -10,8 +10,9 @@ namespace DotNettyFraming.CommandLine;
 /// <remarks>Made first in <c>Program</c>, so that no signal is lost while the program starts; it waits in <see cref="Requested"/>.</remarks>
 public sealed class StopSignals : IDisposable
 {
-    /// <summary>Two signals so close are one wish: <c>timeout</c> and some supervisors signal a process, and then its whole group.</summary>
-    private static readonly TimeSpan OneWish = TimeSpan.FromMilliseconds(10);
+    /// <summary>Two signals so close are one wish: <c>timeout</c> and some supervisors signal a process, and then its whole group. Each is handled
+    /// on a thread of its own, which on a busy machine may begin tens of milliseconds after the signal.</summary>
+    private static readonly TimeSpan OneWish = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;

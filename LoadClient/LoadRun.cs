@@ -174,13 +174,21 @@ internal sealed class LoadRun
         }
 
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task over = Task.Delay(UntilPlannedEnd(), _clock, timer.Token);
-        bool ended = await Task.WhenAny(nothingLeft, over) == nothingLeft;
-        await timer.CancelAsync();
-        return ended;
+        do
+        {
+            Task over = Task.Delay(UntilPlannedEnd(), _clock, timer.Token);
+            if (await Task.WhenAny(nothingLeft, over) == nothingLeft)
+            {
+                await timer.CancelAsync();
+                return true;
+            }
+        }
+        while (!stop.IsCancellationRequested && UntilPlannedEnd() > TimeSpan.Zero);
+        return false;
     }
 
     /// <summary>In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.</summary>
+    /// <remarks>Even so they can come early: .NET's go by the kernel's coarse clock, which is up to 4 ms behind.</remarks>
     private TimeSpan UntilPlannedEnd() => _plannedEnd is long end
         ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
         : Timeout.InfiniteTimeSpan;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.Extensions.Hosting;
@@ -105,11 +106,12 @@ internal sealed class FramingServerService : IHostedLifecycleService, IDisposabl
         _memoryReturn = null;
     }
 
-    private (long Received, long LetGo) Traffic()
+    private (long Received, long LetGo, long Compiled) Traffic()
     {
         long accepted = _counters.Accepted;
         return (
             _counters.BytesReceived + (accepted * MemoryReturn.ConnectionBytes),
-            _counters.BytesLetGo + ((accepted - _counters.Open) * MemoryReturn.ConnectionBytes));
+            _counters.BytesLetGo + ((accepted - _counters.Open) * MemoryReturn.ConnectionBytes),
+            JitInfo.GetCompiledMethodCount());
     }
 }

@@ -13,7 +13,7 @@ public sealed class ChildRunTests
     [Test]
     public async Task Exit_code_both_outputs_and_peak_memory_are_kept()
     {
-        ChildRun run = await ChildRun.RunAsync("sh", ["-c", "echo out; echo err >&2; sleep 0.1; exit 7"], Patience);
+        ChildRun run = await ChildRun.RunAsync("sh", ["-c", "echo out; echo err >&2; sleep 1; exit 7"], Patience);
 
         Assert.That((run.ExitCode, run.Output, run.Errors), Is.EqualTo((7, "out\n", "err\n")));
         Assert.That(run.PeakResidentBytes, Is.InRange(100_000, 100_000_000));

@@ -13,11 +13,14 @@ internal sealed class Peer : IDisposable
 
     public Socket Socket { get; }
 
-    public static async Task<Peer> ConnectAsync(IPEndPoint server)
+    /// <summary>Connects.</summary>
+    /// <param name="server">The server, of whose address only the port counts.</param>
+    /// <param name="address">An address of this machine that leads there, where not the usual one.</param>
+    public static async Task<Peer> ConnectAsync(IPEndPoint server, IPAddress? address = null)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var timeout = new CancellationTokenSource(Patience);
-        await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, server.Port), timeout.Token);
+        await socket.ConnectAsync(new IPEndPoint(address ?? IPAddress.Loopback, server.Port), timeout.Token);
         return new Peer(socket);
     }
 

@@ -85,7 +85,13 @@ internal sealed partial class ProgramRun : IDisposable
                 return found;
             }
 
-            Assert.That(_process.HasExited && _process.WaitForExit(0), Is.False, () => $"it ended: {Everything()}");
+            if (_process.HasExited)
+            {
+                _process.WaitForExit(); // for what is still on its way from it
+                return _output.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal))
+                    ?? throw new AssertionException($"it ended: {Everything()}");
+            }
+
             Assert.That(timeout.IsCancellationRequested, Is.False, () => $"no '{text}' in: {Everything()}");
             await Task.Delay(2);
         }
@@ -135,6 +141,7 @@ internal sealed partial class ProgramRun : IDisposable
         if (!_process.HasExited)
         {
             _process.Kill();
+            _process.WaitForExit(Peer.Patience); // until then it may write files
         }
 
         _process.Dispose();

@@ -33,7 +33,7 @@ internal sealed record ClientRun(int ExitCode, string Output, string Error, Json
             environment ?? new Dictionary<string, string>(),
             new StandardStreams(output, error, OutputIsTerminal: false),
             startLogging: null,
-            stop).WaitAsync(TimeSpan.FromSeconds(40), CancellationToken.None);
+            stop).WaitAsync(TimeSpan.FromSeconds(90), CancellationToken.None);
         return new ClientRun(exitCode, output.ToString(), error.ToString(), null);
     }
 

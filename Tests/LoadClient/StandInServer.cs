@@ -43,8 +43,8 @@ internal sealed class StandInServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Dispose();
         await _accepting;
+        _listener.Dispose();
         foreach (Connection connection in Connections)
         {
             connection.Socket.Dispose();
@@ -66,7 +66,7 @@ internal sealed class StandInServer : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Disposed.
+            // Being disposed of.
         }
     }
 

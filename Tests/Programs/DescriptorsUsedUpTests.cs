@@ -49,7 +49,7 @@ public sealed class DescriptorsUsedUpTests
         used = server.ProcessorTime() - used;
         Assert.Multiple(() =>
         {
-            Assert.That(used / lasted, Is.LessThan(0.05), "share of a core");
+            Assert.That(used / lasted, Is.LessThan(0.2), "share of a core; one that tries without pause takes all of it, and a cold one compiles meanwhile");
             Assert.That(
                 server.Output.Skip(lines).Count(line => !line.Contains("processed ", StringComparison.Ordinal)),
                 Is.LessThanOrEqualTo(lasted.TotalSeconds + 1), server.Everything);
@@ -60,7 +60,7 @@ public sealed class DescriptorsUsedUpTests
         start = Stopwatch.GetTimestamp();
         peers.SkipLast(1).ToList().ForEach(peer => peer.Dispose());
         await server.LineAsync($"processed {++processed} packets");
-        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(1)));
+        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(3)));
         TestContext.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{used / lasted:P2} of a core; served {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms after"));
 
         peers[^1].Dispose();

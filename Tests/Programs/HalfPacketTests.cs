@@ -29,7 +29,7 @@ public sealed class HalfPacketTests(string transport)
         using ProgramRun hostile = ProgramRun.Start(
             "LoadClient",
             [
-                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "1", "--rate", "1", "--duration", "9s",
+                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "1", "--rate", "1", "--duration", "18s",
                 "--abuse", "half-packet", "--abuse-connections", "10000", "--abuse-deadline", "30s",
             ]);
         Task<int> end = hostile.ExitAsync(TimeSpan.FromMinutes(2));

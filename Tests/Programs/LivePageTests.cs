@@ -46,6 +46,8 @@ public sealed partial class LivePageTests
 
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         Task<ClientRun> load = LoadAsync(endpoint, end.Token);
+        using Peer slow = await Peer.ConnectAsync(endpoint);
+        await slow.SendAsync(Article.AsMemory(..1));
         await Assertions.Expect(page.Page.Locator("#busiest tbody tr")).ToHaveCountAsync(10);
         string first = await FigureAsync(page, "Packets a second");
         await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets a second') !== old", first);
@@ -204,12 +206,11 @@ public sealed partial class LivePageTests
             result.Violations.SelectMany(violation => violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")), Is.Empty);
     }
 
-    /// <summary>Peers that close, then load with peers that are closed, for 15 s or until it is ended.</summary>
+    /// <summary>Peers that close, then load until it is ended, or for 35 s.</summary>
     private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, CancellationToken end)
     {
         await ClientRun.AgainstAsync(endpoint.Port, "--connections 5 --packets 500 --payload-bytes 200", end);
-        return await ClientRun.AgainstAsync(
-            endpoint.Port, "--connections 60 --rate 20000 --duration 15s --payload-bytes 20-900 --abuse slow-loris --abuse-connections 20", end);
+        return await ClientRun.AgainstAsync(endpoint.Port, "--connections 60 --rate 20000 --duration 35s --payload-bytes 20-900", end);
     }
 
     private static Task<string> FigureAsync(BrowserPage page, string label) => page.Page.EvaluateAsync<string>(Headline, label);

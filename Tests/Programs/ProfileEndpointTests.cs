@@ -93,7 +93,7 @@ public sealed class ProfileEndpointTests
 
     private static async Task<string> PprofAsync(string go, Uri address)
     {
-        var start = new ProcessStartInfo(go, ["tool", "pprof", "-top", "-nodecount=40", $"{address}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(go, ["tool", "pprof", "-timeout=50", "-top", "-nodecount=40", $"{address}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PPROF_TMPDIR"] = Path.GetTempPath();
         using Process pprof = Process.Start(start)!;
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));

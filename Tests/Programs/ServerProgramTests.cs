@@ -96,6 +96,7 @@ public sealed class ServerProgramTests
 
         server.Signal(signal);
         await server.LineAsync("stopping:");
+        await Task.Delay(200); // two wishes, not one
         server.Signal(signal);
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(130));

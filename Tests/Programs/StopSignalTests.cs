@@ -70,7 +70,7 @@ public sealed class StopSignalTests
             {
                 AwaitSignalHandler(program.Id);
                 await SignalAsync(program);
-                await Task.Delay(50); // two wishes, not one
+                await Task.Delay(500); // two wishes, not one
                 await SignalAsync(program);
 
                 using var timeout = new CancellationTokenSource(Peer.Patience);

@@ -37,8 +37,8 @@ public sealed class BehindHaproxyTests(TransportChoice transport)
         Assert.Multiple(() =>
         {
             Assert.That(server.Counters.BytesReceived, Is.EqualTo(3 * Article.Length));
-            Assert.That(
-                server.Log.Lines.Select(line => line.Message),
+            Eventually.That(
+                () => server.Log.Lines.Select(line => line.Message),
                 Has.Some.EqualTo($"connection 1 from {peer.LocalEndPoint} closed: PeerClosed"));
             Assert.That(server.Log.Errors, Is.Empty);
         });

@@ -40,6 +40,7 @@ public sealed class PeerEndingTests(TransportChoice transport)
 
         await peer.SendAsync(Repeat(Article, 100));
         Eventually.That(() => server.Counters.PacketsReceived, Is.EqualTo(100));
+        await server.LoopsAsync(); // counted first, then given to the processor
         peer.Finish();
         if (transport == TransportChoice.Sockets)
         {
@@ -74,9 +75,15 @@ public sealed class PeerEndingTests(TransportChoice transport)
         const int Count = 10_000;
         await using RunningServer server = await RunningServer.StartAsync(transport);
 
-        await Parallel.ForEachAsync(Enumerable.Range(0, Count), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, Count), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (number, _) =>
         {
             using Peer peer = await server.ConnectAsync();
+            if (number % 100 == 0)
+            {
+                // The listener's queue must not overflow: who is reset there is never accepted.
+                Eventually.That(() => server.Counters.Accepted, Is.GreaterThan(number - 1000));
+            }
+
             peer.Finish();
             peer.Reset();
         });

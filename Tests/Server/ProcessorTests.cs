@@ -24,8 +24,8 @@ public sealed class ProcessorTests(TransportChoice transport)
         await poisoner.ClosedByServerAsync();
         await other.SendAsync(Article);
 
-        server.AssertClosed(CloseReason.ProcessingFailed);
         Eventually.That(() => server.Counters.PacketsProcessed, Is.GreaterThanOrEqualTo(1));
+        server.AssertClosed(CloseReason.ProcessingFailed);
         Assert.Multiple(() =>
         {
             Assert.That(server.Counters.PacketsDropped, Is.InRange(1, 4));

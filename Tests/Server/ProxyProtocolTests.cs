@@ -184,8 +184,8 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         Assert.Multiple(() =>
         {
             Assert.That(server.Counters.BytesReceived, Is.EqualTo(packets * Article.Length), "the header is no byte received");
-            Assert.That(
-                server.Log.Lines.Select(line => line.Message),
+            Eventually.That(
+                () => server.Log.Lines.Select(line => line.Message),
                 Has.Some.EqualTo($"connection 1 from {ProxyHeaders.Client} closed: PeerClosed"));
             Assert.That(server.Log.Errors, Is.Empty);
         });

@@ -97,7 +97,7 @@ public class ClosingContract<T> : TransportContract<T>
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
 
         // At once, and not only when the quiet period is over.
-        Task ended = Group.ShutdownGracefullyAsync(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+        Task ended = Group.ShutdownGracefullyAsync(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5));
         await handler.Inactive.WaitAsync(Cancel);
         await channel.CloseCompletion.WaitAsync(Cancel);
         Assert.That(await ReceiveAll(peer), Is.Empty);

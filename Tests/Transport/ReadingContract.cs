@@ -75,12 +75,16 @@ public class ReadingContract<T> : TransportContract<T>
 
         channel.Configuration.AutoRead = false;
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
+        if (Transport is SocketTransport)
+        {
+            await handler.ReceivedAtLeast(20, Cancel); // the read that was under way
+        }
+
         await RoundTrips(channel);
         int whileOff = handler.Received.Length;
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
         await RoundTrips(channel);
 
-        // A read that was under way on the socket transport may still come in; nothing after it does.
         Assert.That(handler.Received, Has.Length.EqualTo(whileOff));
         channel.Configuration.AutoRead = true;
         await handler.ReceivedAtLeast(30, Cancel);

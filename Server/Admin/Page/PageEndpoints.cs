@@ -36,11 +36,11 @@ internal static class PageEndpoints
         HttpResponse response = context.Response;
         IHeaderDictionary headers = response.Headers;
         headers.CacheControl = "no-cache";
-        headers.ETag = file.Tag;
+        headers.ETag = PageFile.Tag;
         headers.Vary = "Accept-Encoding";
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
         headers["Referrer-Policy"] = "no-referrer";
-        if (Names(context.Request.Headers.IfNoneMatch, file.Tag))
+        if (Names(context.Request.Headers.IfNoneMatch, PageFile.Tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;

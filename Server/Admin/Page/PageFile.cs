@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Security.Cryptography;
 
 namespace DotNettyFraming.Server.Admin.Page;
 
@@ -10,7 +9,6 @@ internal sealed class PageFile
 {
     private readonly string _resource;
     private readonly Lazy<byte[]> _compressed;
-    private readonly Lazy<string> _tag;
 
     /// <param name="name">Its name in this folder, or <c>plotly.js</c>.</param>
     public PageFile(string name)
@@ -25,7 +23,6 @@ internal sealed class PageFile
             string other => throw new ArgumentException($"no content type for {other}", nameof(name)),
         };
         _compressed = new Lazy<byte[]>(Compress);
-        _tag = new Lazy<string>(Hash);
     }
 
     /// <summary>What it is, for browsers: <c>nosniff</c> keeps them to it.</summary>
@@ -35,7 +32,8 @@ internal sealed class PageFile
     public byte[] Compressed => _compressed.Value;
 
     /// <summary>Changes with the file: an entity tag, weak because compressed or not it is the same.</summary>
-    public string Tag => _tag.Value;
+    /// <remarks>The compiler's own hash of the assembly that the file lies in; one of ours would load OpenSSL, 5 MiB, for this alone.</remarks>
+    public static string Tag { get; } = $"W/\"{typeof(PageFile).Module.ModuleVersionId:N}\"";
 
     /// <summary>The file as it is.</summary>
     public Stream Open() => typeof(PageFile).Assembly.GetManifestResourceStream(_resource) ?? throw new FileNotFoundException(_resource);
@@ -50,11 +48,5 @@ internal sealed class PageFile
         }
 
         return bytes.ToArray();
-    }
-
-    private string Hash()
-    {
-        using Stream file = Open();
-        return $"W/\"{Convert.ToHexStringLower(SHA256.HashData(file))[..16]}\"";
     }
 }

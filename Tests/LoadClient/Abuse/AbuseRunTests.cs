@@ -66,12 +66,12 @@ public sealed class AbuseRunTests(TransportChoice transport)
         AbuseOptions options = new() { Kind = Enum.GetValues<AbuseKind>().Single(k => AbuseKindName.Of(k) == kind), Connections = connections };
 
         AbuseReport report = await Attacker.Start(
-            transport, ((IPEndPoint)bound.LocalEndPoint!).Port, options, TimeSpan.FromMilliseconds(200)).EndAsync();
+            transport, ((IPEndPoint)bound.LocalEndPoint!).Port, options, TimeSpan.FromSeconds(1)).EndAsync();
 
         Assert.That(report.Totals.Made, Is.Zero);
         Assert.That(report.Refusals.Single(), Is.EqualTo(KeyValuePair.Create("ConnectionRefused", report.Totals.Ended(HostileEnd.Refused))));
         Assert.That(
-            report.Totals.Ended(HostileEnd.Refused), kind == "half-packet" ? Is.EqualTo(connections) : Is.InRange(connections + 1, 25 * connections));
+            report.Totals.Ended(HostileEnd.Refused), kind == "half-packet" ? Is.EqualTo(connections) : Is.InRange(connections + 1, 125 * connections));
         Assert.That(report.TimeToClose.Count, Is.Zero);
     }
 
@@ -154,16 +154,19 @@ public sealed class AbuseRunTests(TransportChoice transport)
         using var full = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         full.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         full.Listen(1); // the kernel completes two, and drops the SYNs of the others
+        var server = (IPEndPoint)full.LocalEndPoint!;
+        using Peer first = await Peer.ConnectAsync(server);
+        using Peer second = await Peer.ConnectAsync(server);
         using var stop = new CancellationTokenSource();
         Attacker attacker = Attacker.Start(
-            transport, ((IPEndPoint)full.LocalEndPoint!).Port, Oversize(20), AttackTime, stop: stop.Token);
-        Eventually.That(() => attacker.Totals, Has.Property("Attempts").EqualTo(20).And.Property("Made").EqualTo(2));
+            transport, server.Port, Oversize(20), AttackTime, stop: stop.Token);
+        Eventually.That(() => attacker.Totals.Attempts, Is.EqualTo(20));
 
         await stop.CancelAsync();
         AbuseReport report = await attacker.EndAsync();
 
         Assert.That(report.Totals.Ended(HostileEnd.Interrupted), Is.EqualTo(20));
-        Assert.That(report.Totals.Made, Is.EqualTo(2));
+        Assert.That(report.Totals.Made, Is.Zero);
         Assert.That(report.Refusals, Is.Empty);
     }
 
@@ -221,7 +224,7 @@ public sealed class AbuseRunTests(TransportChoice transport)
             Kind = AbuseKind.HalfPacket,
             RatePerSecond = 100,
             Connections = 3,
-            Deadline = TimeSpan.FromMilliseconds(300),
+            Deadline = TimeSpan.FromSeconds(2),
         };
 
         AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(200)).EndAsync();

@@ -150,7 +150,7 @@ public sealed class HostileWireTests(TransportChoice transport)
         attacker.Clock.Advance(TimeSpan.FromSeconds(1));
         AssertReceived(3 * Peers, "and one more");
 
-        AbuseReport report = await attacker.PassTimeUntilEndAsync(TimeSpan.FromMilliseconds(100));
+        AbuseReport report = await attacker.PassTimeUntilEndAsync(PauseWheel.Step);
         await server.ServedAllAsync();
         Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(Peers));
         byte[] tape = HostileScript.Of(AbuseKind.SlowLoris, 0).Tape.Stamped(1_700_000_000);

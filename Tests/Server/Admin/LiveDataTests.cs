@@ -25,8 +25,9 @@ public sealed class LiveDataTests(TransportChoice transport)
 
         JsonElement later = default;
         Eventually.That(
-            () => Samples(later = Ask(server, $"api/live?after={newest}")).Select(sample => sample.GetProperty("packets").GetProperty("processed").GetInt64()),
-            Has.Some.EqualTo(5));
+            () => Samples(later = Ask(server, $"api/live?after={newest}"))
+                .Select(sample => (sample.GetProperty("packets").GetProperty("processed").GetInt64(), sample.GetProperty("bytes").GetProperty("unfinished").GetInt64())),
+            Has.Some.EqualTo((5L, 10L)));
 
         JsonElement sample = Samples(later)[^1];
         Assert.Multiple(() =>

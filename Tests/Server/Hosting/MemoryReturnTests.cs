@@ -9,6 +9,7 @@ public sealed class MemoryReturnTests
     private readonly FakeTimeProvider _time = new();
     private long _received;
     private long _letGo;
+    private long _compiled;
     private int _collections;
 
     [Test]
@@ -54,7 +55,21 @@ public sealed class MemoryReturnTests
         Assert.That(_collections, Is.Zero);
     }
 
-    private MemoryReturn Start() => new(() => (_received, _letGo), _time, () => _collections++);
+    [Test]
+    public void Methods_compiled_are_followed_by_a_collection_too()
+    {
+        using MemoryReturn _ = Start();
+        _compiled = MemoryReturn.WorthWhileMethods - 1;
+        Seconds(60, bytesEach: 0);
+        Assert.That(_collections, Is.Zero);
+
+        _compiled++;
+        Seconds(60, bytesEach: 0);
+
+        Assert.That(_collections, Is.EqualTo(1));
+    }
+
+    private MemoryReturn Start() => new(() => (_received, _letGo, _compiled), _time, () => _collections++);
 
     private void Seconds(int seconds, long bytesEach)
     {
