@@ -10,8 +10,9 @@ namespace DotNettyFraming.Server.Admin;
 /// <remarks>
 /// <para>There is no authentication, so the port is for those who may read it all; by default that is this machine.</para>
 /// <para>Pages of other origins can make a browser here send requests, but read no answer: no CORS header is ever given, and nothing changes
-/// by being asked. DNS rebinding would make them the same origin (a name of theirs that leads to 127.0.0.1), so on a loopback address
-/// only requests to a loopback name are answered; a proxy in front has to set <c>Host</c>. On any other address the names by which it is reached
+/// by being asked. What stops the server for a moment, a profile, is refused to them (<c>Sec-Fetch-Site</c>, which no script can set).</para>
+/// <para>DNS rebinding would make them the same origin (a name of theirs that leads to 127.0.0.1), so on a loopback address only requests to a
+/// loopback name are answered; a proxy in front has to set <c>Host</c>. On any other address the names by which it is reached
 /// are not ours to know, and every <c>Host</c> is answered.</para>
 /// </remarks>
 internal static class AdminGate
@@ -37,10 +38,21 @@ internal static class AdminGate
             headers.CacheControl = "no-store";
             headers.XContentTypeOptions = "nosniff";
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
+            if (context.Request.Path.StartsWithSegments("/debug") && IsFromAnotherSite(context.Request))
+            {
+                context.Response.StatusCode = StatusCodes.Status403Forbidden;
+                await AdminEndpoints.AnswerAsync(context, "text/plain", "a profile is not for pages of other sites\n"u8.ToArray());
+                return;
+            }
+
             await next(context);
         });
         app.UseHostFiltering();
     }
+
+    /// <summary>Whether a browser says that a page of elsewhere wants it; other programs say nothing.</summary>
+    private static bool IsFromAnotherSite(HttpRequest request) =>
+        request.Headers["Sec-Fetch-Site"].ToString() is not ("" or "none" or "same-origin");
 
     private static string NameOf(IPAddress address) =>
         address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();

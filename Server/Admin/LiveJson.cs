@@ -93,6 +93,7 @@ internal sealed class LiveJson
         json.WriteNumber("payload", sample.BytesPayload);
         json.WriteNumber("discarded", sample.BytesDiscarded);
         json.WriteNumber("unfinished", sample.BytesUnfinished);
+        json.WriteNumber("allocated", sample.BytesAllocated);
         json.WriteEndObject();
         json.WriteNumber("reads", sample.Batches);
         WriteList(json, "age", sample.Ages, (count, to) => to.WriteNumberValue(count));
@@ -151,7 +152,7 @@ internal sealed class LiveJson
         json.WriteNumber("bytes", peer.Bytes);
         json.WriteNumber("unfinished", peer.UnfinishedBytes);
         json.WriteBoolean("paused", peer.IsPaused);
-        json.WriteNumber("bytesPerSecond", peer.BytesSinceLast); // surveys are a second apart
+        json.WriteNumber("bytesPerSecond", peer.BytesPerSecond);
         json.WriteEndObject();
     }
 

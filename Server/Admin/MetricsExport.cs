@@ -32,7 +32,7 @@ internal sealed class MetricsExport : IDisposable
     {
         var few = new MetricStreamConfiguration { CardinalityLimit = Math.Max(FewSeries, eventLoops) };
         MeterProviderBuilder builder = Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(resource => resource.AddService(ServerInstruments.MeterName))
+            .ConfigureResource(resource => resource.AddService(ServerInstruments.MeterName).AddEnvironmentVariableDetector()) // who sets a name means it
             .AddMeter(ServerInstruments.MeterName, RuntimeMeter)
             .AddView(instrument => NotExported.Contains(instrument.Name) ? MetricStreamConfiguration.Drop : few)
             .AddPrometheusExporter(prometheus =>

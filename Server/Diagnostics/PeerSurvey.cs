@@ -9,7 +9,7 @@ internal sealed record PeerSurvey(IReadOnlyList<PeerState> Busiest, IReadOnlyLis
     /// <param name="parts">What each loop answered.</param>
     /// <param name="most">How many of each kind to keep.</param>
     public static PeerSurvey Merge(IReadOnlyCollection<PeerSurvey> parts, int most) => new(
-        [.. parts.SelectMany(part => part.Busiest).OrderByDescending(peer => peer.BytesSinceLast).ThenBy(peer => peer.ConnectionId).Take(most)],
+        [.. parts.SelectMany(part => part.Busiest).OrderByDescending(peer => peer.BytesPerSecond).ThenBy(peer => peer.ConnectionId).Take(most)],
         [.. parts.SelectMany(part => part.Oldest).OrderBy(peer => peer.ConnectionId).Take(most)]);
 }
 
@@ -22,7 +22,7 @@ internal sealed record PeerSurvey(IReadOnlyList<PeerState> Busiest, IReadOnlyLis
 /// <param name="Bytes">Bytes that it sent.</param>
 /// <param name="UnfinishedBytes">Those of them that are part of a packet not whole yet.</param>
 /// <param name="IsPaused">Whether it is held back, as processing lags behind.</param>
-/// <param name="BytesSinceLast">Bytes that came since the survey before, or since it opened.</param>
+/// <param name="BytesPerSecond">Bytes that came since the survey before, a second.</param>
 internal sealed record PeerState(
     long ConnectionId,
     string Peer,
@@ -32,4 +32,4 @@ internal sealed record PeerState(
     long Bytes,
     long UnfinishedBytes,
     bool IsPaused,
-    long BytesSinceLast);
+    long BytesPerSecond);

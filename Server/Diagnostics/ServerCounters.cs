@@ -26,13 +26,16 @@ internal sealed class ServerCounters
     public long Accepted => Sum(static loop => loop.Accepted);
 
     /// <summary>Connections open now.</summary>
-    /// <remarks>Closed is read first, so that a connection that ends meanwhile cannot make this negative.</remarks>
-    public long Open
+    public long Open => Connections.Open;
+
+    /// <summary>Connections at one moment: <c>open + all of closed = accepted</c>, whatever happens meanwhile.</summary>
+    /// <remarks>Closed is read first, so that a connection that ends meanwhile cannot make open negative.</remarks>
+    public ConnectionCounts Connections
     {
         get
         {
-            long closed = Enum.GetValues<CloseReason>().Sum(Closed);
-            return Accepted - closed;
+            long[] closed = [.. Enum.GetValues<CloseReason>().Select(Closed)];
+            return new ConnectionCounts(Accepted, closed);
         }
     }
 
@@ -97,12 +100,13 @@ internal sealed class ServerCounters
     /// discarded + unfinished</c>.</remarks>
     public IEnumerable<KeyValuePair<string, long>> Named()
     {
-        yield return new("connections.open", Open);
-        yield return new("connections.accepted", Accepted);
+        ConnectionCounts connections = Connections;
+        yield return new("connections.open", connections.Open);
+        yield return new("connections.accepted", connections.Accepted);
         yield return new("connections.paused", Paused);
         foreach (CloseReason reason in Enum.GetValues<CloseReason>())
         {
-            yield return new($"connections.closed.{reason}", Closed(reason));
+            yield return new($"connections.closed.{reason}", connections.Closed[(int)reason]);
         }
 
         yield return new("packets.received", PacketsReceived);

@@ -45,6 +45,9 @@ internal sealed record ServerSample
     /// <summary>Bytes held now for packets that are not whole.</summary>
     public required long BytesUnfinished { get; init; }
 
+    /// <summary>Bytes allocated now for packets that are not whole, and for what stands before packets: what <c>--max-buffered</c> bounds.</summary>
+    public required long BytesAllocated { get; init; }
+
     /// <summary>Batches, of one read or a part of one.</summary>
     public required long Batches { get; init; }
 

@@ -120,23 +120,24 @@ internal sealed class ServerSampler : IDisposable
 
     private ServerSample Take(ServerSample? before, TimeSpan sinceLast)
     {
-        // Processed before received, and closed before accepted: what happens meanwhile makes no difference negative.
+        // Processed before received: what happens meanwhile makes no difference negative.
         long dropped = _counters.PacketsDropped;
         long processed = _counters.PacketsProcessed;
-        long open = _counters.Open;
+        ConnectionCounts connections = _counters.Connections;
         return new ServerSample
         {
             Number = (before?.Number ?? 0) + 1,
             Time = _time.GetUtcNow(),
             SinceLast = sinceLast,
-            Open = open,
-            Closed = [.. Enum.GetValues<CloseReason>().Select(_counters.Closed)],
-            Accepted = _counters.Accepted,
+            Open = connections.Open,
+            Closed = connections.Closed,
+            Accepted = connections.Accepted,
             Paused = _counters.Paused,
             PacketsDropped = dropped,
             PacketsProcessed = processed,
             PacketsReceived = _counters.PacketsReceived,
             BytesUnfinished = _counters.BytesUnfinished,
+            BytesAllocated = _counters.BytesAllocated,
             BytesDiscarded = _counters.BytesDiscarded,
             BytesPayload = _counters.BytesPayload,
             BytesReceived = _counters.BytesReceived,

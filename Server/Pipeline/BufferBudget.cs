@@ -50,9 +50,9 @@ internal sealed class BufferBudget(long limitBytes, int eventLoops)
     /// <param name="bytes">How much.</param>
     public void Shed(long bytes)
     {
-        if (Interlocked.Add(ref _shed, bytes) >= _collectEvery)
+        // Whoever takes the sum away collects; another loop that saw it too finds it gone.
+        if (Interlocked.Add(ref _shed, bytes) >= _collectEvery && Interlocked.Exchange(ref _shed, 0) >= _collectEvery)
         {
-            Interlocked.Exchange(ref _shed, 0);
             GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);
         }
     }

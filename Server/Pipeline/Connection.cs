@@ -127,7 +127,8 @@ internal sealed class Connection
     public long BytesSinceSurvey => _decoder.BytesReceived - _bytesSurveyed;
 
     /// <summary>How it is now.</summary>
-    public PeerState State => new(
+    /// <param name="sinceSurvey">The time since the survey before.</param>
+    public PeerState State(TimeSpan sinceSurvey) => new(
         Source.ConnectionId,
         Source.Peer?.ToString() ?? "",
         Loop.Index,
@@ -136,7 +137,7 @@ internal sealed class Connection
         _decoder.BytesReceived,
         _decoder.UnfinishedPacketOffset is >= 0 and var offset ? _decoder.BytesReceived - offset : 0,
         _heldBack,
-        BytesSinceSurvey);
+        (long)(BytesSinceSurvey / sinceSurvey.TotalSeconds));
 
     /// <summary>A survey is over: the next one counts from here.</summary>
     public void Surveyed() => _bytesSurveyed = _decoder.BytesReceived;

@@ -6,9 +6,13 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <remarks>Threads: its event loop only, but for <see cref="Drained"/>.</remarks>
 internal sealed class LoopState
 {
+    /// <summary>Beyond it what came since the survey before says little of a second.</summary>
+    private static readonly TimeSpan LongestBetweenSurveys = TimeSpan.FromSeconds(3);
+
     private readonly HashSet<Connection> _connections = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Action<Connection>? _drain;
+    private long? _surveyedAt;
 
     private readonly BufferBudget _sharedBudget;
     private readonly LoopBudget _budget;
@@ -59,21 +63,25 @@ internal sealed class LoopState
         Shed([.. HeldParts().Where(part => connections.Contains(part.Connection))], long.MaxValue);
 
     /// <summary>Its busiest and its oldest connections: one walk, and a look at <paramref name="most"/> of each kind.</summary>
+    /// <remarks>Who is busy is known from the second survey on, and after a break the next one is a first one again.</remarks>
     public PeerSurvey Survey(int most)
     {
+        TimeSpan since = _surveyedAt is { } before ? Sweep.Since(before) : TimeSpan.MaxValue;
+        bool knowsBusy = since <= LongestBetweenSurveys;
+        _surveyedAt = Sweep.Now;
         var busiest = new PriorityQueue<Connection, long>(most);
         var oldest = new PriorityQueue<Connection, long>(most);
         foreach (Connection connection in _connections)
         {
             Offer(oldest, connection, -connection.Source.ConnectionId, most);
-            if (connection.BytesSinceSurvey > 0)
+            if (knowsBusy && connection.BytesSinceSurvey > 0)
             {
                 Offer(busiest, connection, connection.BytesSinceSurvey, most);
             }
         }
 
         var survey = new PeerSurvey(
-            [.. busiest.UnorderedItems.Select(item => item.Element.State)], [.. oldest.UnorderedItems.Select(item => item.Element.State)]);
+            [.. busiest.UnorderedItems.Select(item => item.Element.State(since))], [.. oldest.UnorderedItems.Select(item => item.Element.State(since))]);
         foreach (Connection connection in _connections)
         {
             connection.Surveyed();

@@ -9,8 +9,10 @@ namespace DotNettyFraming.Server.Profiling;
 /// </remarks>
 internal static class HeapProfile
 {
-    /// <summary>The largest buffer for the description, MiB; of native memory, taken as it is needed and given back.</summary>
-    private const int LargestBufferMiB = 1024;
+    /// <summary>The largest buffer for the description, MiB; of native memory, taken as it is needed and given back. No more than half of what
+    /// the machine, or the container, leaves to this process.</summary>
+    private static int LargestBufferMiB => (int)Math.Clamp(
+        (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet) / 2 / (1024 * 1024), 64, 1024);
 
     private static readonly TimeSpan LongestCollection = TimeSpan.FromSeconds(60);
 
@@ -22,10 +24,11 @@ internal static class HeapProfile
     {
         DateTimeOffset began = DateTimeOffset.UtcNow;
         long start = Stopwatch.GetTimestamp();
-        HeapCensus census = await HeapCensus.TakeAsync(LargestBufferMiB, LongestCollection, cancellationToken).ConfigureAwait(false);
+        int buffer = LargestBufferMiB;
+        HeapCensus census = await HeapCensus.TakeAsync(buffer, LongestCollection, cancellationToken).ConfigureAwait(false);
         if (!census.IsWhole)
         {
-            return ProfileResult.Missing(ProfileOutcome.Incomplete, $"the heap has more objects than {LargestBufferMiB} MiB can describe");
+            return ProfileResult.Missing(ProfileOutcome.Incomplete, $"the heap has more objects than {buffer} MiB can describe");
         }
 
         TimeSpan duration = Stopwatch.GetElapsedTime(start);

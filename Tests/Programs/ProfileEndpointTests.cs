@@ -50,6 +50,27 @@ public sealed class ProfileEndpointTests
         Assert.That(await answer.Content.ReadAsStringAsync(), Is.EqualTo("seconds: is no integer from 1 to 600\n"));
     }
 
+    [TestCase("cross-site", HttpStatusCode.Forbidden)]
+    [TestCase("same-site", HttpStatusCode.Forbidden)]
+    [TestCase("same-origin", HttpStatusCode.OK)]
+    [TestCase("none", HttpStatusCode.OK)]
+    public async Task Profile_is_refused_to_pages_of_other_sites(string site, HttpStatusCode expected)
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+
+        Assert.That(await AskAsync("debug/pprof/heap"), Is.EqualTo(expected));
+        Assert.That(await AskAsync("health/live"), Is.EqualTo(HttpStatusCode.OK), "what costs nothing");
+
+        async Task<HttpStatusCode> AskAsync(string path)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(admin, path));
+            request.Headers.Add("Sec-Fetch-Site", site);
+            using HttpResponseMessage answer = await Http.SendAsync(request);
+            return answer.StatusCode;
+        }
+    }
+
     [Test]
     public async Task Second_recording_at_once_is_told_to_wait_and_one_whose_caller_leaves_makes_room()
     {

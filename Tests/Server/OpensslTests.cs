@@ -9,6 +9,46 @@ namespace DotNettyFraming.Tests.Server;
 [CancelAfter(60_000)]
 public sealed class OpensslTests
 {
+    [Test]
+    public async Task Key_updates_without_end_and_without_data_are_not_answered_for_ever(CancellationToken cancellation)
+    {
+        string openssl = InstalledProgram.Find("openssl");
+        using var certificates = new TestCertificates();
+        (string certificate, string key) = certificates.IssueFiles("server");
+        await using RunningServer server = await RunningServer.StartAsync(
+            TransportChoice.Auto, configure: options => options with { TlsCertificateFile = certificate, TlsKeyFile = key });
+        var start = new ProcessStartInfo(openssl, ["s_client", "-connect", $"{server.Endpoint}", "-tls1_3", "-CAfile", certificates.AuthorityFile])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process client = Process.Start(start)!;
+        Task output = client.StandardOutput.ReadToEndAsync(cancellation);
+        Task errors = client.StandardError.ReadToEndAsync(cancellation);
+
+        int updates = 0;
+        try
+        {
+            // A line each, and each read by itself: "K" asks for a new key, and for one of the server's in answer.
+            for (; !client.HasExited && server.Counters.Closed(CloseReason.TlsFailed) == 0; updates++)
+            {
+                await client.StandardInput.WriteAsync("K\n".AsMemory(), cancellation);
+                await client.StandardInput.FlushAsync(cancellation);
+                await Task.Delay(1, cancellation);
+            }
+        }
+        catch (IOException)
+        {
+            // It has ended, as it should.
+        }
+
+        server.AssertClosed(CloseReason.TlsFailed);
+        Assert.That(updates, Is.GreaterThan(900), "a few are none of our business");
+        client.StandardInput.Close();
+        await Task.WhenAll(output, errors);
+    }
+
     [TestCase("tls1", null)]
     [TestCase("tls1_1", null)]
     [TestCase("tls1_2", "TLSv1.2")]

@@ -39,7 +39,7 @@ export function headlines(history) {
     ['Bytes a second', traffic(now(s => s.bytes.received)), `${traffic(last.bytes.received)} received`],
     ['Connections open', count(last.connections.open), `of ${count(server.maxConnections)}; ${count(last.connections.paused)} paused`],
     ['Packet age, p99', age(history, history.agePercentile(0.99, 10)), 'of the last 10 s'],
-    ['Resident memory', memory(last.memory.workingSet), `${memory(last.bytes.unfinished)} in unfinished packets`],
+    ['Resident memory', memory(last.memory.workingSet), `${memory(last.bytes.allocated)} for unfinished packets`],
     ['Busiest loop', percent(busiest?.busy), busiest ? `loop ${busiest.name}` : 'not told by this transport'],
   ];
 }
@@ -100,7 +100,7 @@ export const charts = [
     lines: h => [
       line('resident', h.values(s => s.memory.workingSet / mebibyte), v => memory(v * mebibyte), 1),
       line('GC heap', h.values(s => s.memory.heap / mebibyte), v => memory(v * mebibyte), 3, { dash: 'dash' }),
-      line('unfinished packets', h.values(s => s.bytes.unfinished / mebibyte),
+      line('unfinished packets', h.values(s => s.bytes.allocated / mebibyte),
         v => `${memory(v * mebibyte)} of ${memory(h.answer.server.maxBufferedBytes)}`, 4, { dash: 'dot' }),
     ],
     axis: {}, least: 10,

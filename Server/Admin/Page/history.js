@@ -1,7 +1,8 @@
 // The last five minutes as the server tells them, and what follows from them. Totals are since start, so what came in a second is
-// the difference of two samples; where one is missing there is a gap.
+// the difference of two samples; where one is missing there is a gap, and where the server's machine slept or its clock was set.
 
 const kept = 300;
+const sway = 2000; // milliseconds by which the clock may differ from the time that passed
 
 export class History {
   /** The newest answer without its samples: phase, server, loops, peers. */
@@ -34,7 +35,7 @@ export class History {
 
   /** What a figure was, each second. */
   values(of) {
-    return this.samples.map(sample => of(sample) ?? null);
+    return this.samples.map((sample, i) => (i > 0 && !follows(sample, this.samples[i - 1]) ? null : of(sample) ?? null));
   }
 
   /** What a total grew by, a second, each second. */
@@ -60,9 +61,14 @@ export class History {
   differences(difference) {
     return this.samples.map((now, i) => {
       const before = this.samples[i - 1];
-      return before && now.n === before.n + 1 && now.seconds > 0 ? difference(now, before) : null;
+      return before && follows(now, before) && now.seconds > 0 ? difference(now, before) : null;
     });
   }
+}
+
+/** Whether nothing is missing between two samples. */
+function follows(now, before) {
+  return now.n === before.n + 1 && Math.abs(now.time - before.time - 1000 * now.seconds) < sway;
 }
 
 function classOf(counts, share) {

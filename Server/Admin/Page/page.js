@@ -24,7 +24,7 @@ let colors = read();
 let paused = false;
 let answered = Date.now();
 let answering = null; // null before the first answer, then whether the last question was answered
-let summarized = 0;
+let said = { at: 0, phase: '', rate: 0, open: 0 };
 let shown = 0;
 let timer = 0;
 let asking = false;
@@ -37,6 +37,7 @@ async function ask() {
 
   asking = true;
   const began = performance.now();
+  let told = false;
   try {
     const response = await fetch(`api/live?after=${history.newest}`, { signal: AbortSignal.timeout(patience) });
     if (!response.ok) {
@@ -44,17 +45,25 @@ async function ask() {
     }
 
     await take(await response.json());
-    lively(true);
+    told = true;
   } catch {
-    lively(false); // whatever it was: the reader is told since when, and the next question follows
-  } finally {
-    asking = false;
-    const wait = document.hidden ? interval.hidden : interval.watched;
-    timer = paused ? 0 : setTimeout(ask, Math.max(100, wait - (performance.now() - began)));
+    // Whatever it was: the reader is told since when, and the next question follows.
+  }
+
+  asking = false;
+  const wait = document.hidden ? interval.hidden : interval.watched;
+  timer = paused ? 0 : setTimeout(ask, Math.max(100, wait - (performance.now() - began)));
+  lively(told);
+  if (told && !paused && !document.hidden && history.last) {
+    show();
   }
 }
 
 async function take(answer) {
+  if (history.answer !== null && answer.server.version !== history.answer.server.version) {
+    location.reload(); // this page is of another version
+  }
+
   if (history.answer !== null && answer.run !== history.answer.run) {
     // Another server answers: the question named a sample of the one before, so all of this one's are asked for.
     const response = await fetch('api/live?after=0', { signal: AbortSignal.timeout(patience) });
@@ -63,9 +72,6 @@ async function take(answer) {
 
   history.take(answer);
   answered = Date.now();
-  if (!document.hidden && history.last) {
-    show();
-  }
 }
 
 function show(all = false) {
@@ -98,13 +104,16 @@ function showHeadlines(items) {
   });
 }
 
-/** For who hears the page: seldom, and only what changed by enough to be said. */
+/** For who hears the page: a phase at once; figures seldom, and only where they changed by enough to be said. */
 function summarize(phase) {
-  if (Date.now() - summarized >= summaryInterval) {
-    summarized = Date.now();
-    const rough = value => count(Number((value ?? 0).toPrecision(1)));
-    const rate = history.rates(sample => sample.packets.processed).at(-1);
-    write(by('summary'), `${phase}; about ${rough(rate)} packets a second; about ${rough(history.last.connections.open)} connections open`);
+  const at = performance.now();
+  const rate = history.rates(sample => sample.packets.processed).at(-1) ?? 0;
+  const { open } = history.last.connections;
+  const far = (a, b) => Math.abs(a - b) > Math.max(a, b) / 2;
+  if (phase !== said.phase || (at - said.at >= summaryInterval && (far(rate, said.rate) || far(open, said.open)))) {
+    said = { at, phase, rate, open };
+    const rough = value => count(Number(value.toPrecision(1)));
+    write(by('summary'), `${phase}; about ${rough(rate)} packets a second; about ${rough(open)} connections open`);
   }
 }
 
@@ -116,6 +125,11 @@ function lively(is) {
   answering = is;
   document.body.classList.toggle('stale', !is);
   by('notice').hidden = is;
+  said.phase = ''; // heard again when it answers
+  if (!is) {
+    write(by('phase'), 'no answer');
+  }
+
   write(by('notice'), is ? '' : `No answer since ${clock(answered)}. The page goes on by itself when the server answers.`);
   document.title = is ? 'DotNettyFraming' : 'no answer – DotNettyFraming';
 }

@@ -35,6 +35,11 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
     private const int HandshakeBufferBytes = 8 * 1024;
     private const int ReadBufferBytes = 32 * 1024;
 
+    /// <summary>Records that a connection may send without data, its handshake's among them. OpenSSL keeps an answer to each (to a KeyUpdate, to a
+    /// wish to negotiate anew) until the server itself sends something, and this one has nothing to send: without a bound a peer could fill
+    /// the memory, and nothing of it is in the budget.</summary>
+    private const int MostWithoutData = 1000;
+
     private readonly Connection _connection;
     private readonly TlsRules _rules;
     private readonly TlsRecords _records = new();
@@ -45,6 +50,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
     /// <summary>A read without room: complete when there is something to read. SslStream has no buffer meanwhile, nor need we.</summary>
     private ValueTask<int>? _nextData;
 
+    private long _dataRecords;
     private long _accepted;
     private int _charged;
     private bool _isEstablished;
@@ -161,8 +167,16 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         if (_isEstablished && !_isOver && context.Channel.Active)
         {
             _isOver = true;
-            _ = _ssl!.ShutdownAsync(); // complete when it returns, as all writes are
-            context.Flush();
+            try
+            {
+                _ = _ssl!.ShutdownAsync(); // complete when it returns, as all writes are
+                context.Flush();
+            }
+            catch (Exception e)
+            {
+                // OpenSSL says no close_notify in the middle of a message of a new handshake, which a peer can begin and not end.
+                _rules.Logger.TlsFault(_connection.Source.ConnectionId, _connection.Source.Peer, e.GetBaseException().Message);
+            }
         }
 
         return context.CloseAsync();
@@ -267,6 +281,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
             while (!hasEnded && HasData())
             {
                 data ??= context.Allocator.HeapBuffer(room, room);
+                _dataRecords++;
                 int count = TakeResult(_ssl!.ReadAsync(
                     new Memory<byte>(data.Array, data.ArrayOffset + data.WriterIndex, data.WritableBytes), CancellationToken.None));
                 data.SetWriterIndex(data.WriterIndex + count);
@@ -277,6 +292,11 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         {
             // SslStream says in this way what it does not like about a record; what came before is good.
             fault = e.GetBaseException().Message;
+        }
+
+        if (fault is null && _records.WholeRecords - _dataRecords > MostWithoutData)
+        {
+            fault = $"more than {MostWithoutData} records without data";
         }
 
         bool isData = data?.IsReadable() ?? false;

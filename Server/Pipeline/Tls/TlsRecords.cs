@@ -45,6 +45,9 @@ internal sealed class TlsRecords
     /// <summary>All bytes taken, of whatever kind.</summary>
     public long BytesTaken { get; private set; }
 
+    /// <summary>Whole records taken.</summary>
+    public long WholeRecords { get; private set; }
+
     /// <summary>Whether something came that is no TLS record. What is whole before it can still be read.</summary>
     public bool IsBroken { get; private set; }
 
@@ -73,6 +76,7 @@ internal sealed class TlsRecords
 
             if (_header == 0)
             {
+                WholeRecords++;
                 if (_begunCount > 0 && !_begunIsWhole)
                 {
                     _begunIsWhole = true;

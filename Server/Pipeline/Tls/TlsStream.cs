@@ -8,7 +8,8 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 /// <remarks>
 /// <para>A read for which nothing is there waits until <see cref="Supply"/>, and what waits for it goes on inside that call, on this
 /// thread. A write is complete when it is handed over; what the server's side of TLS writes on its own account is short (its part of the
-/// handshake, an alert, close_notify; an answer to a KeyUpdate goes with the next data), so a peer that does not read cannot pile it up.</para>
+/// handshake, an alert, close_notify; an answer to a KeyUpdate goes with the next data, and <see cref="TlsHandler"/> bounds how many there are), so a peer that does not read
+/// cannot pile it up.</para>
 /// <para>Threads: the connection's event loop, and a call from another is an error.</para>
 /// </remarks>
 internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext context) : Stream, IValueTaskSource<int>
