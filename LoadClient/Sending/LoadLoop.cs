@@ -1,5 +1,6 @@
 using System.Net;
 using DotNetty.Buffers;
+using DotNetty.Common.Utilities;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
@@ -17,6 +18,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// </remarks>
 internal sealed class LoadLoop
 {
+    private static readonly AttributeKey<SendingHandler> ConnectionKey = AttributeKey<SendingHandler>.ValueOf("load-connection");
+
     private readonly IEventLoop _eventLoop;
     private readonly Bootstrap _bootstrap;
     private readonly ClientTls? _tls;
@@ -122,17 +125,15 @@ internal sealed class LoadLoop
     public async Task ConnectAsync(EndPoint target, EndPoint? source)
     {
         IChannel channel = await (source is null ? _bootstrap.ConnectAsync(target) : _bootstrap.ConnectAsync(target, source));
-        if (channel.Pipeline.Get<SendingHandler>() is { } connection)
+        try
         {
-            try
-            {
-                await connection.Established.WaitAsync(ConnectionRamp.AttemptTimeout);
-            }
-            catch (TimeoutException)
-            {
-                _ = channel.CloseAsync();
-                throw;
-            }
+            // Not from the pipeline, which is empty where the connection has ended already: such an attempt would count as made.
+            await channel.GetAttribute(ConnectionKey).Get().Established.WaitAsync(ConnectionRamp.AttemptTimeout);
+        }
+        catch (TimeoutException)
+        {
+            _ = channel.CloseAsync();
+            throw;
         }
     }
 
@@ -251,7 +252,9 @@ internal sealed class LoadLoop
 
     private void InitializeChannel(IChannel channel)
     {
-        channel.Pipeline.AddLast(new SendingHandler(this, _index + (_made++ * _loops)));
+        var connection = new SendingHandler(this, _index + (_made++ * _loops));
+        channel.GetAttribute(ConnectionKey).Set(connection);
+        channel.Pipeline.AddLast(connection);
         _tls?.AddTo(channel);
     }
 
