@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace DotNettyFraming.Server.Profiling;
 
 /// <summary>Records where the program allocates, for a while, on request.</summary>
@@ -17,7 +19,13 @@ internal static class AllocationProfile
         return OneProfile.MakeAsync(async () =>
         {
             await using AllocationRecorder recorder = await AllocationRecorder.StartAsync(cancellationToken).ConfigureAwait(false);
-            await Task.Delay(duration, cancellationToken).ConfigureAwait(false);
+            long start = Stopwatch.GetTimestamp();
+            for (TimeSpan left = duration; left > TimeSpan.Zero; left = duration - Stopwatch.GetElapsedTime(start))
+            {
+                // A timer goes by the kernel's coarse clock, and may come a few milliseconds early; it also cuts off parts of one.
+                await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), cancellationToken).ConfigureAwait(false);
+            }
+
             return ProfileResult.Written(await recorder.StopAsync().ConfigureAwait(false));
         });
     }

@@ -63,7 +63,7 @@ public sealed class LoadRunTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         int received = server.Connections.Sum(connection => CountArticlePackets(connection.Received));
         Assert.That(run.Number("packets.sent"), Is.EqualTo(received).And.Positive);
-        Assert.That(run.Number("seconds"), Is.InRange(0.25, 6.0));
+        Assert.That(run.Number("seconds"), Is.InRange(0.3, 6.0));
         Assert.That(run.Number("packets.perSecond"), Is.EqualTo(received / run.Number("seconds")).Within(0.1).Percent);
         Assert.That(run.Number("connections.ended.Completed"), Is.EqualTo(20));
         Assert.That(run.Number("latencyMicroseconds.connect.max"), Is.Positive);

@@ -36,20 +36,16 @@ public sealed class DescriptorsUsedUpTests
         await server.LineAsync("Cannot accept connections (EMFILE)");
         Assert.That(Directory.GetFileSystemEntries($"/proc/{server.Id}/fd"), Has.Length.LessThan(Limit - 4), "the runtime's own are kept");
 
+        await ServeMeanwhileAsync(); // first time: code is compiled
         int lines = server.Output.Count;
         TimeSpan used = server.ProcessorTime();
         long start = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(start) < Exhausted)
-        {
-            await ProcessedAsync(peers[0]); // connections that were there are served
-            await Task.Delay(500); // the pace of the peer that is served
-        }
-
+        await ServeMeanwhileAsync();
         TimeSpan lasted = Stopwatch.GetElapsedTime(start);
         used = server.ProcessorTime() - used;
         Assert.Multiple(() =>
         {
-            Assert.That(used / lasted, Is.LessThan(0.2), "share of a core; one that tries without pause takes all of it, and a cold one compiles meanwhile");
+            Assert.That(used / lasted, Is.LessThan(0.05), "share of a core");
             Assert.That(
                 server.Output.Skip(lines).Count(line => !line.Contains("processed ", StringComparison.Ordinal)),
                 Is.LessThanOrEqualTo(lasted.TotalSeconds + 1), server.Everything);
@@ -60,13 +56,23 @@ public sealed class DescriptorsUsedUpTests
         start = Stopwatch.GetTimestamp();
         peers.SkipLast(1).ToList().ForEach(peer => peer.Dispose());
         await server.LineAsync($"processed {++processed} packets");
-        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(3)));
+        Assert.That(Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(1)));
         TestContext.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{used / lasted:P2} of a core; served {Stopwatch.GetElapsedTime(start).TotalMilliseconds:F0} ms after"));
 
         peers[^1].Dispose();
         server.Signal(PosixSignal.SIGTERM);
         Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
         Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(processed));
+
+        // Connections that were there are served.
+        async Task ServeMeanwhileAsync()
+        {
+            for (long began = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(began) < Exhausted;)
+            {
+                await ProcessedAsync(peers[0]);
+                await Task.Delay(500); // the pace of the peer that is served
+            }
+        }
 
         async Task ProcessedAsync(Peer peer)
         {

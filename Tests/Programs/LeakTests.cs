@@ -32,7 +32,7 @@ public sealed partial class LeakTests(string transport)
 
         await ConnectAndCloseAsync(endpoint, 100_000);
 
-        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors + 10));
+        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors));
         Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: 200_000);
@@ -51,7 +51,7 @@ public sealed partial class LeakTests(string transport)
         await AttackAsync(endpoint, connections);
 
         Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors + 10));
-        Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (40 * MiB)), "KiB; a collection follows when it has been quiet");
+        Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: connections);
     }

@@ -134,7 +134,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         TimeSpan taken = Stopwatch.GetElapsedTime(start);
 
         server.AssertClosed(CloseReason.TlsFailed);
-        Assert.That(taken.TotalSeconds, Is.LessThan(2), "and not after the handshake's time-out");
+        Assert.That(taken.TotalMilliseconds, Is.LessThan(100));
         Assert.That(server.Counters.BytesReceived, Is.Zero);
         Assert.That(
             server.Log.Lines.Select(line => line.Message),
@@ -252,7 +252,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
 
         server.AssertClosed(CloseReason.TlsFailed);
         Assert.That(server.Counters.BytesReceived, Is.Zero);
-        Assert.That(taken.TotalSeconds, Is.LessThan(5), "nobody waited for what nobody answers");
+        Assert.That(taken.TotalSeconds, Is.LessThan(1), "nobody waited for what nobody answers");
         Assert.That(elsewhere.Pending(), Is.False, "a connection to where the certificates say");
         AssertQuietLog(server);
     }
