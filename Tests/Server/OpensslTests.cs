@@ -27,14 +27,16 @@ public sealed class OpensslTests
         Task output = client.StandardOutput.ReadToEndAsync(cancellation);
         Task errors = client.StandardError.ReadToEndAsync(cancellation);
 
+        // Without the writer's buffer: what cannot be written is not tried again when the input is closed.
+        Stream input = client.StandardInput.BaseStream;
         int updates = 0;
         try
         {
             // A line each, and each read by itself: "K" asks for a new key, and for one of the server's in answer.
             for (; !client.HasExited && server.Counters.Closed(CloseReason.TlsFailed) == 0; updates++)
             {
-                await client.StandardInput.WriteAsync("K\n".AsMemory(), cancellation);
-                await client.StandardInput.FlushAsync(cancellation);
+                await input.WriteAsync("K\n"u8.ToArray(), cancellation);
+                await input.FlushAsync(cancellation);
                 await Task.Delay(1, cancellation);
             }
         }
