@@ -22,13 +22,13 @@ internal sealed record LoadTransport(
     /// <param name="choice">What <c>--transport</c> says.</param>
     /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
     /// <param name="family">IPv4 or IPv6, as the server's address has it.</param>
-    /// <exception cref="StartupException">It does not run here.</exception>
+    /// <exception cref="StartupException">It does not run here, or not so many event loops.</exception>
     public static LoadTransport Of(TransportChoice choice, int eventLoops, AddressFamily family) =>
         choice.UsesEpoll(EpollEventLoop.IsSupported) ? Epoll(eventLoops, family) : Sockets(eventLoops, family);
 
     /// <summary>Our own, on Linux.</summary>
     private static LoadTransport Epoll(int eventLoops, AddressFamily family) => new(
-        EpollEventLoop.NewGroup(eventLoops),
+        EventLoopsOption.Start(eventLoops, OpenFileLimit.Read(), EpollEventLoop.NewGroup),
         () => new EpollSocketChannel(family),
         channel => ((EpollSocketChannel)channel).ShutdownOutputAsync(),
         (channel, bytes) => ((EpollSocketChannel)channel).TrySend(bytes));
@@ -39,7 +39,8 @@ internal sealed record LoadTransport(
     /// and closes: an answer that comes after our FIN is not read, and the close resets. Today no server answers.
     /// </remarks>
     private static LoadTransport Sockets(int eventLoops, AddressFamily family) => new(
-        new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), eventLoops),
+        EventLoopsOption.Start(
+            eventLoops, files: null, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
         () => new ResettableSocketChannel(family),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
 }

@@ -113,8 +113,7 @@ internal sealed class LoadOptionDeclarations
             TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1));
         _abuseRate = Set.OptionalNumber<int>(
             "--abuse-rate", "N", "New hostile connections a second, for a third of the duration.", 1, 1_000_000, "all at once");
-        _eventLoops = Set.Number(
-            "--event-loops", "N", defaults.EventLoops, "Event-loop threads.", 1, 1024, "number of processors");
+        _eventLoops = EventLoopsOption.Declare(Set, defaults.EventLoops, "Event-loop threads.");
         _json = Set.OptionalPath("--json", "FILE", "Where to write the report as JSON.");
         _html = Set.OptionalPath("--html", "FILE", "Where to write the report as one HTML file with plots.");
         _logDirectory = LogDirectory.Declare(Set);

@@ -29,7 +29,7 @@ internal static partial class ServerLog
     public static partial void Draining(this ILogger logger, long open, string timeout);
 
     [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed by force")]
-    public static partial void DrainExpired(this ILogger logger, int open);
+    public static partial void DrainExpired(this ILogger logger, long open);
 
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);

@@ -55,7 +55,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         _logger = logger;
         _transport = ServerTransport.Of(options.Transport);
         _acceptLoop = _transport.NewEventLoops(1);
-        _loops = _transport.NewEventLoops(options.EventLoops);
+        _loops = EventLoopsOption.Start(options.EventLoops, OpenFileLimit.Read(), _transport.NewEventLoops);
         EventLoops =
         [
             .. _loops.Items.Select((loop, index) => new EventLoopProbe($"{index}", _transport.LoadOf(loop))),
@@ -189,8 +189,8 @@ internal sealed class FramingServer : IServerProbe, IDisposable
 
     private async Task ForceAsync(Task drained)
     {
-        int left = 0;
-        OnEachLoop(state => Interlocked.Add(ref left, state.AbortAll()));
+        long left = _counters.Open;
+        OnEachLoop(state => state.AbortAll());
         await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
         await _forcedStop.CancelAsync().ConfigureAwait(false);
         _logger.DrainExpired(left);

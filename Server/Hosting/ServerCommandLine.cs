@@ -48,14 +48,8 @@ internal sealed class ServerCommandLine
             address => $"{address}");
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
         _transport = TransportOption.Declare(Set);
-        _eventLoops = Set.Number(
-            "--event-loops",
-            "N",
-            Defaults.EventLoops,
-            "Event-loop threads. More than processors only helps where a processor blocks, which it should not.",
-            1,
-            1024,
-            "number of processors");
+        _eventLoops = EventLoopsOption.Declare(
+            Set, Defaults.EventLoops, "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
         _backlog = Set.Number(
             "--backlog",
             "N",

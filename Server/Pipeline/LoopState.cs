@@ -121,17 +121,13 @@ internal sealed class LoopState
     }
 
     /// <summary>The drain took too long: drops what is pending, and closes.</summary>
-    /// <returns>How many connections were left.</returns>
-    public int AbortAll()
+    public void AbortAll()
     {
-        Connection[] left = [.. _connections];
-        foreach (Connection connection in left)
+        foreach (Connection connection in _connections.ToArray())
         {
             connection.Abort(CloseReason.ServerStopping);
             connection.Pending.Drop();
         }
-
-        return left.Length;
     }
 
     /// <summary>Closes this loop's longest-held until an eighth of what it holds is free. Inside a decoder, whose connection stays.</summary>

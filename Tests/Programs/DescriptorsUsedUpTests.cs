@@ -100,10 +100,22 @@ public sealed class DescriptorsUsedUpTests
         Assert.That(server.Everything(), Does.Not.Contain("Exception"));
     }
 
-    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(int limit) => ProgramRun.ListeningAsync(ProgramRun.StartFile(
-        "/bin/sh",
-        [
-            "-c", $"ulimit -n {limit}; exec \"$0\" \"$@\"", Repository.Program("Server"), "--address", "127.0.0.1", "--port", "0",
-            "--log-directory", "none", "--transport", "epoll", "--event-loops", "2", "--max-connections", "10000", "--report-every", "1",
-        ]));
+    [TestCase("Server")]
+    [TestCase("LoadClient")]
+    public async Task More_event_loops_than_files_are_one_line_and_exit_code_1(string program)
+    {
+        using ProgramRun run = StartLimited(program, 200, "--port", "1", "--log-directory", "none", "--event-loops", "100");
+
+        Assert.That(await run.ExitAsync(), Is.EqualTo(1), run.Everything);
+        Assert.That(run.Errors, Has.One.StartsWith("--event-loops 100: each needs 2 of the 200 files"));
+        Assert.That(run.Everything(), Does.Not.Contain("   at "));
+    }
+
+    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(int limit) => ProgramRun.ListeningAsync(StartLimited(
+        "Server", limit, "--address", "127.0.0.1", "--port", "0", "--log-directory", "none",
+        "--transport", "epoll", "--event-loops", "2", "--max-connections", "10000", "--report-every", "1"));
+
+    /// <summary>With so many open files at most.</summary>
+    private static ProgramRun StartLimited(string program, int files, params string[] options) =>
+        ProgramRun.StartFile("/bin/sh", ["-c", $"ulimit -n {files}; exec \"$0\" \"$@\"", Repository.Program(program), .. options]);
 }

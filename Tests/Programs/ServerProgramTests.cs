@@ -115,6 +115,7 @@ public sealed class ServerProgramTests
 
         Assert.That(await server.ExitAsync(), Is.Zero);
         Assert.That(server.StoppedCounters()["packets.dropped"], Is.EqualTo(3));
+        Assert.That(server.Output, Has.One.Contains("drain time-out: 1 connections closed by force"));
     }
 
     [Test]
