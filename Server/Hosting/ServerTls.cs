@@ -28,6 +28,9 @@ internal sealed class ServerTls : IDisposable
     private SslServerAuthenticationOptions _authentication;
     private FileStamp?[] _current;
     private FileStamp?[] _lastSeen;
+
+    /// <summary>The files as they were when they could not be used, which has been told; null when what was read last is in force.</summary>
+    private FileStamp?[]? _refused;
     private bool _disposed;
 
     private ServerTls(ServerOptions options, TimeProvider time, ILogger logger)
@@ -75,22 +78,28 @@ internal sealed class ServerTls : IDisposable
                 return;
             }
 
-            _current = seen;
-            ReadAgain();
+            ReadAgain(seen);
         }
     }
 
-    private void ReadAgain()
+    /// <summary>Reads what differs from what is in force. What fails is tried at each look: the reason may have been none of the file's.</summary>
+    private void ReadAgain(FileStamp?[] seen)
     {
         try
         {
             Volatile.Write(ref _authentication, TlsFiles.Read(_options));
+            _current = seen;
+            _refused = null;
             LogCertificate();
         }
         catch (Exception e)
         {
             // Any kind: this is a timer's thread, and no edit of a file may end the program. What was in force stays.
-            _logger.CertificateNotUsed(ControlCharacters.Escape(e.Message));
+            if (_refused is null || !seen.SequenceEqual(_refused))
+            {
+                _refused = seen;
+                _logger.CertificateNotUsed(ControlCharacters.Escape(e.Message));
+            }
         }
     }
 

@@ -30,6 +30,37 @@ public sealed class ServerTlsTests
         Assert.That(log.Lines.Last().Message, Does.Contain("CN=renewed"));
     }
 
+    [Test]
+    public void What_could_not_be_read_for_a_moment_is_tried_again_and_told_once()
+    {
+        using var certificates = new TestCertificates();
+        (string certificate, string key) = certificates.IssueFiles("server");
+        var time = new FakeTimeProvider();
+        var log = new RecordingLogger();
+        using ServerTls tls = ServerTls.Of(new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = key }, time, log)!;
+
+        // Readable later without a change that shows: the fault was none of the file's.
+        (string renewed, string renewedKey) = certificates.IssueFiles("renewed");
+        string good = File.ReadAllText(renewed);
+        DateTime written = File.GetLastWriteTimeUtc(renewed);
+        File.Move(renewedKey, key, overwrite: true);
+        Write(new string(' ', good.Length));
+        Look(time, times: 5);
+        Assert.That(log.Lines.Count(line => line.Level == LogLevel.Warning), Is.EqualTo(1));
+
+        Write(good);
+        Look(time, times: 5);
+
+        Assert.That(log.Lines.Count(line => line.Level == LogLevel.Warning), Is.EqualTo(1));
+        Assert.That(log.Lines.Count(line => line.Message.Contains("CN=renewed", StringComparison.Ordinal)), Is.EqualTo(1), "once in force it is let be");
+
+        void Write(string text)
+        {
+            File.WriteAllText(certificate, text);
+            File.SetLastWriteTimeUtc(certificate, written);
+        }
+    }
+
     private static void Look(FakeTimeProvider time, int times)
     {
         for (int i = 0; i < times; i++)

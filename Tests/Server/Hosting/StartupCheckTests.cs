@@ -27,6 +27,14 @@ public sealed class StartupCheckTests
         Assert.That(lines[2], Does.StartWith("--max-connections 19488, --max-buffered 512MiB: at worst 682 MiB would be used, and there are 512 MiB"));
     }
 
+    [Test]
+    public void Encryption_makes_each_connection_larger()
+    {
+        ServerOptions encrypted = Options with { TlsCertificateFile = "server.pem" };
+
+        Assert.That(StartupCheck.WorstCaseBytes(encrypted) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * 54 * 1024));
+    }
+
     [TestCase(20_000, 19_488)]
     [TestCase(1024, 512)]
     [TestCase(600, 300)]
