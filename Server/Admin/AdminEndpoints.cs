@@ -43,7 +43,7 @@ internal static class AdminEndpoints
             return AnswerAsync(context, "text/plain", "after: is not the number of a sample\n"u8.ToArray());
         }
 
-        return AnswerAsync(context, "application/json", live.Write(number));
+        return AnswerAsync(context, "application/json", live.Write(number, withPeers: context.Request.Query["peers"] != "no"));
     });
 
     /// <summary>A path that answers GET and HEAD.</summary>

@@ -7,7 +7,8 @@ namespace DotNettyFraming.Server.Admin;
 /// <summary>The body of <c>/api/live</c>: what the live page draws.</summary>
 /// <remarks>
 /// <c>?after=N</c> gives the samples with a greater <c>n</c>, one a second; without it all that are kept. Totals are since start, as in
-/// <c>/api/stats</c>, so that what came in a second is the difference of two samples, also where one is missed.
+/// <c>/api/stats</c>, so that what came in a second is the difference of two samples, also where one is missed. <c>peers=no</c> leaves the
+/// connections out: a page that nobody sees has none surveyed.
 /// </remarks>
 internal sealed class LiveJson
 {
@@ -31,11 +32,12 @@ internal sealed class LiveJson
         _run = $"{time.GetUtcNow().Ticks}";
     }
 
-    /// <summary>Writes it, UTF-8. Asking keeps the survey of connections going.</summary>
+    /// <summary>Writes it, UTF-8.</summary>
     /// <param name="after">The number of the newest sample that the asker has; 0 is none.</param>
-    public ReadOnlyMemory<byte> Write(long after)
+    /// <param name="withPeers">Whether connections are asked for, which keeps their survey going.</param>
+    public ReadOnlyMemory<byte> Write(long after, bool withPeers)
     {
-        (DateTimeOffset Time, PeerSurvey Survey)? survey = _sampler.Watch();
+        (DateTimeOffset Time, PeerSurvey Survey)? survey = withPeers ? _sampler.Watch() : null;
         var bytes = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(bytes))
         {

@@ -39,7 +39,8 @@ async function ask() {
   const began = performance.now();
   let told = false;
   try {
-    const response = await fetch(`api/live?after=${history.newest}`, { signal: AbortSignal.timeout(patience) });
+    const peers = document.hidden ? '&peers=no' : ''; // whom nobody sees, nobody has to survey
+    const response = await fetch(`api/live?after=${history.newest}${peers}`, { signal: AbortSignal.timeout(patience) });
     if (!response.ok) {
       throw new Error(`${response.status}`);
     }
