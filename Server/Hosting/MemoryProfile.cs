@@ -83,9 +83,7 @@ internal sealed class MemoryProfile : IAsyncDisposable
         try
         {
             ReadOnlyMemory<byte> profile = await _recorder.StopAsync().ConfigureAwait(false);
-            string target = Target(_path);
-            await File.WriteAllBytesAsync(Beside(target), profile).ConfigureAwait(false);
-            File.Move(Beside(target), target, overwrite: true);
+            await ReplaceAsync(Target(_path), profile).ConfigureAwait(false);
             _logger.MemoryProfileWritten(profile.Length, _path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NoDiagnosticsException)
@@ -96,6 +94,21 @@ internal sealed class MemoryProfile : IAsyncDisposable
 
     /// <summary>Ends the recording, where the server could not run.</summary>
     public ValueTask DisposeAsync() => _recorder.DisposeAsync();
+
+    private static async Task ReplaceAsync(string target, ReadOnlyMemory<byte> content)
+    {
+        string beside = Beside(target);
+        try
+        {
+            await File.WriteAllBytesAsync(beside, content).ConfigureAwait(false);
+            File.Move(beside, target, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(beside); // a full disk is not helped by half a profile
+            throw;
+        }
+    }
 
     /// <summary>The file itself, where the path is a link to one: the link stays.</summary>
     private static string Target(string path) =>

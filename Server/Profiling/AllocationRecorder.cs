@@ -54,7 +54,7 @@ internal sealed class AllocationRecorder : IAsyncDisposable
     {
         TimeSpan duration = Stopwatch.GetElapsedTime(_start);
         await RuntimeEvents.StopAsync(_session).ConfigureAwait(false);
-        using TraceLogEventSource source = await _read.Task.ConfigureAwait(false);
+        TraceLogEventSource source = await _read.Task.ConfigureAwait(false);
         var stacks = new AllocationStacks(source.TraceLog);
         CodeMap code = await CodeMap.ReadAsync(stacks.Addresses(_table.Rows)).ConfigureAwait(false);
         return AllocationProfileFile.Write(_table, row => stacks.Read(row.Stack, code), source.EventsLost, _began, duration);
@@ -73,6 +73,13 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         }
 
         _session.Dispose();
+
+        // What was read is let go when its thread is done, also of a recording that nobody wanted to the end.
+        _ = _read.Task.ContinueWith(
+            read => read.Result.Dispose(),
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
     }
 
     private void Read()

@@ -13,12 +13,17 @@ internal static class AssemblyFile
         try
         {
             file = File.Exists(path) ? new PEReader(File.OpenRead(path)) : null;
-            return file is { HasMetadata: true } ? file : null;
+            if (file is { HasMetadata: true })
+            {
+                return file;
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BadImageFormatException)
         {
-            file?.Dispose();
-            return null;
+            // Damaged, or not for us to read.
         }
+
+        file?.Dispose();
+        return null;
     }
 }

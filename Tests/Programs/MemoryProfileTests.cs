@@ -84,6 +84,20 @@ public sealed class MemoryProfileTests
         Assert.That(server.Output, Has.None.Contains("listening on"));
     }
 
+    [Test]
+    public async Task Profile_that_cannot_take_its_place_at_the_end_is_one_line_and_leaves_nothing_behind()
+    {
+        (ProgramRun run, _) = await ProgramRun.StartServerAsync("--memory-profile", File);
+        using ProgramRun server = run;
+        Directory.CreateDirectory(Path.Combine(File, "in the way"));
+
+        server.Signal(PosixSignal.SIGTERM);
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1), server.Everything);
+        Assert.That(server.Errors.Single(), Does.StartWith($"--memory-profile: '{File}' could not be written: "));
+        Assert.That(Directory.EnumerateFiles(_folder), Is.Empty);
+    }
+
     [TestCase("/dev/null")]
     [TestCase("/tmp")]
     [Platform("Linux", Reason = "Its paths.")]
