@@ -24,15 +24,15 @@ public sealed partial class LeakTests(string transport)
     {
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync();
         using ProgramRun server = run;
-        int atRest = Descriptors(server);
+        int atRest = Descriptors.Of(server.Id);
         await ConnectAndCloseAsync(endpoint, 100_000);
-        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(atRest + 10));
-        int descriptors = Descriptors(server);
+        Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(atRest + 10));
+        int descriptors = Descriptors.Of(server.Id);
         long memory = server.ResidentKiB();
 
         await ConnectAndCloseAsync(endpoint, 100_000);
 
-        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors));
+        Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors));
         Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: 200_000);
@@ -45,12 +45,12 @@ public sealed partial class LeakTests(string transport)
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync("--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
         using ProgramRun server = run;
         await AttackAsync(endpoint, 1);
-        int descriptors = Descriptors(server);
+        int descriptors = Descriptors.Of(server.Id);
         long memory = server.ResidentKiB();
 
         await AttackAsync(endpoint, connections);
 
-        Eventually.That(() => Descriptors(server), Is.LessThanOrEqualTo(descriptors + 10));
+        Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors + 10));
         Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: connections);
@@ -99,7 +99,7 @@ public sealed partial class LeakTests(string transport)
             using ProgramRun client = ProgramRun.Start(
                 "LoadClient",
                 [
-                    "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "6s",
+                    "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "3s",
                     "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", "12500",
                 ]);
             Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
@@ -109,6 +109,4 @@ public sealed partial class LeakTests(string transport)
 
     [GeneratedRegex("^[a-z-]+ +([0-9]+) peers")]
     private static partial Regex PeersMade();
-
-    private static int Descriptors(ProgramRun server) => Directory.GetFileSystemEntries($"/proc/{server.Id}/fd").Length;
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
@@ -8,7 +7,6 @@ using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Tests.Harness;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -19,15 +17,11 @@ namespace DotNettyFraming.Tests.Server;
 [TestFixture(TransportChoice.Sockets)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(60_000)]
-public sealed class TlsTests(TransportChoice transport) : IDisposable
+public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transport)
 {
     /// <summary>A ClientHello of TLS 1.1, which names no later version; the last that it offers is an RSA suite with AES.</summary>
     private static readonly byte[] Hello11 = Glue(
         [22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2], new byte[32], [0, 0, 2, 0, 0x2F, 1, 0]);
-
-    private readonly TestCertificates _certificates = new();
-
-    public void Dispose() => _certificates.Dispose();
 
     [Test]
     public async Task Packets_arrive_exactly(
@@ -88,7 +82,7 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values] bool withCertificate)
     {
         await using RunningServer server = await StartAsync(asksForCertificate: withCertificate);
-        using X509Certificate2? device = withCertificate ? _certificates.Issue("device") : null;
+        using X509Certificate2? device = withCertificate ? Certificates.Issue("device") : null;
 
         await Parallel.ForEachAsync(Enumerable.Range(0, 200), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (i, _) =>
         {
@@ -124,17 +118,21 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
     [TestCase("\u0016\u0003\u0001\u007Fsecret")]
     public async Task What_is_no_tls_is_closed_at_once_and_never_logged(string text)
     {
+        const int Peers = 5;
         await using RunningServer server = await StartAsync();
-        using Peer peer = await server.ConnectAsync();
-        Eventually.That(() => server.Counters.Accepted, Is.EqualTo(1));
+        var times = new List<TimeSpan>();
+        for (int i = 1; i <= Peers; i++)
+        {
+            using Peer peer = await server.ConnectAsync();
+            Eventually.That(() => server.Counters.Accepted, Is.EqualTo(i));
+            long start = Stopwatch.GetTimestamp();
+            await peer.SendAsync(Encoding.Latin1.GetBytes(text));
+            await peer.ClosedByServerAsync();
+            times.Add(Stopwatch.GetElapsedTime(start));
+        }
 
-        long start = Stopwatch.GetTimestamp();
-        await peer.SendAsync(Encoding.Latin1.GetBytes(text));
-        await peer.ClosedByServerAsync();
-        TimeSpan taken = Stopwatch.GetElapsedTime(start);
-
-        server.AssertClosed(CloseReason.TlsFailed);
-        Assert.That(taken.TotalMilliseconds, Is.LessThan(100));
+        server.AssertClosed(CloseReason.TlsFailed, Peers);
+        Assert.That(times.Order().ElementAt(Peers / 2).TotalMilliseconds, Is.LessThan(100), "the median: a busy machine may hold any single one up");
         Assert.That(server.Counters.BytesReceived, Is.Zero);
         Assert.That(
             server.Log.Lines.Select(line => line.Message),
@@ -205,68 +203,15 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
     }
 
     [Test]
-    public async Task Client_certificate_of_the_right_authority_is_let_in([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
-    {
-        await using RunningServer server = await StartAsync(asksForCertificate: true);
-        using X509Certificate2 device = _certificates.Issue("device");
-        using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol, device);
-
-        await peer.SendAsync(Article);
-        await peer.EndAsync();
-
-        server.AssertClosed(CloseReason.PeerClosed);
-        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(1));
-    }
-
-    [Test]
-    public async Task Client_without_a_good_certificate_is_refused_and_nothing_is_fetched(
-        [Values("missing", "expired", "of another authority")] string kind,
-        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
-    {
-        using var elsewhere = new TcpListener(IPAddress.Loopback, 0);
-        elsewhere.Start();
-        string url = $"http://{elsewhere.LocalEndpoint}/";
-        using var others = new TestCertificates("somebody else");
-        using X509Certificate2? device = kind switch
-        {
-            "missing" => null,
-            "expired" => _certificates.Issue("device", validFor: TimeSpan.FromHours(-1), fetchFrom: url),
-            _ => others.Issue("device", fetchFrom: url),
-        };
-        await using RunningServer server = await StartAsync(asksForCertificate: true, fetchFrom: url);
-
-        long start = Stopwatch.GetTimestamp();
-        try
-        {
-            // With TLS 1.3 the client's side is done before the server has looked at the certificate.
-            using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol, device);
-            await peer.SendAsync(Article);
-            await peer.ClosedByServerAsync();
-        }
-        catch (Exception e) when (e is AuthenticationException or IOException)
-        {
-            // Refused already.
-        }
-
-        TimeSpan taken = Stopwatch.GetElapsedTime(start);
-
-        server.AssertClosed(CloseReason.TlsFailed);
-        Assert.That(server.Counters.BytesReceived, Is.Zero);
-        Assert.That(taken.TotalSeconds, Is.LessThan(1), "nobody waited for what nobody answers");
-        Assert.That(elsewhere.Pending(), Is.False, "a connection to where the certificates say");
-        AssertQuietLog(server);
-    }
-
-    [Test]
     public async Task New_certificate_is_for_new_connections_and_old_ones_go_on()
     {
         var time = new FakeTimeProvider();
-        (string certificate, string key) = _certificates.IssueFiles("server");
+        (string certificate, string key) = Certificates.IssueFiles("server");
         await using RunningServer server = await RunningServer.StartAsync(
-            transport, configure: options => options with { TlsCertificateFile = certificate, TlsKeyFile = key }, time: time);
+            Transport, configure: options => options with { TlsCertificateFile = certificate, TlsKeyFile = key }, time: time);
         using TlsPeer old = await TlsPeer.ConnectAsync(server.Endpoint);
 
-        (string newCertificate, string newKey) = _certificates.IssueFiles("renewed");
+        (string newCertificate, string newKey) = Certificates.IssueFiles("renewed");
         File.Move(newCertificate, certificate, overwrite: true);
         File.Move(newKey, key, overwrite: true);
         time.Advance(2 * ServerTls.Period);
@@ -293,20 +238,4 @@ public sealed class TlsTests(TransportChoice transport) : IDisposable
         server.AssertClosed(CloseReason.ServerStopping, 2);
         AssertQuietLog(server);
     }
-
-    private Task<RunningServer> StartAsync(RecordingProcessor? processor = null, bool asksForCertificate = false, string? fetchFrom = null)
-    {
-        (string certificate, string key) = _certificates.IssueFiles("server", fetchFrom: fetchFrom);
-        return RunningServer.StartAsync(transport, processor, options => options with
-        {
-            TlsCertificateFile = certificate,
-            TlsKeyFile = key,
-            TlsClientCaFile = asksForCertificate ? _certificates.AuthorityFile : null,
-        });
-    }
-
-    /// <summary>Whatever a peer does is worth no line that anybody would see.</summary>
-    private static void AssertQuietLog(RunningServer server) => Assert.That(
-        server.Log.Lines.Where(line => line.Level > LogLevel.Debug).Select(line => line.Message),
-        Is.All.Matches("^(TLS with the certificate of CN=server|stopping)"));
 }

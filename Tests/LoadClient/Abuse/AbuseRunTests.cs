@@ -6,6 +6,7 @@ using DotNettyFraming.CommandLine;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.LoadClient.Abuse.Attacker;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
@@ -15,8 +16,6 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 [CancelAfter(60_000)]
 public sealed class AbuseRunTests(TransportChoice transport)
 {
-    private static readonly TimeSpan AttackTime = TimeSpan.FromSeconds(10);
-
     [Test]
     public async Task Connection_closed_by_the_server_is_counted_with_its_time()
     {
@@ -134,106 +133,6 @@ public sealed class AbuseRunTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Stop_ends_all_at_once_and_says_nothing_about_the_server()
-    {
-        using var stop = new CancellationTokenSource();
-        await using var server = new StandInServer(StandInServer.NeverRead);
-        Attacker attacker = Start(server, Oversize(8), stop: stop.Token);
-        Eventually.That(() => attacker.Totals.Open, Is.EqualTo(8));
-
-        await stop.CancelAsync();
-        AbuseReport report = await attacker.EndAsync();
-
-        Assert.That(report.Totals.Ended(HostileEnd.Interrupted), Is.EqualTo(8));
-        Assert.That(report.AnyOutlivedDeadline, Is.False);
-    }
-
-    [Test]
-    public async Task Stop_gives_up_attempts_under_way()
-    {
-        using var full = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        full.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        full.Listen(1); // the kernel completes two, and drops the SYNs of the others
-        var server = (IPEndPoint)full.LocalEndPoint!;
-        using Peer first = await Peer.ConnectAsync(server);
-        using Peer second = await Peer.ConnectAsync(server);
-        using var stop = new CancellationTokenSource();
-        Attacker attacker = Attacker.Start(
-            transport, server.Port, Oversize(20), AttackTime, stop: stop.Token);
-        Eventually.That(() => attacker.Totals.Attempts, Is.EqualTo(20));
-
-        await stop.CancelAsync();
-        AbuseReport report = await attacker.EndAsync();
-
-        Assert.That(report.Totals.Ended(HostileEnd.Interrupted), Is.EqualTo(20));
-        Assert.That(report.Totals.Made, Is.Zero);
-        Assert.That(report.Refusals, Is.Empty);
-    }
-
-    [Test]
-    public async Task Stop_before_the_start_makes_nothing()
-    {
-        await using var server = new StandInServer(StandInServer.NeverRead);
-
-        AbuseReport report = await Start(server, Oversize(2), stop: new CancellationToken(canceled: true)).EndAsync();
-
-        Assert.That(report.Totals.Ended(HostileEnd.Interrupted), Is.EqualTo(report.Totals.Attempts));
-    }
-
-    [Test]
-    public async Task Connect_flood_comes_again_and_again_and_leaves_no_descriptor_open()
-    {
-        await using var server = new StandInServer(StandInServer.ReadToEnd);
-        AbuseOptions options = new() { Kind = AbuseKind.ConnectFlood, Connections = 10 };
-        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(50)).EndAsync();
-        await server.ServedAllAsync();
-        int before = Descriptors();
-
-        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync();
-        await server.ServedAllAsync();
-
-        Assert.That(report.Totals.Made, Is.GreaterThan(50));
-        Assert.That(report.Totals.Ended(HostileEnd.EndedItself), Is.EqualTo(report.Totals.Made));
-        Assert.That(report.Totals.BytesAtMost, Is.Zero);
-        Assert.That(server.Connections.Select(connection => connection.Received.Length), Is.All.Zero);
-        Eventually.That(Descriptors, Is.LessThanOrEqualTo(before));
-    }
-
-    [Test]
-    public async Task Rate_makes_as_many_a_second_and_no_wave()
-    {
-        await using var server = new StandInServer(async connection =>
-        {
-            await connection.ReadAsync();
-            connection.Socket.Dispose();
-        });
-        AbuseOptions options = new() { Kind = AbuseKind.BadPrefix, RatePerSecond = 200, Connections = 100 };
-
-        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromSeconds(1)).EndAsync();
-
-        Assert.That(report.Totals.Attempts + report.Totals.HeldBack, Is.EqualTo(200));
-        Assert.That(report.Totals.Ended(HostileEnd.ClosedByServer) + report.Totals.Ended(HostileEnd.ResetByServer), Is.GreaterThan(100));
-    }
-
-    [Test]
-    public async Task Rate_has_no_more_open_than_asked_for_and_tells_what_it_held_back()
-    {
-        await using var server = new StandInServer(StandInServer.NeverRead);
-        AbuseOptions options = new()
-        {
-            Kind = AbuseKind.HalfPacket,
-            RatePerSecond = 100,
-            Connections = 3,
-            Deadline = TimeSpan.FromSeconds(2),
-        };
-
-        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(200)).EndAsync();
-
-        Assert.That((report.Totals.Made, report.Totals.HeldBack), Is.EqualTo((3, 17)));
-        Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(3));
-    }
-
-    [Test]
     public async Task Source_is_asked_for_each_connection()
     {
         await using var server = new StandInServer(async connection =>
@@ -305,18 +204,13 @@ public sealed class AbuseRunTests(TransportChoice transport)
         Assert.That(report.Refusals, Is.EqualTo(new[] { KeyValuePair.Create("TooManyOpenSockets", 3L) }));
     }
 
-    private static AbuseOptions Oversize(int connections) => new() { Kind = AbuseKind.Oversize, Connections = connections };
-
-    private static int Descriptors() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
-
     private Attacker Start(
         StandInServer server,
         AbuseOptions options,
         bool fakeTime = false,
         Func<EndPoint?>? source = null,
-        Action<IChannelPipeline>? prepend = null,
-        CancellationToken stop = default) =>
-        Attacker.Start(transport, server.Port, options, AttackTime, fakeTime, source, prepend, stop);
+        Action<IChannelPipeline>? prepend = null) =>
+        Attacker.Start(transport, server.Port, options, AttackTime, fakeTime, source, prepend);
 
     /// <summary>Reads what is left; whether an end comes.</summary>
     private static async Task<bool> EndsAsync(StandInServer.Connection connection)

@@ -12,6 +12,9 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 /// <summary>An attack on a port of this machine that runs while the test looks on.</summary>
 internal sealed class Attacker
 {
+    /// <summary>How long an attack may go on that ends before.</summary>
+    public static readonly TimeSpan AttackTime = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan Patience = 2 * Peer.Patience;
 
     private readonly AbuseRun _run;
@@ -30,6 +33,9 @@ internal sealed class Attacker
     public FakeTimeProvider Clock { get; private init; } = new();
 
     public RecordingLogger Log { get; private init; } = new();
+
+    /// <summary>So many connections that say one thing and wait for the server to close.</summary>
+    public static AbuseOptions Oversize(int connections) => new() { Kind = AbuseKind.Oversize, Connections = connections };
 
     public static Attacker Start(
         TransportChoice transport,

@@ -1,0 +1,65 @@
+using DotNettyFraming.CommandLine;
+using DotNettyFraming.LoadClient.Abuse;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.LoadClient.Abuse;
+
+/// <summary>How many hostile connections come: as fast as they end, or so many a second.</summary>
+[TestFixture(TransportChoice.Epoll)]
+[TestFixture(TransportChoice.Sockets)]
+[CancelAfter(60_000)]
+public sealed class AbusePaceTests(TransportChoice transport)
+{
+    [Test]
+    public async Task Connect_flood_comes_again_and_again_and_leaves_no_descriptor_open()
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+        AbuseOptions options = new() { Kind = AbuseKind.ConnectFlood, Connections = 10 };
+        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(50)).EndAsync();
+        await server.ServedAllAsync();
+        int before = Descriptors.Ours;
+
+        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync();
+        await server.ServedAllAsync();
+
+        Assert.That(report.Totals.Made, Is.GreaterThan(50));
+        Assert.That(report.Totals.Ended(HostileEnd.EndedItself), Is.EqualTo(report.Totals.Made));
+        Assert.That(report.Totals.BytesAtMost, Is.Zero);
+        Assert.That(server.Connections.Select(connection => connection.Received.Length), Is.All.Zero);
+        Eventually.That(() => Descriptors.Ours, Is.LessThanOrEqualTo(before));
+    }
+
+    [Test]
+    public async Task Rate_makes_as_many_a_second_and_no_wave()
+    {
+        await using var server = new StandInServer(async connection =>
+        {
+            await connection.ReadAsync();
+            connection.Socket.Dispose();
+        });
+        AbuseOptions options = new() { Kind = AbuseKind.BadPrefix, RatePerSecond = 200, Connections = 100 };
+
+        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromSeconds(1)).EndAsync();
+
+        Assert.That(report.Totals.Attempts + report.Totals.HeldBack, Is.EqualTo(200));
+        Assert.That(report.Totals.Ended(HostileEnd.ClosedByServer) + report.Totals.Ended(HostileEnd.ResetByServer), Is.GreaterThan(100));
+    }
+
+    [Test]
+    public async Task Rate_has_no_more_open_than_asked_for_and_tells_what_it_held_back()
+    {
+        await using var server = new StandInServer(StandInServer.NeverRead);
+        AbuseOptions options = new()
+        {
+            Kind = AbuseKind.HalfPacket,
+            RatePerSecond = 100,
+            Connections = 3,
+            Deadline = TimeSpan.FromSeconds(2),
+        };
+
+        AbuseReport report = await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(200)).EndAsync();
+
+        Assert.That((report.Totals.Made, report.Totals.HeldBack), Is.EqualTo((3, 17)));
+        Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(3));
+    }
+}
