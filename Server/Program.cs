@@ -19,6 +19,7 @@ internal static class Program
     {
         using var signals = new StopSignals();
         ForgivingConsole.Install();
+        NativeHeap.ReturnLargeAtOnce();
         var commandLine = new ServerCommandLine();
         ParseOutcome outcome = commandLine.Set.Parse(args);
         ServerOptions options = commandLine.Read(outcome);

@@ -20,7 +20,7 @@ internal static class AdminGate
     private static readonly string[] LoopbackNames = ["localhost", "127.0.0.1", "[::1]"];
 
     /// <summary>The service behind <see cref="UseGate"/>.</summary>
-    public static void AddGate(this IServiceCollection services, IPEndPoint endpoint) => services.Configure<HostFilteringOptions>(hosts =>
+    public static IServiceCollection AddGate(this IServiceCollection services, IPEndPoint endpoint) => services.Configure<HostFilteringOptions>(hosts =>
     {
         hosts.AllowedHosts = IPAddress.IsLoopback(endpoint.Address) ? [.. LoopbackNames, NameOf(endpoint.Address)] : ["*"];
         hosts.AllowEmptyHosts = true; // HTTP/1.0, which no browser speaks

@@ -6,6 +6,9 @@ using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -24,7 +27,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     private readonly ServerSampler _sampler;
     private readonly ServerInstruments _instruments;
     private readonly MetricsExport _metrics;
-    private readonly WebApplication _application;
+    private readonly IHost _application;
     private readonly ILogger _lifecycle;
 
     /// <param name="endpoint">Where to listen; port 0 picks a free one.</param>
@@ -41,28 +44,33 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
         _metrics = new MetricsExport(probe.EventLoops.Count);
 
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).SuppressStatusMessages(true);
-        builder.Services
-            .AddSingleton(loggers)
-            .AddSingleton<IHostLifetime, NoLifetime>()
-            .AddSingleton<IConnectionListenerFactory>(new PacedTransport(time, loggers))
-            .AddRoutingCore()
-            .AddGate(endpoint);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = AdminLimits.StopTimeout);
-        _application = builder.Build();
-        _application.UseGate(time);
-        _application.UseRouting();
-        _application.MapState(counters, life);
-        _application.MapLive(new LiveJson(life, probe, _sampler, time));
-        _application.MapPage();
-        _metrics.Map(_application);
-        _application.MapProfiles();
-        _application.UseEndpoints(_ => { });
+        _application = new HostBuilder()
+            .ConfigureServices(services => services
+                .AddSingleton(loggers)
+                .AddSingleton<IHostLifetime, NoLifetime>()
+                .AddSingleton<IConnectionListenerFactory>(new PacedTransport(time, loggers))
+                .AddGate(endpoint)
+                .Configure<HostOptions>(host => host.ShutdownTimeout = AdminLimits.StopTimeout))
+            .ConfigureWebHost(web => web
+                .UseKestrelCore()
+                .ConfigureKestrel(Configure)
+                .SuppressStatusMessages(true)
+                .Configure(app =>
+                {
+                    var paths = new AdminPaths();
+                    paths.AddState(counters, life);
+                    paths.AddLive(new LiveJson(life, probe, _sampler, time));
+                    paths.AddPage();
+                    paths.AddProfiles();
+                    paths.Add("/metrics", _metrics.Prometheus(app.New()));
+                    app.UseGate(time);
+                    app.Run(paths.AnswerAsync);
+                }))
+            .Build();
     }
 
     /// <summary>Where it answers, with the port that was picked.</summary>
-    public Uri Url => new(_application.Urls.Single());
+    public Uri Url => new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
 
     /// <inheritdoc/>
     /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
@@ -90,7 +98,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _application.DisposeAsync();
+        await ((IAsyncDisposable)_application).DisposeAsync();
         _metrics.Dispose();
         _instruments.Dispose();
         _sampler.Dispose();

@@ -1,6 +1,6 @@
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Http;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -49,9 +49,11 @@ internal sealed class MetricsExport : IDisposable
         _provider = builder.Build();
     }
 
-    /// <summary>Adds <c>/metrics</c>.</summary>
-    public void Map(IEndpointRouteBuilder routes) =>
-        routes.MapPrometheusScrapingEndpoint("/metrics", _provider, configureBranchedPipeline: null, optionsName: null);
+    /// <summary>What answers <c>/metrics</c>.</summary>
+    /// <param name="branch">A pipeline for this alone.</param>
+    public RequestDelegate Prometheus(IApplicationBuilder branch) => branch
+        .UseOpenTelemetryPrometheusScrapingEndpoint(_provider, predicate: _ => true, path: null, configureBranchedPipeline: null, optionsName: null)
+        .Build();
 
     /// <inheritdoc/>
     public void Dispose() => _provider.Dispose();

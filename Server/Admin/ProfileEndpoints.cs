@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Text;
 using DotNettyFraming.Server.Profiling;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 
 namespace DotNettyFraming.Server.Admin;
 
@@ -14,10 +12,9 @@ internal static class ProfileEndpoints
     private const int DefaultSeconds = 5;
 
     /// <summary>Adds <c>/debug/pprof/allocs</c> and <c>/debug/pprof/heap</c>.</summary>
-    public static void MapProfiles(this IEndpointRouteBuilder routes)
+    public static void AddProfiles(this AdminPaths paths)
     {
-        string[] get = [HttpMethods.Get];
-        routes.MapMethods("/debug/pprof/allocs", get, async context =>
+        paths.AddCostly("/debug/pprof/allocs", async context =>
         {
             if (Seconds(context.Request) is not TimeSpan duration)
             {
@@ -27,7 +24,7 @@ internal static class ProfileEndpoints
 
             await AnswerAsync(context, await AllocationProfile.RecordAsync(duration, context.RequestAborted));
         });
-        routes.MapMethods("/debug/pprof/heap", get, async context => await AnswerAsync(context, await HeapProfile.WriteAsync(context.RequestAborted)));
+        paths.AddCostly("/debug/pprof/heap", async context => await AnswerAsync(context, await HeapProfile.WriteAsync(context.RequestAborted)));
     }
 
     private static TimeSpan? Seconds(HttpRequest request)

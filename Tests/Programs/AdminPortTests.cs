@@ -145,6 +145,9 @@ public sealed class AdminPortTests
 
     [TestCase("POST /api/stats HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 ")]
     [TestCase("DELETE /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 405 ")]
+    [TestCase("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 ")]
+    [TestCase("HEAD /debug/pprof/heap HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 405 ")]
+    [TestCase("GET /metrics/more HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 ")]
     [TestCase("GET /%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 ")]
     [TestCase("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 404 ")]
     [TestCase("&\u0019\0\u0080\r\n\r\n", "HTTP/1.1 400 ")]

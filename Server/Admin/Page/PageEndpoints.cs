@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Primitives;
 
 namespace DotNettyFraming.Server.Admin.Page;
@@ -14,21 +13,23 @@ internal static class PageEndpoints
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+    /// <summary>A file goes out in pieces of this size, of which Kestrel holds a few; of a whole one it would hold all.</summary>
+    private const int ChunkBytes = 16 * 1024;
+
     private static readonly string[] Assets =
         ["page.css", "page.js", "history.js", "figures.js", "charts.js", "tables.js", "text.js", "plotly.js", "icon.svg"];
 
     /// <summary>Adds the page's paths.</summary>
-    public static void MapPage(this IEndpointRouteBuilder routes)
+    public static void AddPage(this AdminPaths paths)
     {
-        Map(routes, "/", new PageFile("index.html"));
+        Add(paths, "/", new PageFile("index.html"));
         foreach (string name in Assets)
         {
-            Map(routes, $"/page/{name}", new PageFile(name));
+            Add(paths, $"/page/{name}", new PageFile(name));
         }
     }
 
-    private static void Map(IEndpointRouteBuilder routes, string path, PageFile file) =>
-        routes.MapReading(path, context => AnswerAsync(context, file));
+    private static void Add(AdminPaths paths, string path, PageFile file) => paths.Add(path, context => AnswerAsync(context, file));
 
     /// <summary>Browsers keep the files and ask each time whether they are still right, which a server of another version answers with no.</summary>
     private static async Task AnswerAsync(HttpContext context, PageFile file)
@@ -47,17 +48,15 @@ internal static class PageEndpoints
         }
 
         response.ContentType = file.ContentType;
-        if (Names(context.Request.Headers.AcceptEncoding, "gzip"))
+        bool compressed = Names(context.Request.Headers.AcceptEncoding, "gzip");
+        if (compressed)
         {
             headers.ContentEncoding = "gzip";
-            response.ContentLength = file.Compressed.Length;
-            await response.Body.WriteAsync(file.Compressed, context.RequestAborted);
-            return;
         }
 
-        using Stream plain = file.Open();
-        response.ContentLength = plain.Length;
-        await plain.CopyToAsync(response.Body, context.RequestAborted);
+        using Stream content = compressed ? file.OpenCompressed() : file.Open();
+        response.ContentLength = content.Length;
+        await content.CopyToAsync(response.Body, ChunkBytes, context.RequestAborted);
     }
 
     /// <summary>Whether a list in a header has this in it. A browser's list says it plainly; <c>gzip;q=0</c>, which nobody sends, counts as no.</summary>
