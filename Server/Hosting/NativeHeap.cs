@@ -11,29 +11,21 @@ internal static class NativeHeap
     /// <summary>glibc's own is 128 KiB at first, and grows by itself up to 32 MiB.</summary>
     private const int LargeBytes = 64 * 1024;
 
-    /// <summary>Gives what is free in it back to the system, where the library can (glibc; musl does it by itself).</summary>
-    /// <remarks>By itself glibc gives back only what is free at the heap's end, and pieces in use lie there: 5 MiB stayed after 20 scrapes
-    /// of the metrics.</remarks>
-    public static void Trim()
-    {
-        if (!OperatingSystem.IsLinux())
-        {
-            return;
-        }
-
-        try
-        {
-            _ = Trim(keep: 0);
-        }
-        catch (EntryPointNotFoundException)
-        {
-            // Another C library.
-        }
-    }
-
     /// <summary>Makes it take larger pieces from the system one by one, so that each goes back as soon as it is free. At the start, before
     /// there are many.</summary>
-    public static void ReturnLargeAtOnce()
+    public static void ReturnLargeAtOnce() => Ask(() =>
+    {
+        _ = SetOption(MmapThreshold, LargeBytes);
+        _ = SetOption(TrimThreshold, LargeBytes);
+    });
+
+    /// <summary>Gives what is free in it back to the system.</summary>
+    /// <remarks>By itself glibc gives back only what is free at the heap's end, and pieces in use lie there: 5 MiB stayed after 20 scrapes
+    /// of the metrics.</remarks>
+    public static void Trim() => Ask(() => _ = Trim(keep: 0));
+
+    /// <summary>glibc knows these calls; musl, which gives back by itself, does not.</summary>
+    private static void Ask(Action call)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -42,8 +34,7 @@ internal static class NativeHeap
 
         try
         {
-            _ = SetOption(MmapThreshold, LargeBytes);
-            _ = SetOption(TrimThreshold, LargeBytes);
+            call();
         }
         catch (EntryPointNotFoundException)
         {

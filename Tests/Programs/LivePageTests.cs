@@ -206,6 +206,28 @@ public sealed partial class LivePageTests
             result.Violations.SelectMany(violation => violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")), Is.Empty);
     }
 
+    [Test]
+    public async Task Samples_that_do_not_follow_each_other_are_a_gap_and_no_line()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, 1280, height: 900, ColorScheme.Light);
+
+        // A second; a night in which the machine slept, whose clock went on; a second; one sample missed.
+        string[] rates = await page.Page.EvaluateAsync<string[]>(
+            """
+            async () => {
+              const { History } = await import('/page/history.js');
+              const sample = (n, time, total) => ({ n, time, seconds: 1, total });
+              const history = new History();
+              history.take({ run: 1, samples: [sample(1, 0, 0), sample(2, 1000, 10), sample(3, 40000000, 30), sample(4, 40001000, 60), sample(6, 40003000, 99)] });
+              return history.rates(sample => sample.total).map(rate => `${rate}`);
+            }
+            """);
+
+        Assert.That(rates, Is.EqualTo(new[] { "null", "10", "null", "30", "null" }));
+    }
+
     /// <summary>Peers that close, then load until it is ended, or for 35 s.</summary>
     private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, CancellationToken end)
     {
