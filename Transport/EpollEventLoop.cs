@@ -40,6 +40,9 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <summary>Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB holds 2,000 packets of 32 bytes.</summary>
     public const int DefaultReceiveBufferSize = 64 * 1024;
 
+    /// <summary>What each takes of the limit of open files: epoll's own descriptor, and the one that wakes it.</summary>
+    public const int Descriptors = 2;
+
     private const int Running = 0;
     private const int ShuttingDown = 1;
     private const int Terminated = 2;

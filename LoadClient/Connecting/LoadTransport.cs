@@ -28,7 +28,7 @@ internal sealed record LoadTransport(
 
     /// <summary>Our own, on Linux.</summary>
     private static LoadTransport Epoll(int eventLoops, AddressFamily family) => new(
-        EventLoopsOption.Start(eventLoops, OpenFileLimit.Read(), EpollEventLoop.NewGroup),
+        EventLoopsOption.Start(eventLoops, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
         () => new EpollSocketChannel(family),
         channel => ((EpollSocketChannel)channel).ShutdownOutputAsync(),
         (channel, bytes) => ((EpollSocketChannel)channel).TrySend(bytes));
@@ -40,7 +40,7 @@ internal sealed record LoadTransport(
     /// </remarks>
     private static LoadTransport Sockets(int eventLoops, AddressFamily family) => new(
         EventLoopsOption.Start(
-            eventLoops, files: null, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
+            eventLoops, filesEach: 0, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
         () => new ResettableSocketChannel(family),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
 }

@@ -55,7 +55,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         _logger = logger;
         _transport = ServerTransport.Of(options.Transport);
         _acceptLoop = _transport.NewEventLoops(1);
-        _loops = EventLoopsOption.Start(options.EventLoops, OpenFileLimit.Read(), _transport.NewEventLoops);
+        _loops = _transport.NewEventLoops(options.EventLoops);
         EventLoops =
         [
             .. _loops.Items.Select((loop, index) => new EventLoopProbe($"{index}", _transport.LoadOf(loop))),

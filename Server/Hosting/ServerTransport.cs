@@ -31,7 +31,7 @@ internal sealed record ServerTransport(
     /// <summary>Our own, on Linux.</summary>
     private static ServerTransport Epoll { get; } = new(
         "epoll",
-        EpollEventLoop.NewGroup,
+        count => EventLoopsOption.Start(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
         address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
@@ -43,7 +43,7 @@ internal sealed record ServerTransport(
     /// all the same.</summary>
     private static ServerTransport Sockets { get; } = new(
         "sockets",
-        count => new MultithreadEventLoopGroup(count),
+        count => EventLoopsOption.Start(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
         AdoptListener: null,
         new ReceiveBuffers(),

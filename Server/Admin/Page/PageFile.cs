@@ -8,7 +8,7 @@ namespace DotNettyFraming.Server.Admin.Page;
 internal sealed class PageFile
 {
     private readonly string _resource;
-    private readonly Lazy<ArraySegment<byte>> _compressed;
+    private readonly Lazy<byte[]> _compressed;
 
     /// <param name="name">Its name in this folder, or <c>plotly.js</c>.</param>
     public PageFile(string name)
@@ -22,31 +22,31 @@ internal sealed class PageFile
             ".svg" => "image/svg+xml",
             string other => throw new ArgumentException($"no content type for {other}", nameof(name)),
         };
-        _compressed = new Lazy<ArraySegment<byte>>(Compress);
+        _compressed = new Lazy<byte[]>(Compress);
     }
 
     /// <summary>What it is, for browsers: <c>nosniff</c> keeps them to it.</summary>
     public string ContentType { get; }
 
+    /// <summary>gzip.</summary>
+    public byte[] Compressed => _compressed.Value;
+
     /// <summary>Changes with the file: an entity tag, weak because compressed or not it is the same.</summary>
     /// <remarks>The compiler's own hash of the assembly that the file lies in; one of ours would load OpenSSL, 5 MiB, for this alone.</remarks>
     public static string Tag { get; } = $"W/\"{typeof(PageFile).Module.ModuleVersionId:N}\"";
 
-    /// <summary>The file as gzip has it.</summary>
-    public Stream OpenCompressed() => new MemoryStream(_compressed.Value.Array!, 0, _compressed.Value.Count, writable: false);
-
     /// <summary>The file as it is.</summary>
     public Stream Open() => typeof(PageFile).Assembly.GetManifestResourceStream(_resource) ?? throw new FileNotFoundException(_resource);
 
-    private ArraySegment<byte> Compress()
+    private byte[] Compress()
     {
         using Stream file = Open();
-        var bytes = new MemoryStream((int)file.Length / 2); // enough for text, so that nothing is copied and left behind
-        using (var gzip = new GZipStream(bytes, CompressionLevel.Optimal, leaveOpen: true))
+        var bytes = new MemoryStream();
+        using (var gzip = new GZipStream(bytes, CompressionLevel.Optimal))
         {
             file.CopyTo(gzip);
         }
 
-        return new ArraySegment<byte>(bytes.GetBuffer(), 0, (int)bytes.Length);
+        return bytes.ToArray();
     }
 }
