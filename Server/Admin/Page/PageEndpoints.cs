@@ -13,9 +13,6 @@ internal static class PageEndpoints
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>A file goes out in pieces of this size, of which Kestrel holds a few; of a whole one it would hold all.</summary>
-    private const int ChunkBytes = 16 * 1024;
-
     private static readonly string[] Assets =
         ["page.css", "page.js", "history.js", "figures.js", "charts.js", "tables.js", "text.js", "plotly.js", "icon.svg"];
 
@@ -48,15 +45,17 @@ internal static class PageEndpoints
         }
 
         response.ContentType = file.ContentType;
-        bool compressed = Names(context.Request.Headers.AcceptEncoding, "gzip");
-        if (compressed)
+        if (Names(context.Request.Headers.AcceptEncoding, "gzip"))
         {
             headers.ContentEncoding = "gzip";
+            response.ContentLength = file.Compressed.Length;
+            await response.Body.WriteAsync(file.Compressed, context.RequestAborted);
+            return;
         }
 
-        using Stream content = compressed ? file.OpenCompressed() : file.Open();
-        response.ContentLength = content.Length;
-        await content.CopyToAsync(response.Body, ChunkBytes, context.RequestAborted);
+        using Stream plain = file.Open();
+        response.ContentLength = plain.Length;
+        await plain.CopyToAsync(response.Body, context.RequestAborted);
     }
 
     /// <summary>Whether a list in a header has this in it. A browser's list says it plainly; <c>gzip;q=0</c>, which nobody sends, counts as no.</summary>
