@@ -73,18 +73,10 @@ internal sealed class ServerTls : IDisposable
             FileStamp?[] seen = Stamps();
             bool isAtRest = seen.SequenceEqual(_lastSeen);
             _lastSeen = seen;
-            if (seen.SequenceEqual(_current))
+            if (!_disposed && isAtRest && !seen.Contains(null) && !seen.SequenceEqual(_current))
             {
-                _refused = null; // as they were: what was wrong meanwhile is worth a line when it comes again
-                return;
+                ReadAgain(seen);
             }
-
-            if (_disposed || !isAtRest || seen.Contains(null))
-            {
-                return;
-            }
-
-            ReadAgain(seen);
         }
     }
 

@@ -19,8 +19,11 @@ internal static class StartupCheck
     private const long OwnBytes = 64L * 1024 * 1024;
 
     /// <summary>What the server can come to use: itself, its connections, what they may hold, what may wait to be processed.</summary>
-    public static long WorstCaseBytes(ServerOptions options) =>
-        OwnBytes + (options.MaxConnections * (ConnectionBytes + (options.TlsCertificateFile is null ? 0 : TlsBytes))) + options.MaxBufferedBytes + (options.EventLoops * Pipeline.Admission.LoopMark);
+    public static long WorstCaseBytes(ServerOptions options)
+    {
+        long connectionBytes = options.TlsCertificateFile is null ? ConnectionBytes : ConnectionBytes + TlsBytes;
+        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * Pipeline.Admission.LoopMark);
+    }
 
     /// <summary>What does not fit, a line each. The server runs all the same.</summary>
     public static IEnumerable<string> Warnings(ServerOptions options, MachineLimits machine)
