@@ -15,7 +15,7 @@ public sealed class AbusePaceTests(TransportChoice transport)
     {
         await using var server = new StandInServer(StandInServer.ReadToEnd);
         AbuseOptions options = new() { Kind = AbuseKind.ConnectFlood, Connections = 10 };
-        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(50)).EndAsync();
+        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync(); // loads what the second needs
         await server.ServedAllAsync();
         int before = Descriptors.Ours;
 
