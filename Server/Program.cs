@@ -1,18 +1,13 @@
-using System.Net;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
-using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Processing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
 
-/// <summary>From the command line to a running host; and from whatever went wrong to one line and an exit code.</summary>
+/// <summary>From the command line to a running server; and from whatever went wrong to one line and an exit code.</summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)
@@ -23,9 +18,9 @@ internal static class Program
         var commandLine = new ServerCommandLine();
         ParseOutcome outcome = commandLine.Set.Parse(args);
         ServerOptions options = commandLine.Read(outcome);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        if (outcome.Conclude(Console.Out, Console.Error) is int concluded)
         {
-            return exitCode;
+            return concluded;
         }
 
         try
@@ -48,10 +43,12 @@ internal static class Program
 
             int? listeningDescriptor = SocketActivation.Descriptor(Environment.GetEnvironmentVariable, Environment.ProcessId);
             await using MemoryProfile? profile = await MemoryProfile.StartAsync(options.MemoryProfile, logger).ConfigureAwait(false);
-            using IHost host = BuildHost(options, tls, listeningDescriptor, signals, logging);
-            await host.RunAsync().ConfigureAwait(false);
+            var counters = new ServerCounters();
+            using FramingServer server = NewServer(options, counters, tls, listeningDescriptor, logging.Factory);
+            int exitCode = await new ServerRun(options, server, counters, TimeProvider.System, logging.Factory)
+                .RunAsync(signals.Requested).ConfigureAwait(false);
             await (profile?.WriteAsync() ?? Task.CompletedTask).ConfigureAwait(false);
-            return ExitCode.Success;
+            return exitCode;
         }
         catch (StartupException e)
         {
@@ -60,51 +57,18 @@ internal static class Program
         }
     }
 
-    private static IHost BuildHost(
-        ServerOptions options, ServerTls? tls, int? listeningDescriptor, StopSignals signals, ProgramLogging logging)
+    private static FramingServer NewServer(
+        ServerOptions options, ServerCounters counters, ServerTls? tls, int? listeningDescriptor, ILoggerFactory loggers)
     {
-        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Services
-            .AddSingleton(logging.Factory)
-            .AddSingleton(TimeProvider.System)
-            .AddSingleton(options)
-            .AddSingleton(signals)
-            .AddSingleton<IHostLifetime, SignalLifetime>()
-            .AddSingleton<ServerCounters>()
-            .AddSingleton<ServerLife>()
-            .AddSingleton(services => NewProcessor(options, services.GetRequiredService<TimeProvider>()))
-            .AddSingleton(services => new FramingServer(
-                options,
-                services.GetRequiredService<IPacketProcessor>(),
-                services.GetRequiredService<ServerCounters>(),
-                services.GetRequiredService<TimeProvider>(),
-                logging.Factory.CreateLogger<FramingServer>(),
-                tls?.Rules)
-            { ListeningDescriptor = listeningDescriptor })
-            .AddSingleton<ISystemdNotifier, SystemdNotifier>()
-            .AddSingleton<ServiceManager>();
-        if (options.Admin is { } admin)
+        // The place to put your own processor.
+        IPacketProcessor processor = options.Work > TimeSpan.Zero
+            ? new SimulatedWorkProcessor(options.Work, TimeProvider.System)
+            : new CountingProcessor(options.EventLoops);
+        return new FramingServer(options, processor, counters, TimeProvider.System, loggers.CreateLogger<FramingServer>(), tls?.Rules)
         {
-            AddAdmin(builder.Services, admin);
-        }
-
-        builder.Services.AddHostedService<FramingServerService>();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout + FramingServer.StopMargin);
-        return builder.Build();
+            ListeningDescriptor = listeningDescriptor,
+        };
     }
-
-    /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of it is loaded. Before the data port: that is ready last.</summary>
-    private static void AddAdmin(IServiceCollection services, IPEndPoint endpoint) => services.AddHostedService(provider => new AdminServer(
-        endpoint,
-        provider.GetRequiredService<FramingServer>(),
-        provider.GetRequiredService<ServerCounters>(),
-        provider.GetRequiredService<ServerLife>(),
-        provider.GetRequiredService<TimeProvider>(),
-        provider.GetRequiredService<ILoggerFactory>()));
-
-    /// <summary>The place to put your own processor.</summary>
-    private static IPacketProcessor NewProcessor(ServerOptions options, TimeProvider time) =>
-        options.Work > TimeSpan.Zero ? new SimulatedWorkProcessor(options.Work, time) : new CountingProcessor(options.EventLoops);
 
     /// <summary>What <c>--check</c> prints: each option with the value that would hold, and where it came from.</summary>
     private static void Show(IEnumerable<OptionDeclaration> settings, ParseOutcome outcome)

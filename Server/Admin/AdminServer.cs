@@ -98,6 +98,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await StopAsync(CancellationToken.None);
         await ((IAsyncDisposable)_application).DisposeAsync();
         _metrics.Dispose();
         _instruments.Dispose();

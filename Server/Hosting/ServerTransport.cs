@@ -17,6 +17,7 @@ namespace DotNettyFraming.Server.Hosting;
 /// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
 /// <param name="LoadOf">What tells the load of one of its event loops; null where they do not tell.</param>
 /// <param name="AcceptErrors">What a listener counts; null where it does not.</param>
+/// <param name="IsListening">Asks the kernel whether a listener's socket still listens; any thread.</param>
 /// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
 internal sealed record ServerTransport(
     string Name,
@@ -26,6 +27,7 @@ internal sealed record ServerTransport(
     IRecvByteBufAllocator? ReceiveBuffers,
     Func<IEventLoop, IEventLoopLoad?> LoadOf,
     Func<IChannel, IReadOnlyDictionary<string, long>>? AcceptErrors,
+    Func<IChannel, bool> IsListening,
     Func<IChannel, int> AvailableBytes)
 {
     /// <summary>Our own, on Linux.</summary>
@@ -37,6 +39,7 @@ internal sealed record ServerTransport(
         ReceiveBuffers: null,
         loop => new EpollLoad((EpollEventLoop)loop),
         listener => ((EpollServerSocketChannel)listener).AcceptErrors,
+        listener => ((EpollServerSocketChannel)listener).IsListening,
         channel => ((EpollSocketChannel)channel).AvailableBytes);
 
     /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
@@ -49,6 +52,7 @@ internal sealed record ServerTransport(
         new ReceiveBuffers(),
         _ => null,
         AcceptErrors: null,
+        listener => (int)SocketOf((AbstractSocketChannel)listener).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.AcceptConnection)! != 0,
         AvailableInSocket);
 
     /// <summary>The transport to use.</summary>
