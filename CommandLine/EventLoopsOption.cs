@@ -8,9 +8,6 @@ public static class EventLoopsOption
     /// <summary>More than any machine has processors; each takes a thread and a receive buffer.</summary>
     private const int Most = 1024;
 
-    /// <summary>What a program needs beside its event loops to start: with 130 in all the runtime cannot load it, with 160 it can.</summary>
-    private const int RuntimeFiles = 150;
-
     /// <summary>Declares it.</summary>
     /// <param name="set">The program's options.</param>
     /// <param name="defaultCount">How many it starts when nothing is said: one a processor.</param>
@@ -35,10 +32,10 @@ public static class EventLoopsOption
     public static TGroup Start<TGroup>(int count, int filesEach, Func<int, TGroup> start)
     {
         ArgumentNullException.ThrowIfNull(start);
-        if (OpenFileLimit.Read() is { Hard: long hard } && count * filesEach > Math.Max(0, hard - RuntimeFiles))
+        if (OpenFileLimit.Read() is { Hard: long hard } && count * filesEach > Math.Max(0, hard - OpenFileLimit.RuntimeFiles))
         {
             throw new StartupException(
-                $"--event-loops {count}: each needs {filesEach} of the {hard} files that may be open (ulimit -n), and the runtime about {RuntimeFiles}");
+                $"--event-loops {count}: each needs {filesEach} of the {hard} files that may be open (ulimit -n), and the runtime about {OpenFileLimit.RuntimeFiles}");
         }
 
         try

@@ -67,7 +67,8 @@ internal sealed class OptionReader
     {
         if (result is null or { Implicit: true })
         {
-            if (_environment.TryGetValue(declaration.EnvironmentVariable, out string? variable) && variable.Length > 0)
+            if (_environment.TryGetValue(declaration.EnvironmentVariable, out string? variable)
+                && variable.Length > 0 && !ServiceLinks.IsUrl(declaration.EnvironmentVariable, variable))
             {
                 ReadText(declaration, OptionSource.Environment, variable);
             }
@@ -154,10 +155,12 @@ internal sealed class OptionReader
     {
         var known = _set.Declarations.Select(declaration => declaration.EnvironmentVariable).ToHashSet(StringComparer.Ordinal);
         return [.. _environment
-            .Where(variable => variable.Value.Length > 0)
-            .Select(variable => variable.Key)
-            .Where(name => EnvironmentPrefix.Owns(_set.Prefix, name) && !known.Contains(name))
-            .Select(name => Fault.Line(Fault.Shorten(name), "unknown environment variable, ignored"))
+            .Where(variable => variable.Value.Length > 0 && EnvironmentPrefix.Owns(_set.Prefix, variable.Key))
+            .Where(variable => !known.Contains(variable.Key) || ServiceLinks.IsUrl(variable.Key, variable.Value))
+            .Where(variable => !ServiceLinks.Contains(_environment, variable.Key))
+            .Select(variable => Fault.Line(Fault.Shorten(variable.Key), known.Contains(variable.Key)
+                ? $"{Fault.Quote(variable.Value)} is not a port but a Kubernetes service link, ignored"
+                : "unknown environment variable, ignored"))
             .Order(StringComparer.Ordinal)];
     }
 }

@@ -38,6 +38,8 @@ internal static class LoadCommand
 
         try
         {
+            OpenFileLimit.Require(OpenFileLimit.RuntimeFiles);
+
             // Before any DotNetty class is loaded: each takes its logger once.
             using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
             ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);

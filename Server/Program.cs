@@ -10,6 +10,9 @@ namespace DotNettyFraming.Server;
 /// <summary>From the command line to a running server; and from whatever went wrong to one line and an exit code.</summary>
 internal static class Program
 {
+    /// <summary>Files that the admin port has open at rest, rounded up.</summary>
+    private const int AdminFiles = 60;
+
     private static async Task<int> Main(string[] args)
     {
         using var signals = new StopSignals();
@@ -25,12 +28,18 @@ internal static class Program
 
         try
         {
+            OpenFileLimit.Require(OpenFileLimit.RuntimeFiles + (options.Admin is null ? 0 : AdminFiles));
             BufferPool.Configure(options.EventLoops);
             using ProgramLogging logging = ProgramLogging.Start(commandLine.Set.ProgramName, commandLine.LogDirectoryOf(outcome));
             ILogger logger = logging.Factory.CreateLogger(typeof(Program));
             foreach (string warning in outcome.Warnings)
             {
                 logger.OptionWarning(warning);
+            }
+
+            if ((options.TlsKeyFile ?? options.TlsCertificateFile) is { } key && PrivateFile.IsReadableByOthers(key))
+            {
+                logger.OptionWarning($"--tls-key: other users can read '{key}'");
             }
 
             using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);

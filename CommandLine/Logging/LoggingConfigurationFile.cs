@@ -33,23 +33,39 @@ internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
         }
     }
 
+    /// <summary>Returns the first log file, or link on the way to it, that exists and belongs to another user; null if none.</summary>
+    public string? ForeignPart() => LoggingRules.SelectMany(rule => rule.Targets).SelectMany(Files)
+        .Select(file => PrivateFile.ForeignPart(file.FileName.Render(LogEventInfo.CreateNullEvent()))).FirstOrDefault(part => part is not null);
+
     // Taken out of the rules rather than filtered, so that it also holds for file targets that a user adds to nlog.config.
     private void RemoveFileTargets()
     {
         foreach (LoggingRule rule in LoggingRules)
         {
-            foreach (Target target in rule.Targets.Where(WritesFiles).ToArray())
+            foreach (Target target in rule.Targets.Where(target => Files(target).Any()).ToArray())
             {
                 rule.Targets.Remove(target);
             }
         }
     }
 
-    private static bool WritesFiles(Target target) => target switch
+    private static IEnumerable<FileTarget> Files(Target target) => target switch
     {
-        FileTarget => true,
-        WrapperTargetBase { WrappedTarget: { } wrapped } => WritesFiles(wrapped),
-        CompoundTargetBase compound => compound.Targets.Any(WritesFiles),
-        _ => false,
+        FileTarget file => [file],
+        WrapperTargetBase { WrappedTarget: { } wrapped } => Files(wrapped),
+        CompoundTargetBase compound => compound.Targets.SelectMany(Files),
+        _ => [],
     };
+}
+
+/// <summary>The target of log files: mode 0640 whatever the umask, and no file or link of another user.</summary>
+internal sealed class PrivateFileTarget : FileTarget
+{
+    private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+
+    protected override Stream CreateFileStream(string filePath, int bufferSize)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(filePath))!);
+        return PrivateFile.Append(filePath, Mode);
+    }
 }

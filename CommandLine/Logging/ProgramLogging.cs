@@ -90,6 +90,7 @@ public sealed class ProgramLogging : IDisposable
 
         var logFactory = new LogFactory { ThrowConfigExceptions = true };
         logFactory.Setup().SetupExtensions(extensions => extensions
+            .RegisterTarget<PrivateFileTarget>("File")
             .RegisterLayoutRenderer<EscapedLayoutRenderer>(EscapedLayoutRenderer.Name)
             .RegisterLayoutRenderer<ExceptionLinesLayoutRenderer>(ExceptionLinesLayoutRenderer.Name));
         ConfigurationWatch watch;
@@ -107,11 +108,22 @@ public sealed class ProgramLogging : IDisposable
             throw new StartupException($"{configurationPath}: {e.Message}", e);
         }
 
+        if (((LoggingConfigurationFile)logFactory.Configuration!).ForeignPart() is { } foreign)
+        {
+            watch.Dispose();
+            logFactory.Dispose();
+            throw new StartupException($"--log-directory '{directory.Path}': '{foreign}' belongs to another user");
+        }
+
         var logging = new ProgramLogging(programName, logFactory, watch, clock);
         InternalLoggerFactory.DefaultFactory = logging.Factory;
         if (noFiles is not null)
         {
             logFactory.GetLogger(nameof(ProgramLogging)).Warn("no log files: {0} cannot be written to: {1}", directory.Path, noFiles);
+        }
+        else if (absolute is not null && PrivateFile.IsWritableByOthers(absolute))
+        {
+            logFactory.GetLogger(nameof(ProgramLogging)).Warn("--log-directory '{0}': other users can replace files in it", absolute);
         }
 
         return logging;
@@ -126,8 +138,9 @@ public sealed class ProgramLogging : IDisposable
         {
             string absolute = Path.GetFullPath(directory);
             Directory.CreateDirectory(absolute);
-            string probe = Path.Combine(absolute, $".writable-{Environment.ProcessId}");
-            using FileStream _ = new(probe, FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            string probe = Path.Combine(absolute, Path.GetRandomFileName());
+            PrivateFile.CreateNew(probe, UnixFileMode.UserWrite).Dispose();
+            File.Delete(probe);
             return absolute;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)

@@ -82,6 +82,39 @@ internal sealed class EnvironmentTests
     public void Variable_of_nobody_or_of_the_load_client_is_none_of_the_servers_business(string name, string value) =>
         Assert.That(_options.ParseWith((name, value)).Warnings, Is.Empty);
 
+    // The variables of a Service called `framing`, or `framing-load`, as a kubelet sets them.
+    [TestCase("FRAMING_", null)]
+    [TestCase("FRAMING_", "FRAMING_PORT: 'tcp://10.96.0.12:9999' is not a port but a Kubernetes service link, ignored")]
+    [TestCase("FRAMING_LOAD_", null)]
+    [TestCase("FRAMING_LOAD_", "FRAMING_LOAD_PORT: 'tcp://10.96.0.12:9999' is not a port but a Kubernetes service link, ignored")]
+    public void Kubernetes_service_links_are_ignored(string prefix, string? warning)
+    {
+        var environment = new Dictionary<string, string> { [$"{prefix}PORT"] = "tcp://10.96.0.12:9999" };
+        if (warning is null)
+        {
+            foreach (string name in new[]
+            {
+                "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_DATA", "PORT_9999_TCP", "PORT_9999_TCP_PROTO", "PORT_9999_TCP_PORT", "PORT_9999_TCP_ADDR",
+            })
+            {
+                environment[prefix + name] = "9999";
+            }
+        }
+
+        var options = new SampleOptions(prefix);
+        ParseOutcome outcome = options.Set.Parse([], environment);
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(outcome.Value(options.Port), Is.EqualTo(9999));
+        Assert.That(outcome.Warnings, Is.EqualTo(warning is null ? [] : new[] { warning }));
+    }
+
+    [Test]
+    public void Port_next_to_service_links_is_the_users_own() =>
+        Assert.That(
+            new SampleOptions().Set.Parse([], new Dictionary<string, string> { ["FRAMING_SERVICE_HOST"] = "10.96.0.12", ["FRAMING_PORT"] = "x" }).Errors,
+            Is.EqualTo(["--port (from FRAMING_PORT): 'x' is not an integer"]));
+
     [Test]
     public void Load_client_has_its_own_prefix()
     {

@@ -190,6 +190,23 @@ internal sealed class ProgramLoggingTests : IDisposable
         Assert.That(lines, Has.One.EndsWith("goes on"));
     }
 
+    [Test]
+    [Platform("Linux", Reason = "Modes of files.")]
+    public void Log_file_is_readable_by_user_and_group_and_its_folder_is_checked()
+    {
+        string directory = Path.Combine(_program.Folder, "open");
+        Directory.CreateDirectory(directory);
+        File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
+        using (ProgramLogging logging = _program.Start(new LogDirectory(directory)))
+        {
+            logging.CreateLifecycleLogger().Line(LogLevel.Information, "here");
+        }
+
+        string file = Directory.GetFileSystemEntries(directory).Single();
+        Assert.That(File.GetUnixFileMode(file), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead));
+        Assert.That(File.ReadAllLines(file), Has.One.EndsWith($" WARN  ProgramLogging --log-directory '{directory}': other users can replace files in it"));
+    }
+
     [TestCase("x/${processid}")]
     [TestCase("${logger} {0}")]
     [TestCase("a:b c*?")]
