@@ -22,30 +22,39 @@ internal sealed class ServerRun(
     public async Task<int> RunAsync(CancellationToken stop)
     {
         LogCapacity();
+        Timer? watchdog = null;
+        try
+        {
+            int exitCode;
 
-        // Before the data port, which is ready last, and after its drain, which it reports.
-        await using IAsyncDisposable? admin = options.Admin is { } address ? await StartAdminAsync(address).ConfigureAwait(false) : null;
-        IPEndPoint endpoint = await server.StartAsync().ConfigureAwait(false);
-        _life.BeginServing();
-        var memoryReturn = new MemoryReturn(Traffic, time);
-        ProgressReport? progress = options.ReportEvery > 0
-            ? new ProgressReport(() => counters.PacketsProcessed, options.ReportEvery, time, loggers.CreateLogger(ServerLog.ProgressCategory))
-            : null;
-        _lifecycle.Listening(endpoint);
-        ServiceManager.Notify(ServiceManager.Ready, _logger);
+            // Before the data port, which is ready last, and after its drain, which it reports.
+            await using (options.Admin is { } address ? await StartAdminAsync(address).ConfigureAwait(false) : null)
+            {
+                IPEndPoint endpoint = await server.StartAsync().ConfigureAwait(false);
+                _life.BeginServing();
+                using var memoryReturn = new MemoryReturn(Traffic, time);
+                using ProgressReport? progress = options.ReportEvery > 0
+                    ? new ProgressReport(() => counters.PacketsProcessed, options.ReportEvery, time, loggers.CreateLogger(ServerLog.ProgressCategory))
+                    : null;
+                _lifecycle.Listening(endpoint);
+                ServiceManager.Notify(ServiceManager.Ready, _logger);
 
-        int exitCode = await EndAsync(endpoint, stop).ConfigureAwait(false);
+                exitCode = await EndAsync(endpoint, stop).ConfigureAwait(false);
 
-        // Whatever delays the stop, a stalled reader of the log for example, the process ends in time.
-        await using var watchdog = new Timer(_ => ImmediateExit.Now(exitCode), null, options.DrainTimeout + FramingServer.StopMargin, Timeout.InfiniteTimeSpan);
-        _life.BeginDraining();
-        ServiceManager.Notify(ServiceManager.Stopping, _logger);
-        await server.StopAsync().ConfigureAwait(false);
-        progress?.Dispose();
-        memoryReturn.Dispose();
-        await (admin?.DisposeAsync() ?? ValueTask.CompletedTask).ConfigureAwait(false);
-        _lifecycle.Stopped(string.Join(' ', counters.Named().Select(counter => $"{counter.Key}={counter.Value}")));
-        return exitCode;
+                // Whatever delays the stop, a stalled reader of the log for example, the process ends in time.
+                watchdog = new Timer(_ => ImmediateExit.Now(exitCode), null, options.DrainTimeout + FramingServer.StopMargin, Timeout.InfiniteTimeSpan);
+                _life.BeginDraining();
+                ServiceManager.Notify(ServiceManager.Stopping, _logger);
+                await server.StopAsync().ConfigureAwait(false);
+            }
+
+            _lifecycle.Stopped(string.Join(' ', counters.Named().Select(counter => $"{counter.Key}={counter.Value}")));
+            return exitCode;
+        }
+        finally
+        {
+            watchdog?.Dispose();
+        }
     }
 
     private void LogCapacity()

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using DotNetty.Common.Internal.Logging;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
@@ -192,6 +193,7 @@ internal sealed class ProgramLoggingTests : IDisposable
 
     [Test]
     [Platform("Linux", Reason = "Modes of files.")]
+    [UnsupportedOSPlatform("windows")]
     public void Log_file_is_readable_by_user_and_group_and_its_folder_is_checked()
     {
         string directory = Path.Combine(_program.Folder, "open");
