@@ -1,4 +1,3 @@
-using System.Net;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
@@ -41,7 +40,7 @@ internal static class Program
             using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
-                MemoryProfile.Check(options.MemoryProfile);
+                MemoryProfile.Check(options.MemoryProfile, logger);
                 Show(commandLine.Settings, outcome);
                 return ExitCode.Success;
             }
@@ -85,7 +84,7 @@ internal static class Program
             .AddSingleton<ServiceManager>();
         if (options.Admin is { } admin)
         {
-            AddAdmin(builder.Services, admin);
+            AddAdmin(builder.Services, new AdminRules(admin, options.AdminHosts, options.AdminProfiles));
         }
 
         builder.Services.AddHostedService<FramingServerService>();
@@ -94,8 +93,8 @@ internal static class Program
     }
 
     /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of it is loaded. Before the data port: that is ready last.</summary>
-    private static void AddAdmin(IServiceCollection services, IPEndPoint endpoint) => services.AddHostedService(provider => new AdminServer(
-        endpoint,
+    private static void AddAdmin(IServiceCollection services, AdminRules rules) => services.AddHostedService(provider => new AdminServer(
+        rules,
         provider.GetRequiredService<FramingServer>(),
         provider.GetRequiredService<ServerCounters>(),
         provider.GetRequiredService<ServerLife>(),

@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using DotNettyFraming.CommandLine;
 
 namespace DotNettyFraming.Tests.CommandLine;
 
 [Platform("Linux", Reason = "Owners and modes of files.")]
+[UnsupportedOSPlatform("windows")]
 public sealed class PrivateFileTests
 {
     private string _folder = "";
