@@ -45,7 +45,7 @@ internal static class Program
             using ServerTls? tls = ServerTls.Of(options, TimeProvider.System, logger);
             if (commandLine.IsCheck(outcome))
             {
-                MemoryProfile.Check(options.MemoryProfile);
+                MemoryProfile.Check(options.MemoryProfile, logger);
                 Show(commandLine.Settings, outcome);
                 return ExitCode.Success;
             }

@@ -45,6 +45,15 @@ internal static class AdminAddress
         return ListenAddress.Parse(inner).Select(address => (IPEndPoint?)new IPEndPoint(address!, port));
     }
 
+    /// <summary>Reads <c>--admin-hosts</c>.</summary>
+    public static Parsed<IReadOnlyList<string>> ParseHosts(string text)
+    {
+        string[] names = text.Split(',', StringSplitOptions.TrimEntries);
+        return names.All(name => Uri.CheckHostName(name) != UriHostNameType.Unknown)
+            ? Parsed.Of<IReadOnlyList<string>>(names)
+            : Parsed.Fault<IReadOnlyList<string>>("is no list of host names without ports (framing.example,metrics.internal)");
+    }
+
     /// <summary>Writes it as it is read.</summary>
     public static string Format(IPEndPoint? endpoint) => endpoint?.ToString() ?? "off";
 }

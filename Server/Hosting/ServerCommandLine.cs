@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Hosting;
@@ -32,6 +33,8 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<long> _reportEvery;
     private readonly OptionDeclaration<TimeSpan> _work;
     private readonly OptionDeclaration<IPEndPoint?> _admin;
+    private readonly OptionDeclaration<IReadOnlyList<string>> _adminHosts;
+    private readonly OptionDeclaration<ProfileAccess> _adminProfiles;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
     private readonly OptionDeclaration<bool> _check;
     private readonly OptionDeclaration<string?> _memoryProfile;
@@ -134,6 +137,18 @@ internal sealed class ServerCommandLine
             "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It asks nobody who they are: think before giving another address.",
             AdminAddress.Parse,
             AdminAddress.Format);
+        _adminHosts = Set.Custom<IReadOnlyList<string>>(
+            "--admin-hosts",
+            "NAMES",
+            Defaults.AdminHosts,
+            "loopback names, literal addresses",
+            "Host names that requests to the admin port may be addressed to, besides those, comma-separated; others are refused (DNS rebinding).",
+            AdminAddress.ParseHosts,
+            names => string.Join(',', names));
+        _adminProfiles = Set.Choice(
+            "--admin-profiles",
+            Defaults.AdminProfiles,
+            "Who may ask the admin port for /debug/pprof/…: this machine, any machine that reaches the port, or none.");
         _logDirectory = LogDirectory.Declare(Set);
         _check = Set.Flag("--check", "Validate the options, print what would run, and exit.");
         _memoryProfile = Set.OptionalPath(
@@ -197,6 +212,8 @@ internal sealed class ServerCommandLine
         ReportEvery = outcome.Value(_reportEvery),
         Work = outcome.Value(_work),
         Admin = outcome.Value(_admin),
+        AdminHosts = outcome.Value(_adminHosts),
+        AdminProfiles = outcome.Value(_adminProfiles),
         MemoryProfile = outcome.Value(_memoryProfile) is { } path ? Path.GetFullPath(path) : null,
     };
 }

@@ -80,7 +80,8 @@ internal sealed class ServerRun(
     /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of ASP.NET Core is loaded.</summary>
     private async Task<IAsyncDisposable> StartAdminAsync(IPEndPoint address)
     {
-        var admin = new AdminServer(address, server, counters, _life, time, loggers);
+        var admin = new AdminServer(
+            new AdminRules(address, options.AdminHosts, options.AdminProfiles), server, counters, _life, time, loggers);
         try
         {
             await admin.StartAsync(CancellationToken.None).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
@@ -65,6 +66,26 @@ public sealed class ServerCommandLineTests
             outcome.Errors,
             Is.EqualTo([$"--proxy-trusted: '{text}' is no list of networks (10.0.0.0/8,192.0.2.7/32,2001:db8::/32)"]));
     }
+
+    [Test]
+    public void Admin_hosts_and_profiles_are_read()
+    {
+        ParseOutcome outcome = Parse("--admin-hosts", "framing.example, admin.internal", "--admin-profiles", "any");
+        ServerOptions options = _commandLine.Read(outcome);
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(options.AdminHosts, Is.EqualTo(["framing.example", "admin.internal"]));
+        Assert.That(options.AdminProfiles, Is.EqualTo(ProfileAccess.Any));
+        Assert.That(new ServerOptions().AdminProfiles, Is.EqualTo(ProfileAccess.Loopback));
+    }
+
+    [TestCase("")]
+    [TestCase("framing.example:9998")]
+    [TestCase("framing.example,")]
+    [TestCase("http://framing.example")]
+    public void Admin_hosts_takes_nothing_but_names(string text) => Assert.That(
+        Parse("--admin-hosts", text).Errors,
+        Is.EqualTo([$"--admin-hosts: '{text}' is no list of host names without ports (framing.example,metrics.internal)"]));
 
     private ParseOutcome Parse(params string[] arguments) => _commandLine.Set.Parse(arguments, new Dictionary<string, string>());
 }
