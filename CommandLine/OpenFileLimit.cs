@@ -6,7 +6,7 @@ namespace DotNettyFraming.CommandLine;
 /// <remarks>.NET raises the soft limit to the hard one when it starts, so that the two are mostly equal.</remarks>
 /// <param name="Soft">The limit in force; <see cref="Unlimited"/> if there is none.</param>
 /// <param name="Hard">How far the process may raise it itself; <see cref="Unlimited"/> if there is no such bound.</param>
-public readonly record struct OpenFileLimit(long Soft, long Hard)
+internal readonly record struct OpenFileLimit(long Soft, long Hard)
 {
     /// <summary>Stands for no limit.</summary>
     public const long Unlimited = long.MaxValue;

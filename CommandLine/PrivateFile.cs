@@ -4,7 +4,7 @@ namespace DotNettyFraming.CommandLine;
 
 /// <summary>Files that other users of the machine must neither read nor redirect.</summary>
 /// <remarks>Linux only; elsewhere links are followed and modes are the system's.</remarks>
-public static partial class PrivateFile
+internal static partial class PrivateFile
 {
     private const UnixFileMode OthersWrite = UnixFileMode.OtherWrite | UnixFileMode.GroupWrite;
 

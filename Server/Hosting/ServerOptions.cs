@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
@@ -62,6 +63,12 @@ internal sealed record ServerOptions
 
     /// <summary>From where profiles may be requested of the admin port.</summary>
     public ProfileAccess AdminProfiles { get; init; } = ProfileAccess.Loopback;
+
+    /// <summary>The directory of the log's files.</summary>
+    public LogDirectory LogDirectory { get; init; } = LogDirectory.Default;
+
+    /// <summary>Whether only to validate the options.</summary>
+    public bool Check { get; init; }
 
     /// <summary>Where the allocations of the whole run are written to at its end, a full path; null is nowhere, and nothing is recorded.</summary>
     public string? MemoryProfile { get; init; }

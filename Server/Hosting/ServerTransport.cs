@@ -33,7 +33,7 @@ internal sealed record ServerTransport(
     /// <summary>Our own, on Linux.</summary>
     private static ServerTransport Epoll { get; } = new(
         "epoll",
-        count => EventLoopsOption.Start(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
+        count => CommonOptions.StartEventLoops(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
         address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
@@ -46,7 +46,7 @@ internal sealed record ServerTransport(
     /// all the same.</summary>
     private static ServerTransport Sockets { get; } = new(
         "sockets",
-        count => EventLoopsOption.Start(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
+        count => CommonOptions.StartEventLoops(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
         AdoptListener: null,
         new ReceiveBuffers(),

@@ -230,14 +230,14 @@ internal sealed class ProgramLoggingTests : IDisposable
     [TestCase("./none", "./none")]
     public void Option_reads_a_directory_or_none(string text, string? expected)
     {
-        var set = new OptionSet(LoggingProgram.Name, "Sample.", EnvironmentPrefix.Server);
-        OptionDeclaration<LogDirectory> option = LogDirectory.Declare(set);
+        var set = new OptionSet<LogDirectory>(LoggingProgram.Name, "Sample.", EnvironmentPrefix.Server, LogDirectory.Default);
+        set.AddLogDirectory((_, directory) => directory);
         var nothing = new Dictionary<string, string>();
 
-        Assert.That(set.Parse(["--log-directory", text], nothing).Value(option).Path, Is.EqualTo(expected));
+        Assert.That(set.Parse(["--log-directory", text], nothing).Options.Path, Is.EqualTo(expected));
         Assert.That(set.Parse(["--log-directory", ""], nothing).Errors, Has.One.Items);
-        Assert.That(set.Parse([], nothing).Value(option).Path, Is.EqualTo(Path.Combine(AppContext.BaseDirectory, "logs")));
-        Assert.That(set.Parse([], nothing).Value(option).IsDefault, Is.True);
-        Assert.That(set.Parse(["--log-directory", LogDirectory.Default.Path!], nothing).Value(option).IsDefault, Is.False);
+        Assert.That(set.Parse([], nothing).Options.Path, Is.EqualTo(Path.Combine(AppContext.BaseDirectory, "logs")));
+        Assert.That(set.Parse([], nothing).Options.IsDefault, Is.True);
+        Assert.That(set.Parse(["--log-directory", LogDirectory.Default.Path!], nothing).Options.IsDefault, Is.False);
     }
 }
