@@ -48,7 +48,12 @@ public abstract class TransportContract<T>
         _disposables.Clear();
         await Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Limit);
         _cancel.Dispose();
+        bool looksForLeaks = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         ResourceLeakDetector.Level = _levelBefore;
+        if (looksForLeaks)
+        {
+            LeakDetection.AssertNone();
+        }
     }
 
     /// <summary>Skips the test, by name and with the reason, on a transport without the capability.</summary>
