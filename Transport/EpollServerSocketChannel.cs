@@ -21,8 +21,11 @@ namespace DotNettyFraming.Transport;
 /// </remarks>
 public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSocketChannel, IEpollChannel
 {
-    /// <summary>Accepts a wake-up: enough for a burst, few enough for the loop's other work.</summary>
+    /// <summary>Accepts per wake-up: enough for a burst, few enough for the loop's other work.</summary>
     private const int AcceptsPerWakeUp = 64;
+
+    /// <summary>Failures in a row that are followed by another try; after one more the listener pauses, as the cause may stay.</summary>
+    private const int MaxRetries = 8;
 
     private readonly SocketDescriptor _socket;
     private readonly EpollServerSocketChannelConfiguration _configuration;
@@ -67,7 +70,20 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// address and the backlog stay those of the socket, whatever is asked for.
     /// </returns>
     /// <exception cref="SocketException">It is no listening TCP socket; it stays the caller's.</exception>
-    public static EpollServerSocketChannel Adopt(int descriptor) => new(SocketDescriptor.AdoptListening(descriptor)) { _listensAlready = true };
+    public static EpollServerSocketChannel Adopt(int descriptor)
+    {
+        SocketDescriptor socket = SocketDescriptor.AdoptListening(descriptor);
+        try
+        {
+            return new EpollServerSocketChannel(socket) { _listensAlready = true };
+        }
+        catch
+        {
+            // It stays the caller's, so no finalizer may close it.
+            socket.SetHandleAsInvalid();
+            throw;
+        }
+    }
 
     /// <inheritdoc />
     public override IChannelConfiguration Configuration => _configuration;
@@ -113,13 +129,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         EpollSocketChannel.ThrowIfShuttingDown(loop);
         _registration.Attach(loop, _socket.Number, this);
         _backoff = new AcceptBackoff(loop, WatchIfPending);
+
+        // A pause in the loop before may have stopped watching.
+        WatchIfPending();
     }
 
     /// <inheritdoc />
     protected override void DoDeregister()
     {
         _backoff?.Cancel();
-        _registration.Detach();
+        _registration.Leave();
     }
 
     /// <summary>Binds and listens. A failure closes the channel, as nobody else would.</summary>
@@ -151,7 +170,8 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
 
         _listening = false;
-        DoDeregister();
+        _backoff?.Cancel();
+        _registration.Detach();
         _socket.Dispose();
     }
 
@@ -194,10 +214,12 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
             return;
         }
 
+        int failures = 0;
         for (int i = 0; i < AcceptsPerWakeUp && Open && (_configuration.AutoRead || !_readIsAutomatic); i++)
         {
             if (TryAccept(out EpollSocketChannel? child, out int errno))
             {
+                failures = 0;
                 _backoff!.Accepted();
                 Pipeline.FireChannelRead(child);
                 child.CloseUnlessClaimed();
@@ -215,20 +237,17 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
                 case AcceptOutcome.NobodyWaits:
                     return;
 
-                case AcceptOutcome.TryNext:
+                case AcceptOutcome.TryNext when ++failures <= MaxRetries:
                     _errors.Add(errno);
                     continue;
 
                 case AcceptOutcome.Exhausted:
                     _reserve.Exhausted();
-                    PauseFor(errno);
-                    return;
-
-                default:
-                    _errors.Add(errno);
-                    Pipeline.FireExceptionCaught(SocketErrors.ToException(errno, "accept4"));
-                    return;
+                    break;
             }
+
+            PauseFor(errno);
+            return;
         }
     }
 

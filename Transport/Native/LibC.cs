@@ -166,9 +166,12 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int fd, ulong* value, nuint length);
 
-    /// <summary>gettid(2). Cannot fail.</summary>
-    [LibraryImport("libc", EntryPoint = "gettid")]
-    public static partial int GetThreadId();
+    /// <summary>gettid(2). Cannot fail. Through syscall(2): glibc has no function of that name before 2.30, and .NET runs on 2.27.</summary>
+    public static int GetThreadId() => (int)SystemCall(RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 186 : 178);
+
+    /// <summary>syscall(2), for gettid alone. Variadic, as <see cref="IoControl"/>.</summary>
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number);
 
     /// <summary>clock_gettime(2). EINVAL: the thread whose clock this is has ended.</summary>
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
