@@ -4,7 +4,7 @@ using DotNetty.Common.Concurrency;
 
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>One call at a time, on an event loop. Any thread may cancel it.</summary>
+/// <summary>A call that an event loop makes when its time has come. Any thread may cancel it.</summary>
 internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> action, object? context, object? state, long due)
     : IScheduledTask, IRunnable
 {
@@ -31,9 +31,10 @@ internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> ac
     public void CancelWith(CancellationToken token)
     {
         _cancellation = token.UnsafeRegister(static timer => ((LoopTimer)timer!).Cancel(), this);
+        Interlocked.MemoryBarrier();
         if (IsDecided)
         {
-            // Unregisters, although the timer could not do it: it was decided before the field was set.
+            // Decided before the field was set, so that the timer itself could not unregister.
             _cancellation.Unregister();
         }
     }
