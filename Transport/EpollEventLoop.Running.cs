@@ -15,7 +15,9 @@ public sealed partial class EpollEventLoop
     /// <summary>The time that timers may take, and then tasks, before the sockets have their turn again: 1 ms.</summary>
     private static readonly long Budget = Stopwatch.Frequency / 1000;
 
-    /// <summary>The time as <see cref="RunDueTimers"/> has just read it; 0 = something has run since. Spares the packet path a clock read.</summary>
+    /// <summary>
+    /// The time as <see cref="RunDueTimers"/> has just read it; 0 = something has run since. Spares the packet path a clock read.
+    /// </summary>
     private long _clock;
 
     private static long Now => PreciseTimeSpan.FromStart.Ticks;

@@ -31,7 +31,10 @@ namespace DotNettyFraming.Transport;
 /// </remarks>
 public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 {
-    /// <summary>Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB holds 2,000 packets of 32 bytes.</summary>
+    /// <summary>
+    /// Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB
+    /// holds 2,000 packets of 32 bytes.
+    /// </summary>
     public const int DefaultReceiveBufferSize = 64 * 1024;
 
     /// <summary>What each takes of the limit of open files: epoll's own descriptor, and the one that wakes it.</summary>
@@ -127,7 +130,9 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     /// <inheritdoc />
     public override Task TerminationCompletion => _termination.Task;
 
-    /// <summary>Tasks waiting to run, timers not counted. Any thread; approximate while tasks come and go. It costs the loop nothing.</summary>
+    /// <summary>
+    /// Tasks waiting to run, timers not counted. Any thread; approximate while tasks come and go. It costs the loop nothing.
+    /// </summary>
     public int PendingTasks => _tasks.Count;
 
     /// <summary>How often a wait returned. Any thread; a loop at rest does not count up.</summary>
@@ -174,7 +179,9 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     /// <inheritdoc />
     public override bool IsInEventLoop(Thread thread) => thread == _thread;
 
-    /// <summary>Runs a task on the loop's thread, in the order of the calls of one thread. What it throws is logged and harms nothing else.</summary>
+    /// <summary>
+    /// Runs a task on the loop's thread, in the order of the calls of one thread. What it throws is logged and harms nothing else.
+    /// </summary>
     /// <exception cref="RejectedExecutionException">The loop has terminated; the task will not run.</exception>
     public override void Execute(IRunnable task)
     {

@@ -64,7 +64,8 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     }
 
     /// <summary>A channel on a socket that listens already, as a service manager hands one over (sd_listen_fds(3)).</summary>
-    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on exec.</param>
+    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on
+    /// exec.</param>
     /// <returns>
     /// A channel to be bound like any other, so that a bootstrap can start it; bind(2) and listen(2) are not called, and the
     /// address and the backlog stay those of the socket, whatever is asked for.
@@ -94,7 +95,10 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <inheritdoc />
     public override bool Active => _listening;
 
-    /// <summary>How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A snapshot; any thread.</summary>
+    /// <summary>
+    /// How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A
+    /// snapshot; any thread.
+    /// </summary>
     public IReadOnlyDictionary<string, long> AcceptErrors => _errors.ToDictionary();
 
     /// <inheritdoc />
@@ -205,7 +209,9 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
     }
 
-    /// <summary>Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.</summary>
+    /// <summary>
+    /// Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.
+    /// </summary>
     private void AcceptBatch()
     {
         if (!_reserve.HasRoom())

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport;
 
@@ -70,7 +69,7 @@ public class MovingTests : TransportContract<EpollTransport>
     {
         Socket listener = RawListener();
         var handler = new RecordingHandler { OnActive = c => Assert.That(c.Channel.EventLoop.InEventLoop, Is.True) };
-        IChannel channel = new EpollSocketChannel();
+        var channel = new EpollSocketChannel();
         channel.Pipeline.AddLast(handler);
         await Group.RegisterAsync(channel).WaitAsync(Cancel);
 
@@ -87,14 +86,13 @@ public class MovingTests : TransportContract<EpollTransport>
     public async Task Connect_timeout_goes_on_on_the_new_loop()
     {
         EndPoint silent = await SilentListener();
-        IChannel channel = new EpollSocketChannel();
+        var channel = new EpollSocketChannel();
         channel.Configuration.ConnectTimeout = TimeSpan.FromMilliseconds(200);
         bool onItsLoop = false;
         await Group.RegisterAsync(channel).WaitAsync(Cancel);
-        Task connect = channel.ConnectAsync(silent);
+        Task connect = await OnLoop(channel, () => channel.ConnectAsync(silent));
         IEventLoop other = Other(channel);
         _ = connect.ContinueWith(_ => onItsLoop = other.InEventLoop, TaskContinuationOptions.ExecuteSynchronously);
-        await OnLoop(channel, () => 0);
 
         await Move(channel, other);
 

@@ -15,7 +15,10 @@ internal enum AcceptOutcome
     /// </summary>
     TryNext,
 
-    /// <summary>The system is out of something (descriptors, memory). The connection stays in the backlog, the listener stays readable: pause, or spin.</summary>
+    /// <summary>
+    /// The system is out of something (descriptors, memory). The connection stays in the backlog, the listener stays readable:
+    /// pause, or spin.
+    /// </summary>
     Exhausted,
 }
 

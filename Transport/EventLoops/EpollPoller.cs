@@ -49,7 +49,10 @@ internal sealed unsafe class EpollPoller : IDisposable
     /// <summary>The key under which wake-ups are reported; no channel has generation 0.</summary>
     public static ulong WakeUpKey => 0;
 
-    /// <summary>Whether waits are to the nanosecond; otherwise to the millisecond, rounded up, as one that ends early would be asked for again and again until its time.</summary>
+    /// <summary>
+    /// Whether waits are to the nanosecond; otherwise to the millisecond, rounded up, as one that ends early would be asked for
+    /// again and again until its time.
+    /// </summary>
     public bool WaitsFinely { get; }
 
     /// <summary>How often epoll_ctl was called. The read path calls it never: tests hold it to that.</summary>
@@ -70,7 +73,10 @@ internal sealed unsafe class EpollPoller : IDisposable
         return Marshal.GetLastPInvokeError() == Errno.EINTR ? 0 : throw SocketErrors.LastError("epoll_wait");
     }
 
-    /// <summary>The event at an index below the last wait's result. Read before anything is dispatched, as it is overwritten by the next wait only.</summary>
+    /// <summary>
+    /// The event at an index below the last wait's result. Read before anything is dispatched, as it is overwritten by the next wait
+    /// only.
+    /// </summary>
     public (uint Events, ulong Key) EventAt(int index)
     {
         byte* entry = _events + (index * EpollEventLayout.Current.Size);
@@ -91,7 +97,10 @@ internal sealed unsafe class EpollPoller : IDisposable
         }
     }
 
-    /// <summary>Takes a descriptor out that is about to be closed. It cannot fail for one that is in; and a close must not fail for one that is not.</summary>
+    /// <summary>
+    /// Takes a descriptor out that is about to be closed. It cannot fail for one that is in; and a close must not fail for one that
+    /// is not.
+    /// </summary>
     public void Remove(int fd)
     {
         ControlCalls++;
@@ -126,7 +135,9 @@ internal sealed unsafe class EpollPoller : IDisposable
 
     private int WaitMilliseconds(long nanoseconds)
     {
-        int milliseconds = nanoseconds <= 0 ? (int)nanoseconds : (int)Math.Min(int.MaxValue, ((nanoseconds - 1) / NanosecondsPerMillisecond) + 1);
+        int milliseconds = nanoseconds <= 0
+            ? (int)nanoseconds
+            : (int)Math.Min(int.MaxValue, ((nanoseconds - 1) / NanosecondsPerMillisecond) + 1);
         return LibC.EpollWait(_epoll, _events, MaxEvents, milliseconds);
     }
 

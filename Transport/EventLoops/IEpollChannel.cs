@@ -6,7 +6,10 @@ namespace DotNettyFraming.Transport.EventLoops;
 /// <summary>What the event loop asks of a channel. All on the loop's thread.</summary>
 internal interface IEpollChannel : IChannel
 {
-    /// <summary>epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch did may have changed it.</summary>
+    /// <summary>
+    /// epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch
+    /// did may have changed it.
+    /// </summary>
     void OnReady(uint events);
 }
 
@@ -79,7 +82,10 @@ internal struct EpollRegistration
         _watched = watched;
     }
 
-    /// <summary>Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody. Does nothing the second time.</summary>
+    /// <summary>
+    /// Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody.
+    /// Does nothing the second time.
+    /// </summary>
     public void Detach()
     {
         uint watched = _watched;

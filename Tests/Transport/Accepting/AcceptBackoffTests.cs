@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using DotNetty.Transport.Channels;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Transport;
 using DotNettyFraming.Transport.Accepting;

@@ -1,8 +1,7 @@
-using DotNetty.Buffers;
-using DotNetty.Common;
-using DotNettyFraming.Transport;
 using System.Net.Sockets;
+using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport.EventLoops;
 
@@ -24,7 +23,8 @@ public class ShutdownTests : TransportContract<EpollTransport>
     public async Task Failing_step_of_the_end_costs_no_other_step()
     {
         IByteBuffer? receiveBuffer = null;
-        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(prepare: h => h.OnRead = (_, b) => receiveBuffer = b.Unwrap());
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            prepare: h => h.OnRead = (_, b) => receiveBuffer = b.Unwrap());
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
         await handler.ReceivedAtLeast(10, Cancel);
         await OnLoop(channel, () => receiveBuffer!.Release()); // too often, so that the loop's own release throws
@@ -89,7 +89,8 @@ public class ShutdownTests : TransportContract<EpollTransport>
     {
         EpollEventLoop loop = Loop;
         Task[] timers = await loop.SubmitAsync(
-            () => Enumerable.Range(0, 100_000).Select(i => loop.ScheduleAsync(() => { }, TimeSpan.FromHours(1 + (i * 7919 % 1000)))).ToArray())
+            () => Enumerable.Range(0, 100_000).Select(
+                i => loop.ScheduleAsync(() => { }, TimeSpan.FromHours(1 + (i * 7919 % 1000)))).ToArray())
             .WaitAsync(Cancel);
         TimeSpan before = loop.CpuTime;
 

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using DotNetty.Buffers;
-using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Transport;
 using DotNettyFraming.Transport.EventLoops;
 
@@ -34,15 +33,16 @@ public class StartFailureTests
         int epolls = Epolls();
 
         Assert.That(
-            () => new EpollEventLoop(null, UnpooledByteBufferAllocator.Default, 1024, _ => throw new OutOfMemoryException("no thread")),
-            Throws.InstanceOf<OutOfMemoryException>());
+            () => new EpollEventLoop(null, UnpooledByteBufferAllocator.Default, 1024, _ => throw new InsufficientMemoryException("no thread")),
+            Throws.InstanceOf<InsufficientMemoryException>());
 
         Assert.That(Epolls(), Is.EqualTo(epolls));
     }
 
     /// <summary>Epoll instances of this process, and eventfds.</summary>
     private static int Epolls() =>
-        Directory.GetFileSystemEntries("/proc/self/fd").Count(f => new FileInfo(f).LinkTarget is "anon_inode:[eventpoll]" or "anon_inode:[eventfd]");
+        Directory.GetFileSystemEntries("/proc/self/fd").Count(
+            f => new FileInfo(f).LinkTarget is "anon_inode:[eventpoll]" or "anon_inode:[eventfd]");
 
     [DllImport("libc", EntryPoint = "dup")]
     private static extern int Duplicate(int descriptor);

@@ -45,7 +45,9 @@ public class TimerTests
         {
             long start = Stopwatch.GetTimestamp();
             Assert.That(poller.Wait(nanoseconds), Is.Zero);
-            Assert.That(Stopwatch.GetElapsedTime(start), Is.GreaterThanOrEqualTo(TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick)));
+            Assert.That(
+                Stopwatch.GetElapsedTime(start),
+                Is.GreaterThanOrEqualTo(TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick)));
         }
     }
 
@@ -99,8 +101,8 @@ public class TimerTests
                 loop.Schedule(() => TakeTwoMilliseconds(ref slow, slowBefore >= 0), TimeSpan.Zero);
             }
 
-            // The tasks of this round have run; the next ones come behind the timers.
-            loop.Schedule(() => loop.Execute(() => slowBefore = slow), TimeSpan.FromTicks(-1));
+            // Due first; its task comes behind the timers.
+            loop.Schedule(() => loop.Execute(() => slowBefore = slow), TimeSpan.FromSeconds(-1));
         });
 
         await Eventually(() => slowBefore >= 0);
@@ -115,23 +117,23 @@ public class TimerTests
         var loop = new EpollEventLoop();
         var random = new Random(17);
         var fired = new List<int>();
-        int[] delays = [.. Enumerable.Range(0, 1000).OrderBy(_ => random.Next())];
-        await loop.SubmitAsync(() =>
+        IScheduledTask[] timers = await loop.SubmitAsync(() =>
         {
-            IScheduledTask[] timers = [.. delays.Select(d => loop.Schedule(() => fired.Add(d), TimeSpan.FromTicks(100_000 + (100 * d))))];
-            foreach (int index in Enumerable.Range(0, 1000).Where(i => delays[i] % 3 == 0))
+            IScheduledTask[] all = [.. Enumerable.Range(0, 1000).Select(
+                i => loop.Schedule(() => fired.Add(i), TimeSpan.FromTicks(random.Next(50_000, 300_000))))];
+            foreach (IScheduledTask timer in all.Where((_, i) => i % 3 == 0))
             {
-                Assert.That(timers[index].Cancel(), Is.True);
-                Assert.That(timers[index].Cancel(), Is.False, "a second time");
+                Assert.That(timer.Cancel(), Is.True);
+                Assert.That(timer.Cancel(), Is.False, "a second time");
             }
 
-            return 0;
+            return all;
         }).WaitAsync(Patience);
 
         await loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(100)).WaitAsync(Patience);
         await loop.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Patience);
 
-        Assert.That(fired, Is.EqualTo(Enumerable.Range(0, 1000).Where(d => d % 3 != 0)));
+        Assert.That(fired, Is.EqualTo(Enumerable.Range(0, 1000).Where(i => i % 3 != 0).OrderBy(i => timers[i].Deadline.Ticks)));
     }
 
     [Test]
@@ -228,7 +230,8 @@ public class TimerTests
 
         loop.Execute(Next);
         await done.Task.WaitAsync(Patience);
-        TestContext.Out.WriteLine($"median {took.Order().ElementAt(Tries / 2).TotalMicroseconds:0} µs, best {took.Min().TotalMicroseconds:0} µs");
+        TestContext.Out.WriteLine(
+            $"median {took.Order().ElementAt(Tries / 2).TotalMicroseconds:0} µs, best {took.Min().TotalMicroseconds:0} µs");
         return [.. took];
     }
 }
