@@ -14,7 +14,6 @@ public class TimerTests
     private static readonly TimeSpan Delay = TimeSpan.FromMicroseconds(300);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    
     [Test]
     public async Task Timer_of_less_than_a_millisecond_fires_in_time_and_never_before()
     {
