@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
 using DotNetty.Common.Concurrency;
@@ -87,10 +88,20 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
+        StartTimer(attempt);
+    }
+
+    /// <summary>Starts the time-out on the channel's loop, with what is left of it after a move.</summary>
+    private void StartTimer(ConnectAttempt attempt)
+    {
         TimeSpan timeout = _configuration.ConnectTimeout;
         if (timeout > TimeSpan.Zero)
         {
-            attempt.Timer = EventLoop.Schedule(static (channel, state) => ((EpollSocketChannel)channel).OnConnectTimeout((ConnectAttempt)state), this, attempt, timeout);
+            attempt.Timer = EventLoop.Schedule(
+                static (channel, state) => ((EpollSocketChannel)channel).OnConnectTimeout((ConnectAttempt)state),
+                this,
+                attempt,
+                timeout - Stopwatch.GetElapsedTime(attempt.Started));
         }
     }
 
@@ -153,6 +164,8 @@ public sealed partial class EpollSocketChannel
         public Promise Promise { get; } = new();
 
         public EndPoint Remote { get; } = remote;
+
+        public long Started { get; } = Stopwatch.GetTimestamp();
 
         public NativeSocketAddress Address { get; } = address;
 

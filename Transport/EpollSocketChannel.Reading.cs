@@ -214,8 +214,9 @@ public sealed partial class EpollSocketChannel
 
     private void Drain()
     {
-        if (!Open)
+        if (!Open || !_registration.IsAttached || !EventLoop.InEventLoop)
         {
+            // Closed, or on its way to another loop, which drains it.
             return;
         }
 

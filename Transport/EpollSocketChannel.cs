@@ -163,10 +163,22 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         var loop = (EpollEventLoop)EventLoop;
         ThrowIfShuttingDown(loop);
         _registration.Attach(loop, _socket.Number, this);
+        if (_connecting is { } attempt)
+        {
+            StartTimer(attempt);
+        }
+        else if (_writeFailure is not null)
+        {
+            DrainSoon();
+        }
     }
 
-    /// <summary>Runs later than <see cref="DoClose"/> when the channel closes, and then has nothing left to do.</summary>
-    protected override void DoDeregister() => _registration.Detach();
+    /// <summary>Leaves for another loop. After <see cref="DoClose"/> it has nothing left to do.</summary>
+    protected override void DoDeregister()
+    {
+        _connecting?.Timer?.Cancel();
+        _registration.Leave();
+    }
 
     /// <summary>Binds an outgoing channel to a local address. A failure closes it.</summary>
     protected override void DoBind(EndPoint localAddress)

@@ -396,20 +396,6 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Channel_moves_to_another_loop()
-    {
-        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
-        IEventLoop other = Group.Items.First(l => l != channel.EventLoop);
-
-        await channel.DeregisterAsync().WaitAsync(Cancel);
-        await other.RegisterAsync(channel).WaitAsync(Cancel);
-        await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
-
-        await handler.ReceivedAtLeast(10, Cancel);
-        Assert.That(channel.EventLoop, Is.SameAs(other));
-    }
-
-    [Test]
     public async Task Handler_that_releases_too_often_costs_the_buffer_only()
     {
         bool first = true;

@@ -119,6 +119,23 @@ public abstract class TransportContract<T>
         return listener;
     }
 
+    /// <summary>A listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
+    protected async Task<EndPoint> SilentListener()
+    {
+        Socket listener = RawListener(backlog: 0);
+        for (int i = 0; i < 2; i++)
+        {
+            Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+            if (i == 0)
+            {
+                await Eventually(() => filler.Connected);
+            }
+        }
+
+        return listener.LocalEndPoint!;
+    }
+
     protected async Task<byte[]> ReceiveAll(Socket socket)
     {
         using var all = new MemoryStream();
