@@ -49,13 +49,9 @@ public sealed partial class EpollSocketChannel
 
         var attempt = new ConnectAttempt(remoteAddress, address);
         _connecting = attempt;
-        if (errno == 0)
+        if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
         {
-            BecomeActive();
-        }
-        else if (errno is Errno.EINPROGRESS or Errno.EINTR)
-        {
-            // EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
+            // 0: epoll reports it as any other. EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
             AwaitConnect(attempt);
         }
         else
@@ -78,9 +74,9 @@ public sealed partial class EpollSocketChannel
     {
         try
         {
-            _registration.Watch(LibC.EPOLLOUT);
+            Watch(LibC.EPOLLOUT);
         }
-        catch (System.Net.Sockets.SocketException e)
+        catch (ChannelException e)
         {
             FailConnect(e);
             Transport.CloseNow();
@@ -113,7 +109,7 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
-        _registration.Watch(0);
+        WatchAsConnected();
         BecomeActive();
     }
 
@@ -123,18 +119,20 @@ public sealed partial class EpollSocketChannel
         Transport.CloseNow();
     }
 
-    /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it.</summary>
+    /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it. Then what was flushed meanwhile.</summary>
     private void BecomeActive()
     {
         ConnectAttempt attempt = _connecting!;
         _connecting = null;
         attempt.Timer?.Cancel();
         _remote = attempt.Address;
+        _remoteIsKnown = true;
         _active = true;
         InvalidateLocalAddress();
 
         Pipeline.FireChannelActive();
         attempt.Promise.TryComplete();
+        Transport.FlushNow();
     }
 
     private void FailConnect(Exception cause)

@@ -41,23 +41,18 @@ internal struct EpollRegistration
         _fd = fd;
     }
 
-    /// <summary>
-    /// Watches for exactly these events. Nothing to watch is EPOLL_CTL_DEL and not an empty mask: EPOLLERR and EPOLLHUP
-    /// cannot be masked, and a reset peer whose channel does not read would wake the loop without end.
-    /// </summary>
-    /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
+    /// <summary>Watches for exactly these events; 0 leaves epoll (EPOLL_CTL_DEL).</summary>
+    /// <remarks>
+    /// EPOLLERR and EPOLLHUP cannot be masked. With an empty mask a reset peer would wake the loop without end; EPOLLET alone
+    /// reports them once.
+    /// </remarks>
+    /// <exception cref="ChannelException">epoll_ctl failed (ENOMEM, ENOSPC). Not a SocketException: no peer can cause it.</exception>
     public void Watch(uint events)
     {
-        if (events == _watched || _loop is null)
+        if (events != _watched && _loop is not null)
         {
-            return;
+            Change(_loop, events);
         }
-
-        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
-            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
-            : Native.LibC.EPOLL_CTL_MOD;
-        _loop.Poller.Control(operation, _fd, events, _key);
-        _watched = events;
     }
 
     /// <summary>Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody. Does nothing the second time.</summary>
@@ -76,5 +71,22 @@ internal struct EpollRegistration
 
         _loop.Channels.Remove(_key);
         _loop = null;
+    }
+
+    private void Change(EpollEventLoop loop, uint events)
+    {
+        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
+            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
+            : Native.LibC.EPOLL_CTL_MOD;
+        try
+        {
+            loop.Poller.Control(operation, _fd, events, _key);
+        }
+        catch (SocketException e)
+        {
+            throw new ChannelException(e.Message, e);
+        }
+
+        _watched = events;
     }
 }
