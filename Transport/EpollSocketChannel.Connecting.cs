@@ -119,7 +119,8 @@ public sealed partial class EpollSocketChannel
         Transport.CloseNow();
     }
 
-    /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it. Then what was flushed meanwhile.</summary>
+    /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it.</summary>
+    /// <remarks>Last comes what was flushed while connecting.</remarks>
     private void BecomeActive()
     {
         ConnectAttempt attempt = _connecting!;

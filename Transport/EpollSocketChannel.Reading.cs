@@ -151,7 +151,8 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>The connection is gone: reset, timed out, unreachable. A reset behind the peer's FIN is no error: the input was complete.</summary>
+    /// <summary>The connection is gone: reset, timed out, unreachable.</summary>
+    /// <remarks>A reset behind the peer's FIN is no error: the input was complete.</remarks>
     private void Break(int errno)
     {
         Exception cause = SocketErrors.OfConnection(errno);

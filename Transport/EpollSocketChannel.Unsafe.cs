@@ -76,7 +76,8 @@ public sealed partial class EpollSocketChannel
         public void CloseNow(Exception cause) =>
             _ = CloseAsync(cause as ClosedChannelException ?? new ClosedChannelException("connection lost", cause), false);
 
-        /// <summary>Reports a fault of our own down the pipeline, and closes. As a task, as a handler may be running; still before "inactive".</summary>
+        /// <summary>Reports a fault of our own down the pipeline, and closes.</summary>
+        /// <remarks>As a task, as a handler may be running; still before "inactive".</remarks>
         public void Fail(Exception e)
         {
             Channel.EventLoop.Execute(() => Channel.Pipeline.FireExceptionCaught(e));
