@@ -89,6 +89,7 @@ public sealed partial class EpollEventLoop
         {
             // The pipeline catches what handlers throw; this is ours, and costs one channel, not the loop.
             Logger.Error("A channel failed and is closed.", e);
+            channel.Pipeline.FireExceptionCaught(e);
             _ = channel.Unsafe.CloseAsync();
         }
     }

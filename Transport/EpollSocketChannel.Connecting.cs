@@ -50,13 +50,9 @@ public sealed partial class EpollSocketChannel
 
         var attempt = new ConnectAttempt(remoteAddress, address);
         _connecting = attempt;
-        if (errno == 0)
+        if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
         {
-            BecomeActive();
-        }
-        else if (errno is Errno.EINPROGRESS or Errno.EINTR)
-        {
-            // EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
+            // 0: epoll reports it as any other. EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
             AwaitConnect(attempt);
         }
         else
@@ -79,9 +75,9 @@ public sealed partial class EpollSocketChannel
     {
         try
         {
-            _registration.Watch(LibC.EPOLLOUT);
+            Watch(LibC.EPOLLOUT);
         }
-        catch (System.Net.Sockets.SocketException e)
+        catch (ChannelException e)
         {
             FailConnect(e);
             Transport.CloseNow();
@@ -124,7 +120,7 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
-        _registration.Watch(0);
+        WatchAsConnected();
         BecomeActive();
     }
 
@@ -135,17 +131,20 @@ public sealed partial class EpollSocketChannel
     }
 
     /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it.</summary>
+    /// <remarks>Last comes what was flushed while connecting.</remarks>
     private void BecomeActive()
     {
         ConnectAttempt attempt = _connecting!;
         _connecting = null;
         attempt.Timer?.Cancel();
         _remote = attempt.Address;
+        _remoteIsKnown = true;
         _active = true;
         InvalidateLocalAddress();
 
         Pipeline.FireChannelActive();
         attempt.Promise.TryComplete();
+        Transport.FlushNow();
     }
 
     private void FailConnect(Exception cause)

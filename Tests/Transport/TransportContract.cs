@@ -4,6 +4,7 @@ using DotNetty.Buffers;
 using DotNetty.Common;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
@@ -164,6 +165,16 @@ public abstract class TransportContract<T>
     /// <summary>Runs on the channel's loop and waits; afterwards all that was queued there before is done.</summary>
     protected async Task<TResult> OnLoop<TResult>(IChannel channel, Func<TResult> function) =>
         await channel.EventLoop.SubmitAsync(function).WaitAsync(Cancel);
+
+    /// <summary>Wake-ups of the channel's loop over 100 ms in which nothing happens; a spinning loop makes tens of thousands.</summary>
+    protected async Task<long> WakeUpsWhileIdle(IChannel channel)
+    {
+        var loop = (EpollEventLoop)channel.EventLoop;
+        await OnLoop(channel, () => 0);
+        long before = loop.WakeUps;
+        await loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(100)).WaitAsync(Cancel);
+        return loop.WakeUps - before;
+    }
 
     /// <summary>What the task fails with.</summary>
     protected async Task<Exception> Failure(Task task)

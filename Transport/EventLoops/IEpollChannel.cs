@@ -49,11 +49,12 @@ internal struct EpollRegistration
         Watch(kept);
     }
 
-    /// <summary>
-    /// Watches for exactly these events. Nothing to watch is EPOLL_CTL_DEL and not an empty mask: EPOLLERR and EPOLLHUP
-    /// cannot be masked, and a reset peer whose channel does not read would wake the loop without end.
-    /// </summary>
-    /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
+    /// <summary>Watches for exactly these events; 0 leaves epoll (EPOLL_CTL_DEL).</summary>
+    /// <remarks>
+    /// EPOLLERR and EPOLLHUP cannot be masked. With an empty mask a reset peer would wake the loop without end; EPOLLET alone
+    /// reports them once.
+    /// </remarks>
+    /// <exception cref="ChannelException">epoll_ctl failed (ENOMEM, ENOSPC). Not a SocketException: no peer can cause it.</exception>
     public void Watch(uint events)
     {
         if (events == _watched)
@@ -63,15 +64,11 @@ internal struct EpollRegistration
 
         if (_loop is null)
         {
-            _watched = events;
+            _watched = events; // between two loops: the next one watches it
             return;
         }
 
-        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
-            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
-            : Native.LibC.EPOLL_CTL_MOD;
-        _loop.Poller.Control(operation, _fd, events, _key);
-        _watched = events;
+        Change(_loop, events);
     }
 
     /// <summary>Leaves the loop for another one, which will watch the same events. Does nothing after <see cref="Detach"/>.</summary>
@@ -102,5 +99,22 @@ internal struct EpollRegistration
 
         _loop.Channels.Remove(_key);
         _loop = null;
+    }
+
+    private void Change(EpollEventLoop loop, uint events)
+    {
+        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
+            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
+            : Native.LibC.EPOLL_CTL_MOD;
+        try
+        {
+            loop.Poller.Control(operation, _fd, events, _key);
+        }
+        catch (SocketException e)
+        {
+            throw new ChannelException(e.Message, e);
+        }
+
+        _watched = events;
     }
 }
