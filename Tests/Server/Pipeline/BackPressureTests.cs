@@ -7,6 +7,7 @@ using DotNettyFraming.Tests.Harness;
 namespace DotNettyFraming.Tests.Server.Pipeline;
 
 [CancelAfter(30_000)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class BackPressureTests
 {
     private const int MiB = 1024 * 1024;

@@ -210,7 +210,7 @@ public sealed class ProcessingHandlerTests
 
         gates[1].SetException(new InvalidOperationException("failed"));
         rig.RunLoopUntil(() => rig.Counters.PacketsDropped == 6);
-        rig.Channel.Pipeline.FireChannelRead(Batch(8));
+        Hand(rig, processor, Batch(8));
         Assert.That((processor.Batches, rig.Counters.PacketsDropped, rig.Counters.PacketsProcessed), Is.EqualTo((3, 14, 0)));
         gates[0].SetResult();
 
@@ -229,7 +229,7 @@ public sealed class ProcessingHandlerTests
         using HandlerRig rig = Rig(processor);
 
         rig.Channel.Pipeline.FireChannelRead(Batch(1));
-        rig.Channel.Pipeline.FireChannelRead(Batch(2));
+        Hand(rig, processor, Batch(2));
         rig.Channel.Pipeline.FireUserEventTriggered(DotNetty.Transport.Channels.Sockets.ChannelInputShutdownEvent.Instance);
         rig.Channel.RunPendingTasks();
 
@@ -320,7 +320,7 @@ public sealed class ProcessingHandlerTests
         rig.Channel.WriteInbound(Batch(1));
 
         rig.Loop.AbortAll();
-        rig.Channel.Pipeline.FireChannelRead(Batch(5));
+        Hand(rig, processor, Batch(5));
 
         Assert.That((rig.Counters.PacketsDropped, rig.Counters.PacketsProcessed, processor.Batches), Is.EqualTo((6, 0, 1)));
         processor.CompleteAll();
@@ -349,6 +349,10 @@ public sealed class ProcessingHandlerTests
 
         CloseReason? Judge() => rig.Connection.JudgePeer(long.MaxValue, sinceLast: 0, idleLimit: 0, packetLimit: 0);
     }
+
+    /// <summary>A batch of the same read that follows the close: the closed channel's own pipeline has no handlers any more.</summary>
+    private static void Hand(HandlerRig rig, IPacketProcessor processor, PacketBatch batch) =>
+        new ProcessingHandler(rig.Connection, processor, CancellationToken.None).ChannelRead(null!, batch);
 
     /// <summary>Fails before its first await, as an async method does: in its task.</summary>
     private sealed class FailedProcessor : IPacketProcessor
