@@ -37,7 +37,8 @@ internal sealed class PendingBatches
     /// <param name="bytes">What a detached copy of it keeps allocated.</param>
     public void Add(Task processing, int packets, int bytes)
     {
-        bool awaited = !processing.IsCompleted;
+        // The first always: it may have completed since the caller looked. Behind it, what has succeeded is settled with it.
+        bool awaited = IsEmpty || !processing.IsCompletedSuccessfully;
         int cost = (awaited ? bytes : 0) + BackPressure.BatchBytes;
         _batches.Enqueue(new Batch(processing, _connection.PacketsReceived, packets, cost, awaited));
         Cost += cost;
@@ -87,7 +88,7 @@ internal sealed class PendingBatches
     public void Abandon()
     {
         Volatile.Write(ref _abandoned, true);
-        DropFrom(0);
+        DropFrom(-1);
         _connection.PendingChanged();
     }
 
