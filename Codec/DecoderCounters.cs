@@ -28,8 +28,8 @@ public sealed class DecoderCounters
     /// <summary>Bytes allocated at the moment for packets that are not whole yet: somewhat more than <see cref="BytesUnfinished"/>.</summary>
     public long BytesAllocated => Volatile.Read(ref _allocated);
 
-    /// <summary>Called with each change of <see cref="BytesAllocated"/>, on the event loop and inside a decoder: it must not throw, and must not
-    /// abandon a decoder (<see cref="PacketDecoder.Abandon"/>).</summary>
+    /// <summary>Called with each change of <see cref="BytesAllocated"/>, on the event loop.</summary>
+    /// <remarks>Inside a decoder: it must not throw, and must not abandon a decoder (<see cref="PacketDecoder.Abandon"/>).</remarks>
     public Action<int>? AllocationChanged { get; set; }
 
     internal void Received(int bytes) => _received += bytes;
@@ -44,7 +44,7 @@ public sealed class DecoderCounters
         _letGo += bytes;
     }
 
-    /// <summary>Counts a change of the memory for unfinished packets, by decoders and by the handlers in front of them. On the event loop.</summary>
+    /// <summary>Counts memory for unfinished packets, of decoders and of the handlers in front of them. On the event loop.</summary>
     /// <param name="change">Bytes; negative when memory is released.</param>
     public void Allocated(int change)
     {

@@ -71,7 +71,8 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     /// <summary>Bytes allocated for the packet that is not whole yet; 0 when there is none.</summary>
     public int UnfinishedPacketCapacity => _unfinished.AllocatedBytes;
 
-    /// <summary>Releases the unfinished packet and discards all further input; both count as discarded. Not to be called inside a read.</summary>
+    /// <summary>Releases the unfinished packet and discards all further input; both count as discarded.</summary>
+    /// <remarks>Not to be called inside a read.</remarks>
     public void Abandon()
     {
         _faulted = true;

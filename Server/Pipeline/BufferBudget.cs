@@ -2,8 +2,9 @@ namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary><c>--max-buffered</c>: memory for unfinished packets, PROXY headers and TLS handshakes of all connections.</summary>
 /// <remarks>
-/// Take, give back, and shed the oldest. Taking never fails and never closes a connection: it happens inside a decoder. Above the limit each
-/// event loop gets a task that closes the connections which hold longest (<see cref="ShareToShed"/>), until an eighth of the limit is free.
+/// Take, give back, and shed the oldest. Taking never fails and never closes a connection: it happens inside a decoder. Above the limit
+/// each event loop gets a task that closes the connections which hold longest, until an eighth of the limit is free
+/// (<see cref="ShareToShed"/>).
 /// One atomic addition per change, which is at most twice per read. Any thread.
 /// </remarks>
 /// <param name="limitBytes">The limit.</param>
@@ -70,5 +71,7 @@ internal readonly record struct HeldPart(Connection Connection, long Since, int 
     /// <inheritdoc/>
     /// <remarks>What no sweep has seen yet counts from the last sweep; the connection's number decides then.</remarks>
     public int CompareTo(HeldPart other) =>
-        Since != other.Since ? Since.CompareTo(other.Since) : Connection.Source.ConnectionId.CompareTo(other.Connection.Source.ConnectionId);
+        Since != other.Since
+            ? Since.CompareTo(other.Since)
+            : Connection.Source.ConnectionId.CompareTo(other.Connection.Source.ConnectionId);
 }

@@ -210,11 +210,11 @@ internal sealed class Connection
         return Close();
     }
 
-    /// <summary>Counts memory that a handler in front of the decoder holds into the <see cref="BufferBudget"/>; on the event loop.</summary>
+    /// <summary>Counts memory of a handler in front of the decoder into the <see cref="BufferBudget"/>; on the event loop.</summary>
     /// <param name="change">Bytes; negative when memory is released.</param>
     public void HeldBeforePackets(int change) => Loop.Counters.Bytes.Allocated(change);
 
-    /// <summary>Closes for the memory that is held, and releases it immediately. Not to be called inside a read of this connection.</summary>
+    /// <summary>Closes for the memory that is held, and releases it immediately; never inside a read of this connection.</summary>
     public void Shed()
     {
         _decoder.Abandon();
@@ -286,7 +286,7 @@ internal sealed class Connection
     /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
-    /// <summary>Names the buffer that is sent next and how much of it is left, so it changes with each byte that the peer takes; −1 for none.</summary>
+    /// <summary>Returns a number that changes with each byte of the waiting output that the peer takes; −1 when none waits.</summary>
     private long UnsentMark() => _channel.Unsafe.OutboundBuffer?.Current is { } next
         ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
         : -1;

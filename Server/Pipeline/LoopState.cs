@@ -63,7 +63,7 @@ internal sealed class LoopState
         ShedOldest();
     }
 
-    /// <summary>Whether the caller should run <see cref="ShedOldest"/> on this loop; false while that is already to come. Any thread.</summary>
+    /// <summary>Whether the caller has to run <see cref="ShedOldest"/> on this loop; false while it is queued. Any thread.</summary>
     public bool RequestShedding() => Interlocked.Exchange(ref _shedRequested, 1) == 0;
 
     /// <summary>Closes the connections that hold memory longest, until this loop's share of the excess is free. A task of its own, never

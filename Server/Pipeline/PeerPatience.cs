@@ -84,7 +84,7 @@ internal struct PeerPatience
         bool IsOver(long since, TimeSpan limit) => limit > TimeSpan.Zero && now - since >= limit.Ticks;
     }
 
-    /// <summary>Whether a connection that only waits for its packets to be processed has waited too long; asked at each look from then on.</summary>
+    /// <summary>Whether a connection waits too long for its packets to be processed; the first call starts the time.</summary>
     public bool IsClosingOverdue(long now, PeerDeadlines limits) => now - _closing.Since(0, now) >= limits.OrderlyClose.Ticks;
 
     /// <summary>Since when the unfinished packet is held; <paramref name="now"/> when no look has seen it yet.</summary>

@@ -109,10 +109,17 @@ public sealed class PeerPatienceTests
     }
 
     private CloseReason? Look(
-        long at, long bytes = 0, long packet = -1, long unsent = -1, bool isRead = true, bool awaitsHeader = false, bool awaitsHandshake = false)
+        long at,
+        long bytes = 0,
+        long packet = -1,
+        long unsent = -1,
+        bool isRead = true,
+        bool awaitsHeader = false,
+        bool awaitsHandshake = false)
     {
         long step = at - _last;
         _last = at;
-        return _patience.Look(new PeerProgress(isRead, awaitsHeader, awaitsHandshake, bytes, packet, HeldMark: -1, unsent), at, step, Limits);
+        var peer = new PeerProgress(isRead, awaitsHeader, awaitsHandshake, bytes, packet, HeldMark: -1, unsent);
+        return _patience.Look(peer, at, step, Limits);
     }
 }
