@@ -21,6 +21,7 @@ internal sealed class ServerCommandLine
     private readonly OptionDeclaration<int> _maxConnectionsPerIp;
     private readonly OptionDeclaration<TimeSpan> _idleTimeout;
     private readonly OptionDeclaration<TimeSpan> _packetTimeout;
+    private readonly OptionDeclaration<TimeSpan> _writeTimeout;
     private readonly OptionDeclaration<long> _maxBuffered;
     private readonly OptionDeclaration<TimeSpan> _drainTimeout;
     private readonly OptionDeclaration<string?> _tlsCertificate;
@@ -82,6 +83,10 @@ internal sealed class ServerCommandLine
             "--packet-timeout",
             Defaults.PacketTimeout,
             "Close when a started packet is not complete so long after its first byte, however often bytes trickle in; 0 = never.");
+        _writeTimeout = Set.Duration(
+            "--write-timeout",
+            Defaults.WriteTimeout,
+            "Close when a peer takes nothing of what waits to be sent to it for this time; 0 = never.");
         _maxBuffered = Set.Size(
             "--max-buffered",
             Defaults.MaxBufferedBytes,
@@ -186,6 +191,7 @@ internal sealed class ServerCommandLine
         MaxConnectionsPerIp = outcome.Value(_maxConnectionsPerIp),
         IdleTimeout = outcome.Value(_idleTimeout),
         PacketTimeout = outcome.Value(_packetTimeout),
+        WriteTimeout = outcome.Value(_writeTimeout),
         MaxBufferedBytes = outcome.Value(_maxBuffered),
         DrainTimeout = outcome.Value(_drainTimeout),
         TlsCertificateFile = outcome.Value(_tlsCertificate),

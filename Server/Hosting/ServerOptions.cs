@@ -39,6 +39,9 @@ internal sealed record ServerOptions
     /// <summary>How long a packet may take from its first byte to its last; zero is for ever.</summary>
     public TimeSpan PacketTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a peer may take none of the bytes that wait to be sent to it; zero is forever.</summary>
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Bytes that may be held, as allocated, for packets that are not whole yet, over all connections.</summary>
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);
 
