@@ -64,13 +64,22 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         ];
         var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
         var budget = new BufferBudget(options.MaxBufferedBytes, options.EventLoops);
-        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
+        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout)
+        {
+            TlsHandshake = options.TlsHandshakeTimeout,
+            Write = options.WriteTimeout,
+        };
         _states = _loops.Items
-            .Select((loop, index) => (
-                Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget)))
+            .Select((loop, index) => (Loop: loop, State: new LoopState(
+                index,
+                counters.AddLoop(),
+                limits,
+                new DeadlineSweep(deadlines, time) { AvailableBytes = _transport.AvailableBytes },
+                budget,
+                options.MaxPendingBytes)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
-        budget.Exhausted = new BufferRelief(budget, _states).Request;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
+        budget.Exceeded = ShedOnEachLoop;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(NewListener)
@@ -146,7 +155,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
 
         _listenerWatch = new ListenerWatch(_listener, _transport.IsListening, _time);
-        _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
+        StartSweeps();
         return (IPEndPoint)_listener.LocalAddress;
     }
 
@@ -188,8 +197,38 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         _forcedStop.Dispose();
     }
 
-    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, goes round for ever.</summary>
-    private ValueTask StopSweepsAsync() => _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>On the loops' own timers; with a clock that is not the system's, on a timer of that.</summary>
+    private void StartSweeps()
+    {
+        if (_time != TimeProvider.System)
+        {
+            _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
+            return;
+        }
+
+        foreach ((IEventLoop loop, LoopState state) in _states)
+        {
+            state.StartSweeps(loop);
+        }
+    }
+
+    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, spins forever.</summary>
+    private ValueTask StopSweepsAsync()
+    {
+        OnEachLoop(state => state.StopSweeps());
+        return _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
+
+    private void ShedOnEachLoop()
+    {
+        foreach ((IEventLoop loop, LoopState state) in _states)
+        {
+            if (state.RequestShedding())
+            {
+                Execute(loop, state.ShedOldest);
+            }
+        }
+    }
 
     private IServerChannel NewListener() =>
         ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
@@ -197,24 +236,30 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     private async Task ForceAsync(Task drained)
     {
         long left = _counters.Open;
+        long dropped = _counters.PacketsDropped;
         OnEachLoop(state => state.AbortAll());
         await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
         await _forcedStop.CancelAsync().ConfigureAwait(false);
-        _logger.DrainExpired(left);
+        _logger.DrainExpired(left, _counters.PacketsDropped - dropped);
     }
 
     private void OnEachLoop(Action<LoopState> action)
     {
         foreach ((IEventLoop loop, LoopState state) in _states)
         {
-            try
-            {
-                loop.Execute(() => action(state));
-            }
-            catch (RejectedExecutionException)
-            {
-                // This loop has ended, and its connections with it.
-            }
+            Execute(loop, () => action(state));
+        }
+    }
+
+    private static void Execute(IEventLoop loop, Action action)
+    {
+        try
+        {
+            loop.Execute(action);
+        }
+        catch (RejectedExecutionException)
+        {
+            // This loop has ended, and its connections with it.
         }
     }
 

@@ -48,6 +48,9 @@ internal static class ServerCommandLine
             "--packet-timeout", OptionKind.Duration(), none.PacketTimeout, (o, v) => o with { PacketTimeout = v },
             "Close when a packet is unfinished this long after its first byte, even if bytes keep arriving; 0 = never.");
         set.Add(
+            "--write-timeout", OptionKind.Duration(), none.WriteTimeout, (o, v) => o with { WriteTimeout = v },
+            "Close when a peer takes nothing of what waits to be sent to it for this time; 0 = never.");
+        set.Add(
             "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
             "Memory for unfinished packets on all connections; above it the connections that hold a part for the longest are closed.",
             "512MiB, or a quarter of the memory limit if that is less");

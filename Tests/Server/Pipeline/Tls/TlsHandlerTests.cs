@@ -36,10 +36,15 @@ public sealed class TlsHandlerTests : IDisposable
     public void Handshake_and_first_data_arrive_however_they_are_cut(
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol,
         [Values(false, true)] bool withCertificate,
-        [Values(1, 7, 100, int.MaxValue)] int bytesPerRead) =>
+        [Values(7, 100, int.MaxValue)] int bytesPerRead) =>
         Converse(protocol, withCertificate, bytes => bytes.Chunk(bytesPerRead), Glue(Article, OfLength(20_000)));
 
     [Test]
+    public void Handshake_and_first_data_arrive_byte_by_byte() =>
+        Converse(SslProtocols.Tls13, withCertificate: false, bytes => bytes.Chunk(1), Glue(Article, OfLength(2_000)));
+
+    [Test]
+    [Category("Slow")]
     public void Client_s_last_words_and_its_first_data_are_cut_in_two_at_many_places(
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values(false, true)] bool withCertificate)
     {
@@ -92,19 +97,15 @@ public sealed class TlsHandlerTests : IDisposable
     }
 
     [Test]
-    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    public void Shed_releases_what_is_held_immediately()
     {
         using var rig = new TlsRig(_tls);
         DotNettyFraming.Codec.DecoderCounters counters = rig.Server.Loop.Counters.Bytes;
-        bool? shed = null;
-        counters.AllocationMark = 0;
-        counters.AllocationPassedMark = () => shed = rig.Server.Connection.Shed();
 
         rig.Server.Receive(22, 3, 1);
-        Assert.That(shed, Is.False);
         Assert.That(counters.BytesAllocated, Is.EqualTo(5));
 
-        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        rig.Server.Connection.Shed();
         Assert.That(counters.BytesAllocated, Is.Zero);
         rig.Server.Channel.RunPendingTasks();
         Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
@@ -119,7 +120,7 @@ public sealed class TlsHandlerTests : IDisposable
         rig.Deliver();
         rig.Server.Receive(Glue([23, 3, 3, 0x40, 0], new byte[10_000]));
 
-        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        rig.Server.Connection.Shed();
 
         Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
         Assert.That(rig.Client.ReadByte(), Is.EqualTo(-1));
@@ -143,12 +144,11 @@ public sealed class TlsHandlerTests : IDisposable
         using var rig = new TlsRig(_tls);
 
         rig.Server.Receive(22, 3, 1);
-        _time.Advance(new ServerOptions().TlsHandshakeTimeout - TimeSpan.FromTicks(1));
+        rig.Server.Sweep();
+        rig.Server.Sweep(after: TimeSpan.FromSeconds(10) - TimeSpan.FromTicks(1));
         rig.Server.Receive(0);
-        rig.Server.Sweep();
         Assert.That(rig.Server.Connection.InputEnded, Is.False);
-        _time.Advance(TimeSpan.FromTicks(1));
-        rig.Server.Sweep();
+        rig.Server.Sweep(after: TimeSpan.FromTicks(1));
         rig.Server.Channel.RunPendingTasks();
 
         Assert.That(rig.Server.Counters.Closed(CloseReason.TlsTimeout), Is.EqualTo(1));
