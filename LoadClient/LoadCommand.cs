@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Logging;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;

@@ -1,6 +1,6 @@
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>The exit codes beyond those that all programs here share (<see cref="CommandLine.ExitCode"/>).</summary>
+/// <summary>The exit codes beyond those that all programs here share (<see cref="DotNettyFraming.Hosting.ExitCode"/>).</summary>
 /// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
 internal static class LoadExitCode
 {

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient.Verification;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Admin.Page;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Profiling;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Server.Hosting;
 

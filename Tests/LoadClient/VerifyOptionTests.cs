@@ -1,4 +1,5 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient.Verification;
 

@@ -1,5 +1,5 @@
 using DotNettyFraming.Codec;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;

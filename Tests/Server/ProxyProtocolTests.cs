@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Pipeline;

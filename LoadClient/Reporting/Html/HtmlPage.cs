@@ -1,7 +1,7 @@
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.LoadClient.Reporting.Html;
 

@@ -1,5 +1,5 @@
 using DotNettyFraming.Codec;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.Tests.Codec;
 

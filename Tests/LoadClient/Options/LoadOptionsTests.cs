@@ -1,4 +1,5 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.Tests.LoadClient.Options;
