@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using System.Text;
 
 namespace DotNettyFraming.Hosting.Options;
@@ -21,12 +20,33 @@ internal static class Parsed
     public static Parsed<T> OutOfRange<T>(string range) => Fault<T>($"is out of range ({range})");
 }
 
-/// <summary>Reads and writes the text of one kind of option.</summary>
+/// <summary>Reads and writes the text of one kind of option; its values are boxed.</summary>
+/// <remarks>Not generic, so that a set of options compiles almost nothing at start: generic code of another assembly is not precompiled.</remarks>
 /// <param name="Placeholder">Stands for the value in help: <c>DURATION</c>. Null for a flag, which needs no value.</param>
+/// <param name="Range">The values accepted, where they are an interval: <c>0 to 65535</c>.</param>
+internal abstract record AnyOptionKind(string? Placeholder, string? Range)
+{
+    public abstract Parsed<object?> ParseBoxed(string text);
+
+    public abstract string FormatBoxed(object? value);
+}
+
+/// <summary>Reads and writes the text of one kind of option.</summary>
+/// <param name="Placeholder">As above.</param>
 /// <param name="Parse">Reads a text; never throws.</param>
 /// <param name="Format">Writes a value as <paramref name="Parse"/> reads it.</param>
-/// <param name="Range">The values accepted, where they are an interval: <c>0 to 65535</c>.</param>
-internal sealed record OptionKind<T>(string? Placeholder, Func<string, Parsed<T>> Parse, Func<T, string> Format, string? Range = null);
+/// <param name="Range">As above.</param>
+internal sealed record OptionKind<T>(string? Placeholder, Func<string, Parsed<T>> Parse, Func<T, string> Format, string? Range = null)
+    : AnyOptionKind(Placeholder, Range)
+{
+    public override Parsed<object?> ParseBoxed(string text)
+    {
+        Parsed<T> parsed = Parse(text);
+        return new(parsed.Value, parsed.Fault);
+    }
+
+    public override string FormatBoxed(object? value) => Format((T)value!);
+}
 
 /// <summary>The kinds of options.</summary>
 internal static class OptionKind
@@ -41,25 +61,17 @@ internal static class OptionKind
         value => value ? "on" : "off");
 
     /// <summary>Decimal digits, with a minus where the range has one.</summary>
-    public static OptionKind<T> Integer<T>(T min, T max, string placeholder = "N")
-        where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
+    public static OptionKind<int> Integer(int min, int max, string placeholder = "N")
     {
-        string range = max == T.MaxValue ? $"{min} or more" : $"{min} to {max}";
-        return new(placeholder, Parse, value => $"{value}", range);
+        string range = RangeText(min, max, int.MaxValue);
+        return new(placeholder, text => ParseInteger(text, min, max, range).Select(value => (int)value), value => $"{value}", range);
+    }
 
-        Parsed<T> Parse(string text)
-        {
-            ReadOnlySpan<char> digits = text.StartsWith('-') ? text.AsSpan(1) : text;
-            if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9'))
-            {
-                return Parsed.Fault<T>("is not an integer");
-            }
-
-            // Digits that do not fit into the type are as far out of range as digits that do.
-            return T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out T value) && value >= min && value <= max
-                ? Parsed.Of(value)
-                : Parsed.OutOfRange<T>(range);
-        }
+    /// <summary>Decimal digits, with a minus where the range has one.</summary>
+    public static OptionKind<long> Integer(long min, long max, string placeholder = "N")
+    {
+        string range = RangeText(min, max, long.MaxValue);
+        return new(placeholder, text => ParseInteger(text, min, max, range), value => $"{value}", range);
     }
 
     /// <summary>A duration: <c>250ms</c>, <c>5m</c>. From null, which is 0, to null, which is <see cref="LongestDuration"/>.</summary>
@@ -87,11 +99,13 @@ internal static class OptionKind
     public static OptionKind<T> Choice<T>()
         where T : struct, Enum
     {
-        Dictionary<string, T> choices = Enum.GetValues<T>().ToDictionary(Dashed, value => value);
+        string[] names = [.. Enum.GetNames(typeof(T)).Select(Dashed)];
         return new(
-            string.Join('|', choices.Keys),
-            text => choices.TryGetValue(text, out T value) ? Parsed.Of(value) : Parsed.Fault<T>($"is none of {string.Join(", ", choices.Keys)}"),
-            Dashed);
+            string.Join('|', names),
+            text => names.Contains(text)
+                ? Parsed.Of((T)Enum.Parse(typeof(T), text.Replace("-", "", StringComparison.Ordinal), ignoreCase: true))
+                : Parsed.Fault<T>($"is none of {string.Join(", ", names)}"),
+            value => Dashed($"{value}"));
     }
 
     /// <summary>Several values, comma-separated; one fault for all of them.</summary>
@@ -118,11 +132,26 @@ internal static class OptionKind
         where T : IComparable<T> =>
         parsed.Fault is null && (parsed.Value.CompareTo(min) < 0 || parsed.Value.CompareTo(max) > 0) ? Parsed.OutOfRange<T>(range) : parsed;
 
-    private static string Dashed<T>(T value)
-        where T : struct, Enum
+    private static string RangeText(long min, long max, long largest) => max == largest ? $"{min} or more" : $"{min} to {max}";
+
+    private static Parsed<long> ParseInteger(string text, long min, long max, string range)
+    {
+        ReadOnlySpan<char> digits = text.StartsWith('-') ? text.AsSpan(1) : text;
+        if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9'))
+        {
+            return Parsed.Fault<long>("is not an integer");
+        }
+
+        // Digits that do not fit into 64 bits are as far out of range as digits that do.
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max
+            ? Parsed.Of(value)
+            : Parsed.OutOfRange<long>(range);
+    }
+
+    private static string Dashed(string member)
     {
         var name = new StringBuilder();
-        foreach (char c in value.ToString())
+        foreach (char c in member)
         {
             _ = char.IsAsciiLetterUpper(c) && name.Length > 0 ? name.Append('-') : name;
             name.Append(char.ToLowerInvariant(c));

@@ -108,48 +108,8 @@ internal sealed class OptionSet<TOptions> : OptionSet
     /// <param name="description">Full sentences, with the unit.</param>
     /// <param name="defaultText">The default in words, where it is computed or there is none.</param>
     public void Add<T>(
-        string name, OptionKind<T> kind, T defaultValue, Func<TOptions, T, TOptions> set, string description, string? defaultText = null)
-    {
-        if (_declarations.Any(known => known.Name == name))
-        {
-            throw new ArgumentException($"{name} is declared twice.", nameof(name));
-        }
-
-        string variable = Prefix + name[2..].Replace('-', '_').ToUpperInvariant();
-
-        // A class as the value: System.CommandLine throws when a parser returns null, and its code for classes need not be compiled at start.
-        var option = new Option<Parsed<T>>(name)
-        {
-            Arity = ArgumentArity.ZeroOrMore, // every fault is worded here
-            CustomParser = result => Read(result, kind, result.Tokens[0].Value),
-            DefaultValueFactory = result =>
-                result.Parent is OptionResult { Implicit: false } ? Read(result, kind, bool.TrueString) // a flag without a value
-                : _environment[variable] is { } text ? Read(result, kind, text)
-                : Parsed.Of(defaultValue),
-        };
-        option.Validators.Add(result =>
-        {
-            if (result.IdentifierTokenCount > 1)
-            {
-                result.AddError($"given {result.IdentifierTokenCount} times; once says which value is meant");
-            }
-            else if (!result.Implicit && result.Tokens.Count == 0 && kind.Placeholder is not null)
-            {
-                result.AddError($"needs a value ({kind.Placeholder})");
-            }
-        });
-        _command.Add(option);
-        _declarations.Add(new Declaration<T>(option, kind, set)
-        {
-            Name = name,
-            Placeholder = kind.Placeholder,
-            DefaultText = defaultText ?? kind.Format(defaultValue),
-            IsWords = defaultText is not null,
-            Description = description,
-            Range = kind.Range,
-            EnvironmentVariable = variable,
-        });
-    }
+        string name, OptionKind<T> kind, T defaultValue, Func<TOptions, T, TOptions> set, string description, string? defaultText = null) =>
+        Add(name, kind, defaultValue, (options, value) => set(options, (T)value!), description, defaultText);
 
     /// <summary>Reads the command line, and the environment (this process's by default). No text throws.</summary>
     public ParsedOptions<TOptions> Parse(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
@@ -172,9 +132,9 @@ internal sealed class OptionSet<TOptions> : OptionSet
         return new ParsedOptions<TOptions>(this, arguments, _environment, result, options);
     }
 
-    private static Parsed<T> Read<T>(ArgumentResult result, OptionKind<T> kind, string text)
+    private static Parsed<object?> Read(ArgumentResult result, AnyOptionKind kind, string text)
     {
-        Parsed<T> parsed = kind.Parse(text);
+        Parsed<object?> parsed = kind.ParseBoxed(text);
         if (parsed.Fault is not null)
         {
             result.AddError($"{Fault.Quote(text)} {parsed.Fault}");
@@ -183,23 +143,64 @@ internal sealed class OptionSet<TOptions> : OptionSet
         return parsed;
     }
 
-    private abstract class Declaration : OptionDeclaration
+    private void Add(
+        string name, AnyOptionKind kind, object? defaultValue, Func<TOptions, object?, TOptions> set, string description, string? defaultText)
     {
-        public abstract TOptions Apply(TOptions options, ParseResult result);
+        if (_declarations.Any(known => known.Name == name))
+        {
+            throw new ArgumentException($"{name} is declared twice.", nameof(name));
+        }
+
+        string variable = Prefix + name[2..].Replace('-', '_').ToUpperInvariant();
+
+        // A class as the value: System.CommandLine throws when a parser returns null.
+        var option = new Option<Parsed<object?>>(name)
+        {
+            Arity = ArgumentArity.ZeroOrMore, // every fault is worded here
+            CustomParser = result => Read(result, kind, result.Tokens[0].Value),
+            DefaultValueFactory = result =>
+                result.Parent is OptionResult { Implicit: false } ? Read(result, kind, bool.TrueString) // a flag without a value
+                : _environment[variable] is { } text ? Read(result, kind, text)
+                : new Parsed<object?>(defaultValue, null),
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.IdentifierTokenCount > 1)
+            {
+                result.AddError($"given {result.IdentifierTokenCount} times; once says which value is meant");
+            }
+            else if (!result.Implicit && result.Tokens.Count == 0 && kind.Placeholder is not null)
+            {
+                result.AddError($"needs a value ({kind.Placeholder})");
+            }
+        });
+        _command.Add(option);
+        _declarations.Add(new Declaration(option, kind, defaultValue, set)
+        {
+            Name = name,
+            Placeholder = kind.Placeholder,
+            DefaultText = defaultText ?? kind.FormatBoxed(defaultValue),
+            IsWords = defaultText is not null,
+            Description = description,
+            Range = kind.Range,
+            EnvironmentVariable = variable,
+        });
     }
 
-    private sealed class Declaration<T>(Option<Parsed<T>> option, OptionKind<T> kind, Func<TOptions, T, TOptions> set) : Declaration
+    private sealed class Declaration(
+        Option<Parsed<object?>> option, AnyOptionKind kind, object? defaultValue, Func<TOptions, object?, TOptions> set) : OptionDeclaration
     {
         public override Option Symbol => option;
 
-        public override TOptions Apply(TOptions options, ParseResult result) => set(options, ValueOf(result));
+        public TOptions Apply(TOptions options, ParseResult result) => set(options, ValueOf(result));
 
         public override string Format(ParseResult result, bool isGiven) =>
-            ValueOf(result) is { } value && (isGiven || !IsWords || !EqualityComparer<T>.Default.Equals(value, default))
-            && kind.Format(value) is { Length: > 0 } text
-                ? text
-                : DefaultText;
+            !isGiven && IsWords && IsNoValue(defaultValue) ? DefaultText
+            : kind.FormatBoxed(ValueOf(result)) is { Length: > 0 } text ? text
+            : DefaultText;
 
-        private T ValueOf(ParseResult result) => result.GetValue(option)!.Value;
+        private static bool IsNoValue(object? value) => value is null or 0 or 0L || value.GetType().IsEnum;
+
+        private object? ValueOf(ParseResult result) => result.GetValue(option)!.Value;
     }
 }
