@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
@@ -195,7 +194,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         await using RunningServer server = await StartAsync(options => options with { TlsCertificateFile = certificate, TlsKeyFile = key });
         using Peer peer = await server.ConnectAsync();
         await peer.SendAsync(ProxyHeaders.Version2);
-        await using var tls = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, _, _, _) => true);
+        await using var tls = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, shown, _, _) => shown is not null);
         using var timeout = new CancellationTokenSource(Peer.Patience);
         await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, timeout.Token);
         await tls.WriteAsync(Article, timeout.Token);

@@ -207,7 +207,7 @@ public sealed class ProxyHeaderHandlerTests
         Assert.That(rig.Log.Errors, Is.Empty);
     });
 
-    private HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
+    private static HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
     {
         rig.Connection.Source.Peer = sender ?? Balancer; // the embedded channel's is no IP address
         return
