@@ -39,6 +39,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     private readonly CancellationTokenSource _forcedStop = new();
     private readonly TimeProvider _time;
     private IChannel? _listener;
+    private ListenerWatch? _listenerWatch;
     private ITimer? _sweeps;
 
     public FramingServer(
@@ -93,6 +94,9 @@ internal sealed class FramingServer : IServerProbe, IDisposable
 
     /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
     public int? ListeningDescriptor { get; init; }
+
+    /// <summary>Completes with the cause when the listening socket no longer listens, and the server did not close it. After the start.</summary>
+    public Task<string> ListenerLost => _listenerWatch!.Lost;
 
     /// <inheritdoc/>
     public string TransportName => _transport.Name;
@@ -150,6 +154,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
             throw new StartupException($"{what}: cannot listen: {e.Message}", e);
         }
 
+        _listenerWatch = new ListenerWatch(_listener, _transport.IsListening, _time);
         StartSweeps();
         return (IPEndPoint)_listener.LocalAddress;
     }
@@ -166,6 +171,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
 
         _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
+        _listenerWatch?.Dispose();
         await _listener.CloseAsync().ConfigureAwait(false);
         OnEachLoop(state => state.BeginDrain(connection =>
             connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
@@ -186,6 +192,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _listenerWatch?.Dispose();
         _sweeps?.Dispose();
         _forcedStop.Dispose();
     }

@@ -1,6 +1,8 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
@@ -65,6 +67,18 @@ internal sealed record ServerOptions
 
     /// <summary>Where the admin port listens, port 0 picking a free one; null is off.</summary>
     public IPEndPoint? Admin { get; init; } = new(IPAddress.Loopback, 9998);
+
+    /// <summary>Host names by which the admin port may be addressed, besides loopback names and literal addresses.</summary>
+    public IReadOnlyList<string> AdminHosts { get; init; } = [];
+
+    /// <summary>From where profiles may be requested of the admin port.</summary>
+    public ProfileAccess AdminProfiles { get; init; } = ProfileAccess.Loopback;
+
+    /// <summary>The directory of the log's files.</summary>
+    public LogDirectory LogDirectory { get; init; } = LogDirectory.Default;
+
+    /// <summary>Whether only to validate the options.</summary>
+    public bool Check { get; init; }
 
     /// <summary>Where the allocations of the whole run are written to at its end, a full path; null is nowhere, and nothing is recorded.</summary>
     public string? MemoryProfile { get; init; }

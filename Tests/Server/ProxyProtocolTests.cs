@@ -227,7 +227,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     private Task<RunningServer> StartAsync(string trusted = "127.0.0.0/8") => StartAsync(trusted, IPAddress.Loopback);
 
     private Task<RunningServer> StartAsync(string trusted, IPAddress? address) =>
-        StartAsync(options => options with { Address = address, ProxyTrusted = NetworkList.Parse(trusted).Value });
+        StartAsync(options => options with { Address = address, ProxyTrusted = AddressText.Networks.Parse(trusted).Value });
 
     private Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions> configure, TimeProvider? time = null) => RunningServer.StartAsync(
         transport,
@@ -235,7 +235,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         {
             Address = IPAddress.Loopback,
             ProxyProtocol = ProxyProtocol.Required,
-            ProxyTrusted = NetworkList.Parse("127.0.0.0/8").Value,
+            ProxyTrusted = AddressText.Networks.Parse("127.0.0.0/8").Value,
         }),
         time: time);
 }
