@@ -57,20 +57,21 @@ internal static class LoadCommand
 
     private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
-        IPEndPoint target = await ResolveAsync(options, stop);
+        IPEndPoint[] targets = await ResolveAsync(options, stop);
+        string server = string.Join(" or ", targets.AsEnumerable());
         await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
         await using ReportFile? html = ReportFile.Open("--html", options.HtmlFile);
         ClientTls? tls = ClientTls.Of(options);
-        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: options.Abuse?.Connections ?? 0);
+        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), options.Abuse?.Connections ?? 0);
         if (cap.Message is not null)
         {
             await streams.Error.WriteLineAsync(cap.Message);
         }
 
         using Verifier? verifier = await BeginVerificationAsync(options, stop);
-        LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
-        var run = new LoadRun(options, cap.Connections, target, transport, tls, TimeProvider.System, logger);
-        await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
+        LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops);
+        var run = new LoadRun(options, cap.Connections, targets, transport, tls, TimeProvider.System, logger);
+        await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, server));
         RunReport report = await Progress.ShowAsync(run, options, streams, stop);
         if (verifier is not null)
         {
@@ -78,7 +79,7 @@ internal static class LoadCommand
         }
 
         await streams.Output.WriteAsync(Summary.Of(report));
-        foreach (string line in Summary.Complaints(report, target))
+        foreach (string line in Summary.Complaints(report, server))
         {
             await streams.Error.WriteLineAsync(line);
         }
@@ -90,7 +91,7 @@ internal static class LoadCommand
 
         if (html is not null)
         {
-            await html.WriteAsync(HtmlReport.ToUtf8(report, target, DateTimeOffset.Now));
+            await html.WriteAsync(HtmlReport.ToUtf8(report, server, DateTimeOffset.Now));
         }
 
         return report.ExitCode;
@@ -108,18 +109,22 @@ internal static class LoadCommand
         }
     }
 
-    private static async Task<IPEndPoint> ResolveAsync(LoadOptions options, CancellationToken stop)
+    /// <summary>Returns every address of the server, IPv4 first, as most servers listen there.</summary>
+    private static async Task<IPEndPoint[]> ResolveAsync(LoadOptions options, CancellationToken stop)
     {
         if (IPAddress.TryParse(options.Host, out IPAddress? literal))
         {
-            return new IPEndPoint(literal, options.Port);
+            return [new IPEndPoint(literal, options.Port)];
         }
 
         try
         {
             IPAddress[] addresses = await Dns.GetHostAddressesAsync(options.Host, stop);
-            IPAddress? ipv4 = Array.Find(addresses, address => address.AddressFamily == AddressFamily.InterNetwork);
-            return new IPEndPoint(ipv4 ?? addresses[0], options.Port);
+            return
+            [
+                .. addresses.Distinct().OrderBy(address => address.AddressFamily != AddressFamily.InterNetwork)
+                    .Select(address => new IPEndPoint(address, options.Port)),
+            ];
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException or OperationCanceledException)
         {

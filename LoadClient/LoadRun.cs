@@ -34,7 +34,8 @@ internal sealed class LoadRun
     private readonly LoadOptions _options;
     private readonly int _allowed;
     private readonly TimeProvider _clock;
-    private readonly IEventLoopGroup _group;
+    private readonly LoadTransport _transport;
+    private readonly ILogger _logger;
     private readonly LoadLoop[] _loops;
     private readonly ConnectionRamp _ramp;
     private readonly PacketShares _shares;
@@ -45,31 +46,37 @@ internal sealed class LoadRun
     /// <summary>Prepares a run; <paramref name="transport"/>'s loops are shut down at its end.</summary>
     /// <param name="options">What to do.</param>
     /// <param name="allowed">Connections to make, at most those of the options.</param>
-    /// <param name="target">The server.</param>
+    /// <param name="targets">The server's addresses, in the order in which they are tried.</param>
     /// <param name="transport">Event loops and channels.</param>
     /// <param name="tls">What encrypts the connections; null for plain ones.</param>
     /// <param name="clock">Time of all kinds.</param>
     /// <param name="logger">For what happens to single connections.</param>
     public LoadRun(
-        LoadOptions options, int allowed, IPEndPoint target, LoadTransport transport, ClientTls? tls, TimeProvider clock, ILogger logger)
+        LoadOptions options,
+        int allowed,
+        IReadOnlyList<IPEndPoint> targets,
+        LoadTransport transport,
+        ClientTls? tls,
+        TimeProvider clock,
+        ILogger logger)
     {
         _options = options;
         _allowed = allowed;
         _clock = clock;
-        _group = transport.Group;
+        _transport = transport;
+        _logger = logger;
         var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
-        IEventLoop[] eventLoops = [.. _group.Items.Cast<IEventLoop>()];
-        _loops = [.. eventLoops.Select((loop, index) =>
-            new LoadLoop(loop, index, eventLoops.Length, transport, tls, options, tape, clock, logger))];
-        _ramp = new ConnectionRamp(_loops, target, options.Sources, allowed, options.RampUp, clock);
+        IEventLoop[] eventLoops = [.. transport.Group.Items.Cast<IEventLoop>()];
+        _loops = [.. eventLoops.Select(loop => new LoadLoop(loop, transport, tls, options, tape, clock, logger))];
+        _ramp = new ConnectionRamp(_loops, targets, options.Sources, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed, options.Rate is null ? 1 : options.PacketsPerWrite);
         Series = new RunSeries(_loops, clock);
         if (options.Abuse is { } abuse)
         {
             // Event loops of its own: what hostile peers do there is not to be measured as the latency of the others.
-            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1, target.AddressFamily);
+            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1);
             var attack = new AbuseRun(
-                abuse, target, SourcesInTurn(), apart, tls is null ? null : pipeline => tls.AddTo(pipeline.Channel), clock, logger);
+                abuse, () => _ramp.Target, SourcesInTurn(), apart, tls is null ? null : pipeline => tls.AddTo(pipeline.Channel), clock, logger);
             Abuse = new AbuseSchedule(attack, Series, options.Duration ?? LoadOptions.DefaultDuration, clock);
         }
     }
@@ -115,7 +122,7 @@ internal sealed class LoadRun
         finally
         {
             await over.CancelAsync();
-            await ShutDownLoopsAsync();
+            await _transport.ShutDownAsync(_clock, _logger); // connections are closed before: a loop that has ended completes nothing
         }
     }
 
@@ -225,10 +232,11 @@ internal sealed class LoadRun
 
         long start = _timetableStart ?? starts.Min();
         long lastTaken = _loops.Select(loop => loop.LastTaken).OfType<long>().DefaultIfEmpty(start).Max();
-        if (_options.Packets is not null && _options.Rate is long rate && Totals().PacketsSent == _options.Packets)
+        if (_options.Rate is long rate && (_options.Packets is null || Totals().PacketsSent == _options.Packets))
         {
-            // The last packet has its part of the time too: N packets at N a second are a second's.
-            end = start + InTimestamps(TimeSpan.FromSeconds((double)_options.Packets / rate));
+            // Each packet has its part of the time, the last one too: N packets at N per second take a second.
+            long due = start + InTimestamps(TimeSpan.FromSeconds((double)Totals().PacketsSent / rate));
+            end = _options.Packets is null ? Math.Max(end, due) : due;
         }
 
         return _clock.GetElapsedTime(start, Math.Max(end, lastTaken));
@@ -264,9 +272,6 @@ internal sealed class LoadRun
         await timer.CancelAsync();
         return completed;
     }
-
-    /// <summary>Stops the loops' threads; connections are closed before, because a loop that has ended completes nothing.</summary>
-    private Task ShutDownLoopsAsync() => _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
     private RunReport Report(TimeSpan connecting, TimeSpan sending, bool ranOut, bool interrupted) => new()
     {

@@ -15,13 +15,14 @@ namespace DotNettyFraming.LoadClient.Abuse;
 internal sealed class AbuseRun
 {
     private readonly AbuseOptions _options;
-    private readonly IEventLoopGroup _group;
+    private readonly LoadTransport _transport;
+    private readonly ILogger _logger;
     private readonly TimeProvider _clock;
     private readonly Attack _attack;
 
     /// <summary>Prepares an attack.</summary>
     /// <param name="options">What to do.</param>
-    /// <param name="target">The server.</param>
+    /// <param name="target">The server's address, asked for each connection on the event loop.</param>
     /// <param name="source">A connection's local address, asked for each one on the event loop; null = any.</param>
     /// <param name="transport">
     /// Channels, and their event loops, of which the first is used: give it one of its own, for what the peers do there is not to be
@@ -32,7 +33,7 @@ internal sealed class AbuseRun
     /// <param name="logger">For bugs.</param>
     public AbuseRun(
         AbuseOptions options,
-        EndPoint target,
+        Func<IPEndPoint> target,
         Func<EndPoint?>? source,
         LoadTransport transport,
         Action<IChannelPipeline>? prependTls,
@@ -40,7 +41,8 @@ internal sealed class AbuseRun
         ILogger logger)
     {
         _options = options;
-        _group = transport.Group;
+        _transport = transport;
+        _logger = logger;
         _clock = clock;
         _attack = new Attack(options, target, source, transport, prependTls, clock, logger);
     }
@@ -64,7 +66,7 @@ internal sealed class AbuseRun
         }
         finally
         {
-            await _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
+            await _transport.ShutDownAsync(_clock, _logger);
         }
 
         return new AbuseReport

@@ -26,7 +26,7 @@ internal sealed class Attack
     private readonly AbuseOptions _options;
     private readonly LoadTransport _transport;
     private readonly IEventLoop _eventLoop;
-    private readonly EndPoint _target;
+    private readonly Func<IPEndPoint> _target;
     private readonly Func<EndPoint?>? _source;
     private readonly Action<IChannelPipeline>? _prependTls;
     private readonly ILogger _logger;
@@ -44,7 +44,7 @@ internal sealed class Attack
     /// <summary>Prepares the attack; see <see cref="AbuseRun"/> for the parameters.</summary>
     public Attack(
         AbuseOptions options,
-        EndPoint target,
+        Func<IPEndPoint> target,
         Func<EndPoint?>? source,
         LoadTransport transport,
         Action<IChannelPipeline>? prependTls,
@@ -225,11 +225,13 @@ internal sealed class Attack
         Counters.Attempted();
         IChannel? channel = null;
         HostilePeer peer;
+        IPEndPoint target;
         EndPoint? source;
         try
         {
             source = _source?.Invoke();
-            channel = _transport.NewChannel();
+            target = _target();
+            channel = _transport.NewChannel(target.AddressFamily);
             peer = new HostilePeer(this, channel, _begun++);
             Prepare(channel, peer);
         }
@@ -251,7 +253,7 @@ internal sealed class Attack
 
         _alive++;
         _connecting.AddLast(peer.Place);
-        peer.Connect(_target, source);
+        peer.Connect(target, source);
     }
 
     private void Prepare(IChannel channel, HostilePeer peer)

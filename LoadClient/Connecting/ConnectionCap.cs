@@ -17,9 +17,9 @@ internal sealed record ConnectionCap(int Connections, string? Message)
     /// <summary>Looks at this machine. Limits that cannot be read (not Linux) stop nothing.</summary>
     /// <param name="requested">Connections asked for.</param>
     /// <param name="sources">Local addresses to connect from, at least 1.</param>
-    /// <param name="otherFiles">Files that the run needs beside them.</param>
-    public static ConnectionCap Read(int requested, int sources, int otherFiles) =>
-        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles() + otherFiles, ReadPortRange(), sources);
+    /// <param name="hostile">Hostile connections next to them, which take files and ports as well.</param>
+    public static ConnectionCap Read(int requested, int sources, int hostile) =>
+        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange(), sources, hostile);
 
     /// <summary>Weighs the limits.</summary>
     /// <param name="requested">Connections asked for.</param>
@@ -27,10 +27,13 @@ internal sealed record ConnectionCap(int Connections, string? Message)
     /// <param name="openFiles">Files open already.</param>
     /// <param name="ports">First and last source port; each serves one connection from an address to the server.</param>
     /// <param name="sources">Local addresses, each with all of the ports.</param>
-    internal static ConnectionCap Of(int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1)
+    /// <param name="hostile">Hostile connections next to them.</param>
+    internal static ConnectionCap Of(
+        int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1, int hostile = 0)
     {
-        long byFiles = fileLimit is long limit ? Math.Max(0, limit - openFiles - SpareFiles) : long.MaxValue;
-        long byPorts = ports is var (first, last) ? (long)sources * Math.Max(0, last - first + 1) : long.MaxValue;
+        long allPorts = ports is var (first, last) ? (long)sources * Math.Max(0, last - first + 1) : long.MaxValue;
+        long byFiles = fileLimit is long limit ? Math.Max(0, limit - openFiles - hostile - SpareFiles) : long.MaxValue;
+        long byPorts = ports is null ? long.MaxValue : Math.Max(0, allPorts - hostile);
         if (requested <= Math.Min(byFiles, byPorts))
         {
             return new ConnectionCap(requested, null);
@@ -38,8 +41,9 @@ internal sealed record ConnectionCap(int Connections, string? Message)
 
         string reason = byFiles <= byPorts
             ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with "
-                + $"'ulimit -n {requested + openFiles + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
-            : $"there are {byPorts} source ports ({ports!.Value.First} to {ports.Value.Last}{(sources > 1 ? $" on {sources} addresses" : "")}); "
+                + $"'ulimit -n {requested + openFiles + hostile + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
+            : $"there are {allPorts} source ports ({ports!.Value.First} to {ports.Value.Last}{(sources > 1 ? $" on {sources} addresses" : "")})"
+                + (hostile > 0 ? $", {hostile} of them for hostile connections; " : "; ")
                 + "connect from more addresses with --source, or widen the range with "
                 + "'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"'";
         return new ConnectionCap((int)Math.Min(byFiles, byPorts), $"--connections {requested} is too many: {reason}");

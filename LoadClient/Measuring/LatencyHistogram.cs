@@ -13,7 +13,7 @@ internal static class LatencyHistogram
     /// <summary>A histogram without values, about 190 KiB.</summary>
     public static LongHistogram New() => new((long)Longest.TotalMicroseconds, numberOfSignificantValueDigits: 3);
 
-    /// <summary>Records a latency; negative ones count as 0.</summary>
-    public static void Record(this LongHistogram histogram, TimeSpan latency) =>
-        histogram.RecordValue(Math.Clamp((long)latency.TotalMicroseconds, 0, (long)Longest.TotalMicroseconds));
+    /// <summary>Records a latency, once or several times; negative ones count as 0.</summary>
+    public static void Record(this LongHistogram histogram, TimeSpan latency, long count = 1) =>
+        histogram.RecordValueWithCount(Math.Clamp((long)latency.TotalMicroseconds, 0, (long)Longest.TotalMicroseconds), count);
 }

@@ -38,8 +38,8 @@ internal sealed class LoadCounters
     /// <summary>The kernel took whole packets of a write that it will never take the rest of.</summary>
     public void TookPackets(int packets) => _packetsSent += packets;
 
-    /// <summary>A write was due, and was never taken: it took at least so long.</summary>
-    public void WriteUntaken(TimeSpan latency) => _interval.Write.Record(latency);
+    /// <summary>Writes were due and never taken: each took at least this long.</summary>
+    public void WritesUntaken(TimeSpan latency, long count = 1) => _interval.Write.Record(latency, count);
 
     /// <summary>Bytes were handed to a transport that failed and cannot tell whether the kernel took them.</summary>
     /// <param name="packets">Packets that are whole if it did.</param>

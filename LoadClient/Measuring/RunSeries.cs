@@ -50,12 +50,14 @@ internal sealed class RunSeries
         var interval = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling((longest?.TotalSeconds ?? 0) / MostSamples)));
         try
         {
-            for (long i = 1; ; i++)
+            for (long i = 1; ;)
             {
                 // By the clock and not one after another, so that the intervals do not drift.
                 TimeSpan wait = (i * interval) - _clock.GetElapsedTime(_began);
                 await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _clock, stop);
                 await TakeAsync();
+                // What a stall has missed is in this sample: the next one is due at the next whole interval. Timers can be early.
+                i = Math.Max(i, (long)(_clock.GetElapsedTime(_began) / interval)) + 1;
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -49,7 +49,7 @@ internal sealed class LoadOptionDeclarations
         Set = new OptionSet(Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient);
         var defaults = new LoadOptions();
         _host = Set.Text(
-            "--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
+            "--host", "HOST", defaults.Host, "The server's name or address. Of a name's addresses each is tried, IPv4 first.");
         _port = Set.Number("--port", "PORT", defaults.Port, "The server's TCP port.", 1, ushort.MaxValue);
         _transport = TransportOption.Declare(Set);
         _connections = Set.Number(
@@ -232,8 +232,10 @@ internal sealed class LoadOptionDeclarations
         var addresses = new List<IPAddress>();
         foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
         {
-            // TryParse alone would read `1` as 0.0.0.1.
-            if (!IPAddress.TryParse(part, out IPAddress? address) || (address.ToString() != part && !part.Contains(':', StringComparison.Ordinal)))
+            // TryParse alone would read `1` as 0.0.0.1, and `[::1]:80` and `::1/64` as ::1.
+            if (!IPAddress.TryParse(part, out IPAddress? address)
+                || part.AsSpan().ContainsAny('[', ']', '/')
+                || (address.ToString() != part && !part.Contains(':', StringComparison.Ordinal)))
             {
                 return Parsed.Fault<IReadOnlyList<IPAddress>>("is no list of IP addresses (127.0.0.2,127.0.0.3)");
             }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Reflection;
 using System.Xml.Linq;
 using DotNettyFraming.LoadClient.Measuring;
@@ -12,29 +11,29 @@ internal static class HtmlReport
 {
     /// <summary>The page as UTF-8, some hundred KiB however long the run was.</summary>
     /// <param name="report">The run.</param>
-    /// <param name="target">Where it went.</param>
+    /// <param name="server">The server's address.</param>
     /// <param name="at">When it ended.</param>
-    public static byte[] ToUtf8(RunReport report, IPEndPoint target, DateTimeOffset at) =>
+    public static byte[] ToUtf8(RunReport report, string server, DateTimeOffset at) =>
         HtmlPage.ToUtf8(
-            $"Load run against {target}",
+            $"Load run against {server}",
             [
-                Header(report, target, at),
-                .. Complaints(report, target).Select(line => Paragraph("bad", line)),
+                Header(report, server, at),
+                .. Complaints(report, server).Select(line => Paragraph("bad", line)),
                 Grid(RunTables.Of(report).Select(table => table.ToSection())),
                 .. Remarks(report).Select(line => Paragraph("note", line)),
                 Grid(RunFigures.Of(report).Select(figure => figure.ToElement())),
                 new XElement("footer", $"{Program.Name} {Version()}"),
             ]);
 
-    private static XElement Header(RunReport report, IPEndPoint target, DateTimeOffset at) => new(
+    private static XElement Header(RunReport report, string server, DateTimeOffset at) => new(
         "header",
-        new XElement("h1", $"Load run against {target}"),
-        new XElement("p", Summary.Heading(report.Options, report.Allowed, target)),
+        new XElement("h1", $"Load run against {server}"),
+        new XElement("p", Summary.Heading(report.Options, report.Allowed, server)),
         Paragraph("note", $"Ended {at.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture)}"));
 
-    private static IEnumerable<string> Complaints(RunReport report, IPEndPoint target)
+    private static IEnumerable<string> Complaints(RunReport report, string server)
     {
-        IEnumerable<string> complaints = Summary.Complaints(report, target);
+        IEnumerable<string> complaints = Summary.Complaints(report, server);
         return report.Interrupted ? complaints.Prepend("a signal ended the run early") : complaints;
     }
 

@@ -1,6 +1,5 @@
 using System.Net;
 using DotNetty.Buffers;
-using DotNetty.Common.Utilities;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
@@ -18,17 +17,12 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// </remarks>
 internal sealed class LoadLoop
 {
-    private static readonly AttributeKey<SendingHandler> ConnectionKey = AttributeKey<SendingHandler>.ValueOf("load-connection");
-
     private readonly IEventLoop _eventLoop;
     private readonly Bootstrap _bootstrap;
     private readonly ClientTls? _tls;
     private readonly LoadTransport _transport;
     private readonly HashSet<SendingHandler> _connections = [];
-    private readonly int _index;
-    private readonly int _loops;
     private PacketShares? _immediateShares;
-    private int _made;
     private int _busy;
     private bool _allConnected;
     private bool _finishing;
@@ -37,8 +31,6 @@ internal sealed class LoadLoop
 
     /// <summary>Prepares the share; the loop itself is running already.</summary>
     /// <param name="eventLoop">The event loop.</param>
-    /// <param name="index">Its number among <paramref name="loops"/>: its connections are numbered index, index + loops, …</param>
-    /// <param name="loops">Number of event loops.</param>
     /// <param name="transport">Where its channels come from.</param>
     /// <param name="tls">What encrypts them; null for plain connections.</param>
     /// <param name="options">What the run is to do.</param>
@@ -47,8 +39,6 @@ internal sealed class LoadLoop
     /// <param name="logger">For what happens to single connections.</param>
     public LoadLoop(
         IEventLoop eventLoop,
-        int index,
-        int loops,
         LoadTransport transport,
         ClientTls? tls,
         LoadOptions options,
@@ -63,20 +53,16 @@ internal sealed class LoadLoop
         Packets = new StampedPackets(tape);
         Pacing = new FullSpeedPacing(Clock, eventLoop.Execute, options.PacketsPerWrite * options.Payload.MaxPacketBytes);
         _eventLoop = eventLoop;
-        _index = index;
-        _loops = loops;
         _tls = tls;
         _transport = transport;
         TrySend = IsEncrypted ? null : transport.TrySend;
         _bootstrap = new Bootstrap()
             .Group(eventLoop)
-            .ChannelFactory(transport.NewChannel)
             // Packets that are to go out as writes of their own must not wait for each other.
             .Option(ChannelOption.TcpNodelay, true)
             .Option(ChannelOption.ConnectTimeout, ConnectionRamp.AttemptTimeout)
             // Hardly anything is received: a pool would take 16 MiB for the first FIN.
-            .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default)
-            .Handler(new ActionChannelInitializer<IChannel>(InitializeChannel));
+            .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
     }
 
     /// <summary>The loop's view of the time.</summary>
@@ -119,16 +105,24 @@ internal sealed class LoadLoop
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
     /// <summary>Makes one more connection. Any thread.</summary>
+    /// <param name="number">The connection's number in the run.</param>
     /// <param name="target">The server.</param>
     /// <param name="source">The local address; null leaves it to the system.</param>
     /// <returns>Completes when packets can be sent on it; faults where that cannot be.</returns>
-    public async Task ConnectAsync(EndPoint target, EndPoint? source)
+    public async Task ConnectAsync(int number, IPEndPoint target, IPEndPoint? source)
     {
-        IChannel channel = await (source is null ? _bootstrap.ConnectAsync(target) : _bootstrap.ConnectAsync(target, source));
+        var connection = new SendingHandler(this, number);
+        Bootstrap bootstrap = _bootstrap.Clone()
+            .ChannelFactory(() => _transport.NewChannel(target.AddressFamily))
+            .Handler(new ActionChannelInitializer<IChannel>(channel =>
+            {
+                channel.Pipeline.AddLast(connection);
+                _tls?.AddTo(channel);
+            }));
+        IChannel channel = await (source is null ? bootstrap.ConnectAsync(target) : bootstrap.ConnectAsync(target, source));
         try
         {
-            // Not from the pipeline, which is empty where the connection has ended already: such an attempt would count as made.
-            await channel.GetAttribute(ConnectionKey).Get().Established.WaitAsync(ConnectionRamp.AttemptTimeout);
+            await connection.Established.WaitAsync(ConnectionRamp.AttemptTimeout);
         }
         catch (TimeoutException)
         {
@@ -248,14 +242,6 @@ internal sealed class LoadLoop
         }
 
         await _transport.ShutdownOutput(channel);
-    }
-
-    private void InitializeChannel(IChannel channel)
-    {
-        var connection = new SendingHandler(this, _index + (_made++ * _loops));
-        channel.GetAttribute(ConnectionKey).Set(connection);
-        channel.Pipeline.AddLast(connection);
-        _tls?.AddTo(channel);
     }
 
     private void UseTimetable(Timetable? timetable)

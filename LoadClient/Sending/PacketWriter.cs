@@ -153,7 +153,7 @@ internal sealed class PacketWriter
 
         if (_copy is not null)
         {
-            _loop.Counters.WriteUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
+            _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
             CountWhole();
             _copy.End();
             _copy = null;

@@ -60,7 +60,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite);
 
     /// <summary>Writes until the share is sent.</summary>
-    public long WritesLeft => ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
+    public long WritesLeft => _packetsLeft == 0 ? 0 : ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
 
     /// <summary>Begins to send.</summary>
     /// <param name="packets">The connection's share, or <see cref="PacketShares.Endless"/>.</param>

@@ -41,7 +41,8 @@ internal readonly record struct Timetable(long Start, double Round, int Connecti
     /// <summary>The first write that is due at a timestamp or after it.</summary>
     public long FirstFrom(long timestamp)
     {
-        long write = Math.Max(0, (long)((timestamp - Start) / Round * Connections) - 1);
+        // Just below the write whose due time, before it is rounded, is half a timestamp earlier.
+        long write = Math.Max(0, (long)(((timestamp - Start - 0.5) / Round * Connections) - Shift) - 1);
         while (Due(write) < timestamp)
         {
             write++;

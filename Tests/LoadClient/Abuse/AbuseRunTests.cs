@@ -192,12 +192,12 @@ public sealed class AbuseRunTests(TransportChoice transport)
     [Test]
     public async Task Transport_without_a_descriptor_to_spare_is_a_refusal()
     {
-        LoadTransport loops = LoadTransport.Of(transport, 1, AddressFamily.InterNetwork) with
+        LoadTransport loops = LoadTransport.Of(transport, eventLoops: 1) with
         {
-            NewChannel = () => throw new SocketException((int)SocketError.TooManyOpenSockets),
+            NewChannel = _ => throw new SocketException((int)SocketError.TooManyOpenSockets),
         };
         var run = new AbuseRun(
-            Oversize(3), new IPEndPoint(IPAddress.Loopback, 9), null, loops, null, TimeProvider.System, new RecordingLogger());
+            Oversize(3), () => new IPEndPoint(IPAddress.Loopback, 9), null, loops, null, TimeProvider.System, new RecordingLogger());
 
         AbuseReport report = await run.RunAsync(AttackTime, CancellationToken.None).WaitAsync(Peer.Patience);
 

@@ -90,7 +90,7 @@ public sealed class HtmlReportInBrowserTests
 
     private async Task<BrowserPage> OpenAsync(RunReport report, int width, ColorScheme colors)
     {
-        byte[] html = HtmlReport.ToUtf8(report, new IPEndPoint(IPAddress.Loopback, 9999), DateTimeOffset.UnixEpoch);
+        byte[] html = HtmlReport.ToUtf8(report, "127.0.0.1:9999", DateTimeOffset.UnixEpoch);
         await File.WriteAllBytesAsync(_file, html);
         return await _browser!.OpenAsync(new Uri(_file), width, height: 900, colors);
     }

@@ -166,7 +166,7 @@ public sealed partial class HtmlReportTests
     private static XElement Page(RunReport report) => XDocument.Parse(Html(report)).Root!;
 
     private static string Html(RunReport report) => Encoding.UTF8.GetString(
-        HtmlReport.ToUtf8(report, new IPEndPoint(IPAddress.Loopback, 9999), new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)));
+        HtmlReport.ToUtf8(report, "127.0.0.1:9999", new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero)));
 
     private static SecondSample Idle(int second) => new(second * Second, Second, 0, 0, 1, 0, default, default);
 
