@@ -111,7 +111,7 @@ public sealed class TlsRunTests : IDisposable
         else
         {
             (string file, string key) = intermediate.IssueFiles("device", fetchFrom: url);
-            await File.AppendAllTextAsync(file, await File.ReadAllTextAsync(intermediate.AuthorityFile));
+            await File.AppendAllTextAsync(file, "\n" + await File.ReadAllTextAsync(intermediate.AuthorityFile));
             own = $"--tls-certificate {file} --tls-key {key}";
         }
 
