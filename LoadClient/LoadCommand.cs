@@ -15,12 +15,6 @@ namespace DotNettyFraming.LoadClient;
 internal static class LoadCommand
 {
     /// <summary>Runs the load client.</summary>
-    /// <param name="arguments">The command line, without the program's name.</param>
-    /// <param name="environment">Variables by name.</param>
-    /// <param name="streams">Where it writes.</param>
-    /// <param name="startLogging">Starts the log; null for none.</param>
-    /// <param name="stop">Ends the run early, with the full report.</param>
-    /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
@@ -101,7 +95,7 @@ internal static class LoadCommand
     {
         try
         {
-            return options.Verify is { } url ? await Verifier.BeginAsync(url, TimeProvider.System, stop) : null;
+            return options.Verify is { } url ? await Verifier.BeginAsync(new StatisticsClient(url, TimeProvider.System), TimeProvider.System, stop) : null;
         }
         catch (OperationCanceledException)
         {
@@ -131,4 +125,28 @@ internal static class LoadCommand
             throw new StartupException($"--host '{options.Host}' is not known: {exception.Message}", exception);
         }
     }
+}
+
+/// <summary>The console's streams, or a test's.</summary>
+internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool OutputIsTerminal)
+{
+    public static StandardStreams OfConsole() => new(Console.Out, Console.Error, !Console.IsOutputRedirected);
+}
+
+/// <summary>The exit codes beyond those that all programs here share (<see cref="CommandLine.ExitCode"/>).</summary>
+/// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
+internal static class LoadExitCode
+{
+    /// <summary><c>--verify</c>: the server did not process just what was sent, or it cannot be said whether it did.</summary>
+    public const int VerificationFailed = 3;
+
+    /// <summary><c>--abuse</c>: a hostile connection was still open after <c>--abuse-deadline</c>.</summary>
+    public const int HostileConnectionOutlived = 5;
+
+    /// <summary>
+    /// Some connections could not be made, or <c>--connections</c> was capped, or the server closed connections so that not all of
+    /// <c>--packets</c> could be sent or none was left before the end. A server that closes some while the run goes on is counted,
+    /// and no fault.
+    /// </summary>
+    public const int SomeConnectionsFailed = 4;
 }

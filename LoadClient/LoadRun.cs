@@ -12,10 +12,8 @@ namespace DotNettyFraming.LoadClient;
 
 /// <summary>One whole run: connect, send, flush, close, report.</summary>
 /// <remarks>
-/// Without <c>--ramp-up</c> the connections are made first and then all start at once: connect latency is not measured against our own
-/// load, and packets a second are those of the full number of connections. With it each sends as soon as it is made, for there a growing
-/// load is what is asked for. In both cases the duration counts from when all connections are made or have failed, and packets
-/// a second are over the whole time from the first write.
+/// Without <c>--ramp-up</c> all connections are made before the first sends, so connect latency is not measured against our own load. The
+/// duration counts from when all connections are made or have failed; packets per second are over the time from the first write.
 /// </remarks>
 internal sealed class LoadRun
 {
@@ -43,14 +41,6 @@ internal sealed class LoadRun
     private long? _plannedEnd;
     private volatile LoadPhase _phase = LoadPhase.Connecting;
 
-    /// <summary>Prepares a run; <paramref name="transport"/>'s loops are shut down at its end.</summary>
-    /// <param name="options">What to do.</param>
-    /// <param name="allowed">Connections to make, at most those of the options.</param>
-    /// <param name="targets">The server's addresses, in the order in which they are tried.</param>
-    /// <param name="transport">Event loops and channels.</param>
-    /// <param name="tls">What encrypts the connections; null for plain ones.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For what happens to single connections.</param>
     public LoadRun(
         LoadOptions options,
         int allowed,
@@ -81,13 +71,10 @@ internal sealed class LoadRun
         }
     }
 
-    /// <summary>Where the run is. Any thread.</summary>
     public LoadPhase Phase => _phase;
 
     /// <summary>Connection attempts that have failed so far. Any thread.</summary>
     public long Failed => _ramp.Failures.Total;
-
-    /// <summary>The run second by second.</summary>
     public RunSeries Series { get; }
 
     /// <summary>The attack beside the load; null without <c>--abuse</c>.</summary>
@@ -98,11 +85,8 @@ internal sealed class LoadRun
         ? TimeSpan.FromTicks(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), end).Ticks))
         : null;
 
-    /// <summary>What has been done so far. Any thread.</summary>
     public LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
 
-    /// <summary>Runs, once.</summary>
-    /// <param name="stop">Ends the run early, orderly, with the full report.</param>
     public async Task<RunReport> RunAsync(CancellationToken stop)
     {
         using var over = new CancellationTokenSource();
@@ -142,7 +126,6 @@ internal sealed class LoadRun
         return _clock.GetElapsedTime(began);
     }
 
-    /// <returns>Whether the connections ended before the run did.</returns>
     private async Task<bool> SendAsync(CancellationToken stop)
     {
         int[] waiting = await Task.WhenAll(_loops.Select(loop => loop.CountWaitingAsync()));
@@ -170,7 +153,6 @@ internal sealed class LoadRun
     }
 
     /// <summary>Waits until the duration is over, or the signal comes, or nothing is left to send.</summary>
-    /// <returns>Whether nothing was left.</returns>
     private async Task<bool> WaitForEndAsync(CancellationToken stop)
     {
         Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
@@ -200,7 +182,6 @@ internal sealed class LoadRun
         ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
         : Timeout.InfiniteTimeSpan;
 
-    /// <returns>How long was sent.</returns>
     private async Task<TimeSpan> FinishAsync(CancellationToken stop)
     {
         long stopped = _clock.GetTimestamp();
@@ -287,4 +268,12 @@ internal sealed class LoadRun
         Interrupted = interrupted,
         RanOutOfConnections = ranOut,
     };
+}
+
+/// <summary>The phases of a run, for the progress display.</summary>
+internal enum LoadPhase
+{
+    Connecting, // making connections; with --ramp-up the ones made are sending
+    Sending, // all connections are made, and send
+    Finishing, // flushing and closing
 }

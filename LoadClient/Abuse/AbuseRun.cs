@@ -1,16 +1,15 @@
 using System.Net;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
+using DotNettyFraming.LoadClient.Measuring;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>One attack by hostile peers, beside the ordinary load or alone: begin, hold out, report.</summary>
+/// <summary>One attack by hostile peers: begin, hold out, report.</summary>
 /// <remarks>
-/// # Layout, in the order of the data
-/// <see cref="HostileScript"/> says what the peers of each <see cref="AbuseKind"/> do, with the bytes of a <see cref="HostileTape"/>.
-/// <see cref="AttackPace"/> says when connections are begun, <see cref="Attack"/> begins and ends them on one event loop, a
-/// <see cref="HostilePeer"/> for each plays the script. <see cref="AbuseCounters"/> count, and <see cref="AbuseReport"/> is what is left.
+/// An <see cref="AbuseKind"/> has the script, <see cref="AttackPace"/> says when connections are begun, <see cref="Attack"/> begins and ends
+/// them on one event loop, a <see cref="HostilePeer"/> for each plays the script.
 /// </remarks>
 internal sealed class AbuseRun
 {
@@ -20,17 +19,6 @@ internal sealed class AbuseRun
     private readonly TimeProvider _clock;
     private readonly Attack _attack;
 
-    /// <summary>Prepares an attack.</summary>
-    /// <param name="options">What to do.</param>
-    /// <param name="target">The server's address, asked for each connection on the event loop.</param>
-    /// <param name="source">A connection's local address, asked for each one on the event loop; null = any.</param>
-    /// <param name="transport">
-    /// Channels, and their event loops, of which the first is used: give it one of its own, for what the peers do there is not to be
-    /// measured as somebody's latency. They are shut down at the end of the run.
-    /// </param>
-    /// <param name="prependTls">Puts TLS at the front of a new pipeline; null = plain.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For bugs.</param>
     public AbuseRun(
         AbuseOptions options,
         Func<IPEndPoint> target,
@@ -47,12 +35,9 @@ internal sealed class AbuseRun
         _attack = new Attack(options, target, source, transport, prependTls, clock, logger);
     }
 
-    /// <summary>What has been done so far. Any thread.</summary>
     public AbuseTotals Totals() => _attack.Totals();
 
     /// <summary>Runs, once; done when every hostile connection has ended, at the latest its deadline after the last was made.</summary>
-    /// <param name="attackFor">How long connections are begun. Peers that come once may all have come before.</param>
-    /// <param name="stop">Ends all connections at once; the report is of what was done until then.</param>
     public async Task<AbuseReport> RunAsync(TimeSpan attackFor, CancellationToken stop)
     {
         try
@@ -60,7 +45,7 @@ internal sealed class AbuseRun
             _attack.Start(attackFor);
 
             // Both are waited for at the end of the block: a loop that is shut down takes no more tasks.
-            await using ITimer timer = _clock.CreateTimer(_ => _attack.QueueTick(), null, PauseWheel.Step, PauseWheel.Step);
+            await using ITimer timer = _clock.CreateTimer(_ => _attack.QueueTick(), null, Attack.TickInterval, Attack.TickInterval);
             await using CancellationTokenRegistration stopping = stop.Register(_attack.Interrupt);
             await _attack.Over;
         }
@@ -78,5 +63,58 @@ internal sealed class AbuseRun
             Failures = _attack.Failures.ByReason(),
             TimeToClose = _attack.Counters.TimeToClose,
         };
+    }
+}
+
+/// <summary>Lays an attack into a run of ordinary load, and compares how the ordinary connections fare.</summary>
+/// <remarks>
+/// <code>
+/// |--- before ---|--- during ------------------------------|--- after ---|
+///  a third of     hostile connections begin for a third of   a third of
+///  the duration   it, and each has its deadline from there    the duration
+/// </code>
+/// So a run lasts its duration, or longer where hostile connections stay open for longer than a third of it.
+/// </remarks>
+internal sealed class AbuseSchedule(AbuseRun attack, RunSeries series, TimeSpan duration, TimeProvider clock)
+{
+    private Latency _before;
+    private Latency _during;
+    private Latency _after;
+    private AbuseReport? _report;
+
+    /// <summary>What the hostile peers have done so far. Any thread.</summary>
+    public AbuseTotals Totals => attack.Totals();
+
+    /// <summary>What came of it; null where the run was stopped before the attack began.</summary>
+    public AbuseOutcome? Outcome => _report is null ? null : new AbuseOutcome(_report, _before, _during, _after);
+
+    /// <summary>Lets the three phases pass; <paramref name="stop"/> cuts them short.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        TimeSpan third = duration / 3;
+        await series.EndPhaseAsync(); // what came until now, the connecting, is none of the three
+        await PassAsync(third, stop);
+        _before = await series.EndPhaseAsync();
+        if (stop.IsCancellationRequested)
+        {
+            return;
+        }
+
+        _report = await attack.RunAsync(third, stop);
+        _during = await series.EndPhaseAsync();
+        await PassAsync(third, stop);
+        _after = await series.EndPhaseAsync();
+    }
+
+    private async Task PassAsync(TimeSpan time, CancellationToken stop)
+    {
+        try
+        {
+            await Task.Delay(time, clock, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Cut short: what was measured until now is the phase's.
+        }
     }
 }

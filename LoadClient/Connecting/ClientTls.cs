@@ -18,7 +18,6 @@ namespace DotNettyFraming.LoadClient.Connecting;
 internal sealed class ClientTls
 {
     private const SslProtocols Protocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-
     private static readonly AttributeKey<SslStream> StreamKey = AttributeKey<SslStream>.ValueOf("tls-stream");
 
     private readonly string _host;
@@ -28,7 +27,6 @@ internal sealed class ClientTls
     private ClientTls(string host) => _host = host;
 
     /// <summary>Reads the files.</summary>
-    /// <returns>Null without <c>--tls</c>.</returns>
     /// <exception cref="StartupException">A file cannot be read, or holds no certificate or no key.</exception>
     public static ClientTls? Of(LoadOptions options)
     {

@@ -10,24 +10,14 @@ internal sealed record ConnectionCap(int Connections, string? Message)
 {
     /// <summary>Descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded.</summary>
     internal const int SpareFiles = 64;
-
     private const string PortRangeFile = "/proc/sys/net/ipv4/ip_local_port_range";
     private const string OpenFilesFolder = "/proc/self/fd";
 
     /// <summary>Looks at this machine. Limits that cannot be read (not Linux) stop nothing.</summary>
-    /// <param name="requested">Connections asked for.</param>
-    /// <param name="sources">Local addresses to connect from, at least 1.</param>
-    /// <param name="hostile">Hostile connections next to them, which take files and ports as well.</param>
     public static ConnectionCap Read(int requested, int sources, int hostile) =>
         Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange(), sources, hostile);
 
     /// <summary>Weighs the limits.</summary>
-    /// <param name="requested">Connections asked for.</param>
-    /// <param name="fileLimit">Hard limit of open files, to which .NET raises the soft one at start.</param>
-    /// <param name="openFiles">Files open already.</param>
-    /// <param name="ports">First and last source port; each serves one connection from an address to the server.</param>
-    /// <param name="sources">Local addresses, each with all of the ports.</param>
-    /// <param name="hostile">Hostile connections next to them.</param>
     internal static ConnectionCap Of(
         int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1, int hostile = 0)
     {

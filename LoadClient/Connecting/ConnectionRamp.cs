@@ -37,7 +37,6 @@ internal sealed class ConnectionRamp(
     public IPEndPoint Target => targets[_working];
 
     /// <summary>Tries every connection once.</summary>
-    /// <param name="stop">Ends it early; attempts under way are not counted as failures then.</param>
     public async Task RunAsync(CancellationToken stop)
     {
         var slots = new SemaphoreSlim(MostAttemptsAtOnce);

@@ -23,8 +23,6 @@ internal sealed record LoadTransport(
     internal static readonly TimeSpan MaxShutdown = TimeSpan.FromSeconds(5);
 
     /// <summary>The transport to use.</summary>
-    /// <param name="choice">What <c>--transport</c> says.</param>
-    /// <param name="eventLoops">Number of event-loop threads, which start at once.</param>
     /// <exception cref="StartupException">It does not run here, or not so many event loops.</exception>
     public static LoadTransport Of(TransportChoice choice, int eventLoops) =>
         choice.UsesEpoll(EpollEventLoop.IsSupported) ? Epoll(eventLoops) : Sockets(eventLoops);
@@ -60,4 +58,21 @@ internal sealed record LoadTransport(
             eventLoops, filesEach: 0, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
         family => new ResettableSocketChannel(family),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
+}
+
+/// <summary>DotNetty's outgoing TCP channel, whose close is an RST when SO_LINGER is 0, as it is on the epoll transport.</summary>
+/// <remarks>The original shuts the socket down before it closes it, whatever SO_LINGER says: a FIN, and the RST behind it too late to be seen.</remarks>
+/// <param name="family">IPv4 or IPv6.</param>
+internal sealed class ResettableSocketChannel(AddressFamily family) : TcpSocketChannel(family)
+{
+    protected override void DoClose()
+    {
+        if (IsInState(StateFlags.Open | StateFlags.Active) && Socket.LingerState is { Enabled: true, LingerTime: 0 })
+        {
+            ResetState(StateFlags.Open | StateFlags.Active);
+            Socket.Dispose();
+        }
+
+        base.DoClose();
+    }
 }

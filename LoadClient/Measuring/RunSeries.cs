@@ -2,15 +2,13 @@ using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Measuring;
 
-/// <summary>Takes the run's figures each second: the series that reports and progress show, and the latencies of the whole run.</summary>
-/// <remarks>
-/// The loops record into an interval's histograms; a sample is taken by a task on each loop, which swaps them, so recording needs no lock.
-/// Samples are taken one after another, whoever asks.
-/// </remarks>
+/// <summary>Samples the run each second, for reports and progress, and adds up the latencies of the whole run.</summary>
+/// <remarks>The loops swap their histograms when a sample is taken, so recording needs no lock. Samples are taken one after another.</remarks>
 internal sealed class RunSeries
 {
     /// <summary>Samples kept at most: a run of a day, second by second; longer runs get longer intervals.</summary>
     internal const int MostSamples = 86_400;
+    private static readonly TimeSpan ShortestLast = TimeSpan.FromSeconds(0.5);
 
     private readonly IReadOnlyList<LoadLoop> _loops;
     private readonly TimeProvider _clock;
@@ -43,8 +41,6 @@ internal sealed class RunSeries
     public LatencyInterval Latencies => _total;
 
     /// <summary>Takes a sample each interval until it is stopped.</summary>
-    /// <param name="longest">How long the run may take, if that is known.</param>
-    /// <param name="stop">Ends it.</param>
     public async Task RunAsync(TimeSpan? longest, CancellationToken stop)
     {
         var interval = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling((longest?.TotalSeconds ?? 0) / MostSamples)));
@@ -76,12 +72,24 @@ internal sealed class RunSeries
     }
 
     /// <summary>Ends a phase of the run: takes a sample, and begins to add up anew.</summary>
-    /// <returns>The write latency of the phase that ends.</returns>
     public async Task<Latency> EndPhaseAsync()
     {
         await TakeAsync();
         LatencyInterval ended = Interlocked.Exchange(ref _phase, new LatencyInterval());
         return Latency.Of(ended.Write);
+    }
+
+    /// <summary>Merges neighbours until at most <paramref name="most"/> are left; the greatest latencies stay.</summary>
+    internal static IReadOnlyList<SecondSample> Merge(IReadOnlyList<SecondSample> samples, int most)
+    {
+        // A short last interval has rates of its own: it goes into the one before.
+        if (samples.Count > 1 && samples[^1].Length < ShortestLast)
+        {
+            samples = [.. samples.SkipLast(2), SecondSample.Merge([.. samples.TakeLast(2)])];
+        }
+
+        int together = (int)Math.Ceiling(samples.Count / (double)most);
+        return together <= 1 ? samples : [.. samples.Chunk(together).Select(SecondSample.Merge)];
     }
 
     private async Task TakeAfterAsync(Task before)
@@ -117,4 +125,23 @@ internal sealed class RunSeries
     }
 
     private LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
+}
+
+/// <summary>What happened in one interval of a run, usually a second. <c>End</c> counts from the start of the run.</summary>
+internal sealed record SecondSample(
+    TimeSpan End, TimeSpan Length, long Packets, long Bytes, long Open, long Late, Latency Connect, Latency Write)
+{
+    public double PacketsPerSecond => Packets / Length.TotalSeconds;
+    public double BytesPerSecond => Bytes / Length.TotalSeconds;
+
+    /// <summary>Returns neighbours as one sample: counts added up, and of latencies the greatest.</summary>
+    public static SecondSample Merge(SecondSample[] samples) => new(
+        samples[^1].End,
+        samples.Aggregate(TimeSpan.Zero, (length, sample) => length + sample.Length),
+        samples.Sum(sample => sample.Packets),
+        samples.Sum(sample => sample.Bytes),
+        samples[^1].Open,
+        samples.Sum(sample => sample.Late),
+        samples.Select(sample => sample.Connect).Aggregate(Latency.Greatest),
+        samples.Select(sample => sample.Write).Aggregate(Latency.Greatest));
 }

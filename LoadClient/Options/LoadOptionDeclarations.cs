@@ -43,7 +43,6 @@ internal sealed class LoadOptionDeclarations
     private readonly OptionDeclaration<string?> _html;
     private readonly OptionDeclaration<LogDirectory> _logDirectory;
 
-    /// <summary>Declares all options.</summary>
     public LoadOptionDeclarations()
     {
         Set = new OptionSet(Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient);
@@ -96,13 +95,16 @@ internal sealed class LoadOptionDeclarations
         _verify = Set.Custom<Uri?>(
             "--verify", "URL", null, "none",
             "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. Nobody else may be sending to it.",
-            text => AdminAddress.Parse(text).Select(url => (Uri?)url),
+            text => StatisticsClient.ParseAddress(text).Select(url => (Uri?)url),
             url => $"{url}");
         _seed = Set.OptionalNumber<int>(
             "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and what hostile peers send reproducible.",
             0, int.MaxValue, "random, and printed");
-        _abuse = Set.OptionalChoice<AbuseKind>(
-            "--abuse", "Hostile peers beside the ordinary load, which is measured before, during and after them.");
+        _abuse = Set.Custom<AbuseKind?>(
+            "--abuse", string.Join('|', AbuseKind.All), null, "none",
+            "Hostile peers beside the ordinary load, which is measured before, during and after them.",
+            ParseKind,
+            kind => $"{kind}");
         _abuseConnections = Set.Number(
             "--abuse-connections", "N", AbuseOptions.DefaultConnections,
             "Hostile connections. Each comes once; with --abuse-rate, and those of connect-flood, they come again: so many at a time.",
@@ -119,10 +121,8 @@ internal sealed class LoadOptionDeclarations
         _logDirectory = LogDirectory.Declare(Set);
     }
 
-    /// <summary>The declared options.</summary>
     public OptionSet Set { get; }
 
-    /// <summary>Where the log goes.</summary>
     public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
 
     /// <summary>Reads what was given, and adds the conflicts that only show between options to the faults.</summary>
@@ -245,6 +245,10 @@ internal sealed class LoadOptionDeclarations
 
         return Parsed.Of<IReadOnlyList<IPAddress>>(addresses);
     }
+
+    private static Parsed<AbuseKind?> ParseKind(string text) => AbuseKind.All.FirstOrDefault(kind => kind.Name == text) is { } known
+        ? Parsed.Of<AbuseKind?>(known)
+        : Parsed.Fault<AbuseKind?>($"is none of {string.Join(", ", AbuseKind.All)}");
 
     private static Parsed<(int Min, int Max)?> ParseRange(string text)
     {

@@ -16,20 +16,10 @@ internal sealed record LoadOptions
 
     /// <summary>The server's name or address.</summary>
     public string Host { get; init; } = "127.0.0.1";
-
-    /// <summary>The server's TCP port.</summary>
     public int Port { get; init; } = 9999;
-
-    /// <summary>What carries the connections.</summary>
     public TransportChoice Transport { get; init; } = TransportChoice.Auto;
-
-    /// <summary>Connections asked for.</summary>
     public int Connections { get; init; } = 10_000;
-
-    /// <summary>What every packet carries.</summary>
     public PayloadShape Payload { get; init; } = PayloadShape.Of(DefaultPayload);
-
-    /// <summary>Packets glued into one write.</summary>
     public int PacketsPerWrite { get; init; } = 1;
 
     /// <summary>Packets a second in total, open loop; null = as fast as the server takes them.</summary>
@@ -49,8 +39,6 @@ internal sealed record LoadOptions
 
     /// <summary>Local addresses to connect from, in turn; empty = the system's choice.</summary>
     public IReadOnlyList<IPAddress> Sources { get; init; } = [];
-
-    /// <summary>Whether connections are encrypted.</summary>
     public bool Tls { get; init; }
 
     /// <summary>PEM file of the CAs that may have signed the server's certificate; null = those that this machine trusts.</summary>
@@ -70,8 +58,6 @@ internal sealed record LoadOptions
 
     /// <summary>Makes the sizes of the packets and the cuts in writes reproducible.</summary>
     public int Seed { get; init; }
-
-    /// <summary>Event-loop threads.</summary>
     public int EventLoops { get; init; } = Environment.ProcessorCount;
 
     /// <summary>Where the JSON report goes; null = nowhere.</summary>

@@ -11,11 +11,8 @@ internal sealed record PayloadShape(ReadOnlyMemory<byte> Text, int MinBytes, int
 {
     /// <summary>Whether all payloads, and so all packets but for their time, are the same.</summary>
     public bool IsFixed => MinBytes == MaxBytes;
-
-    /// <summary>Bytes of the longest packet, header included.</summary>
     public int MaxPacketBytes => PacketHeader.Size + MaxBytes;
 
-    /// <summary>The text itself as payload.</summary>
     public static PayloadShape Of(string text)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);

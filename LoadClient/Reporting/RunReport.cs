@@ -9,19 +9,14 @@ namespace DotNettyFraming.LoadClient.Reporting;
 /// <summary>A finished run, from which the summary, the JSON and the exit code are made.</summary>
 internal sealed record RunReport
 {
-    /// <summary>What was asked.</summary>
     public required LoadOptions Options { get; init; }
 
     /// <summary>Connections that the machine's limits left of those asked for.</summary>
     public required int Allowed { get; init; }
-
-    /// <summary>What was counted.</summary>
     public required LoadTotals Totals { get; init; }
 
     /// <summary>Attempts that failed, by reason.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
-
-    /// <summary>How long making the connections took.</summary>
     public required TimeSpan Connecting { get; init; }
 
     /// <summary>From the first write to the end of sending: the stop, or the last write taken after it.</summary>
@@ -32,8 +27,6 @@ internal sealed record RunReport
 
     /// <summary>The run second by second, oldest first.</summary>
     public required IReadOnlyList<SecondSample> Series { get; init; }
-
-    /// <summary>Whether a signal ended the run early.</summary>
     public required bool Interrupted { get; init; }
 
     /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
@@ -58,10 +51,8 @@ internal sealed record RunReport
         ? new RateReport(asked, PacketsPerSecond, Totals.PacketsLate, Totals.PacketsUnsent)
         : null;
 
-    /// <summary>Latencies of one kind, summed up.</summary>
     public Latency LatencyOf(LatencyKind kind) => Latencies.TryGetValue(kind, out LongHistogram? histogram) ? Latency.Of(histogram) : default;
 
-    /// <summary>Attempts that failed.</summary>
     public long Failed => Failures.Sum(reason => reason.Value);
 
     /// <summary>Connections asked for that were neither made nor failed: capped, or given up.</summary>
@@ -82,4 +73,18 @@ internal sealed record RunReport
         : CommandLine.ExitCode.Success;
 
     private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;
+}
+
+/// <summary>How a run with <c>--rate</c> kept its timetable.</summary>
+/// <param name="Asked">Packets a second asked for.</param>
+/// <param name="Achieved">Packets a second sent, over the time of sending.</param>
+/// <param name="Late">Packets sent that were begun more than a millisecond after they were due.</param>
+/// <param name="Unsent">Packets that were due and never begun, as their connection ended or the server took nothing to the end.</param>
+internal sealed record RateReport(long Asked, double Achieved, long Late, long Unsent)
+{
+    /// <summary>The share of the asked rate within which a run counts as having kept it.</summary>
+    public const double Tolerance = 0.01;
+
+    /// <summary>Whether the rate was kept, within <see cref="Tolerance"/>.</summary>
+    public bool IsKept => Achieved >= Asked * (1 - Tolerance);
 }

@@ -129,7 +129,7 @@ internal static class Summary
 
     private static string Seconds(TimeSpan time) => $"{Number(time.TotalSeconds, "F2")} s";
 
-    private static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
+    internal static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

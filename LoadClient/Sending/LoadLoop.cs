@@ -11,9 +11,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary>One event loop's share of the run: its connections, their packets, their counters.</summary>
 /// <remarks>
-/// Nothing here is shared between loops, so the send path has no lock and no atomic. Members are for the loop's own thread, except the
-/// ones that say otherwise; those hand the work to the loop. Above 300 lines for that reason: each of the run's wishes comes in here once
-/// for other threads and once on the loop.
+/// Nothing here is shared between loops, so the send path has no lock and no atomic. Members are for the loop's own thread, except those
+/// that say otherwise.
 /// </remarks>
 internal sealed class LoadLoop
 {
@@ -29,14 +28,6 @@ internal sealed class LoadLoop
     private long _firstStart;
     private long _lastTaken;
 
-    /// <summary>Prepares the share; the loop itself is running already.</summary>
-    /// <param name="eventLoop">The event loop.</param>
-    /// <param name="transport">Where its channels come from.</param>
-    /// <param name="tls">What encrypts them; null for plain connections.</param>
-    /// <param name="options">What the run is to do.</param>
-    /// <param name="tape">What they send.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For what happens to single connections.</param>
     public LoadLoop(
         IEventLoop eventLoop,
         LoadTransport transport,
@@ -65,28 +56,15 @@ internal sealed class LoadLoop
             .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
     }
 
-    /// <summary>The loop's view of the time.</summary>
     public LoopClock Clock { get; }
-
-    /// <summary>For what happens to single connections.</summary>
     public ILogger Logger { get; }
 
     /// <summary>What has been done on this loop; any thread may read its totals.</summary>
     public LoadCounters Counters { get; } = new();
-
-    /// <summary>What the connections write.</summary>
     public StampedPackets Packets { get; }
-
-    /// <summary>Which connection writes when.</summary>
     public IPacing Pacing { get; private set; }
-
-    /// <summary>Where writes are cut into pieces.</summary>
     public SplitMode? Split { get; }
-
-    /// <summary>The run's seed.</summary>
     public int Seed { get; }
-
-    /// <summary>Whether the connections are encrypted.</summary>
     public bool IsEncrypted => _tls is not null;
 
     /// <summary>The way past the pipeline; null where everything has to go through it.</summary>
@@ -105,10 +83,6 @@ internal sealed class LoadLoop
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
     /// <summary>Makes one more connection. Any thread.</summary>
-    /// <param name="number">The connection's number in the run.</param>
-    /// <param name="target">The server.</param>
-    /// <param name="source">The local address; null leaves it to the system.</param>
-    /// <returns>Completes when packets can be sent on it; faults where that cannot be.</returns>
     public async Task ConnectAsync(int number, IPEndPoint target, IPEndPoint? source)
     {
         var connection = new SendingHandler(this, number);
@@ -135,8 +109,6 @@ internal sealed class LoadLoop
     public void UsePacing(IPacing pacing) => Pacing = pacing;
 
     /// <summary>Lets each connection send as soon as it is made. Any thread, before the first is.</summary>
-    /// <param name="shares">Shared by the connections' numbers.</param>
-    /// <param name="timetable">When writes are due; null for as fast as possible.</param>
     public void StartImmediately(PacketShares shares, Timetable? timetable)
     {
         _immediateShares = shares;
@@ -147,9 +119,6 @@ internal sealed class LoadLoop
     public Task<int> CountWaitingAsync() => _eventLoop.SubmitAsync(() => _connections.Count(connection => connection.IsWaiting));
 
     /// <summary>Marks the end of connecting, and starts the connections that wait. Any thread.</summary>
-    /// <param name="shares">Shared by all connections that wait, on all loops.</param>
-    /// <param name="firstOrdinal">Number of those on the loops before this one.</param>
-    /// <param name="timetable">When writes are due, where it is not set yet; null for as fast as possible.</param>
     public Task StartAsync(PacketShares shares, int firstOrdinal, Timetable? timetable) => RunAsync(() =>
     {
         UseTimetable(timetable);
@@ -169,7 +138,6 @@ internal sealed class LoadLoop
     /// <summary>
     /// Stops producing: each connection flushes what was due and is on its way, sends its FIN, and closes when the server does. Any thread.
     /// </summary>
-    /// <param name="end">What is due at this timestamp or later is not sent.</param>
     public Task FinishAsync(long end) => RunAsync(() =>
     {
         _allConnected = true;
@@ -187,7 +155,6 @@ internal sealed class LoadLoop
     /// <summary>Closes the connections that are busy: their flush took too long. Any thread.</summary>
     public Task AbandonBusyAsync() => RunAsync(() => Abandon(connection => connection.IsBusy));
 
-    /// <summary>Closes every connection. Any thread.</summary>
     public Task AbandonAllAsync() => RunAsync(() => Abandon(_ => true));
 
     /// <summary>Takes the latencies recorded since the last call. Any thread; they are the loop's again at the next call.</summary>
@@ -210,7 +177,6 @@ internal sealed class LoadLoop
         CompleteIfAllClosed();
     }
 
-    /// <summary>A connection has been made.</summary>
     public void Connected(SendingHandler connection)
     {
         if (_finishing)
@@ -230,7 +196,6 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     }
 
-    /// <summary>A write has been taken.</summary>
     public void WriteTaken() => Volatile.Write(ref _lastTaken, Clock.Now);
 
     /// <summary>Sends a channel's FIN, with TLS its farewell before it, and goes on reading.</summary>

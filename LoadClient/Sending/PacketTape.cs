@@ -3,9 +3,7 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>
-/// Encoded packets lying side by side, prepared once: whatever a connection writes is a stretch of this tape.
-/// </summary>
+/// <summary>Encoded packets side by side, prepared once: every write is a stretch of this tape. Immutable; any thread may read it.</summary>
 /// <remarks>
 /// <code>
 /// start    0        1     ...   Starts-1 |  0        1    ...  packetsPerWrite-1
@@ -13,10 +11,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 ///       | packet | ... |       | packet  | the first packets once more, so that a write may begin at any start
 ///       +--------+-----+-------+---------+--------+-----+----+
 /// </code>
-/// With a fixed payload all packets are equal and one start is enough. With a range, each stretch of <see cref="Starts"/> packets
-/// has its lengths spread evenly over the range and then shuffled: every connection goes round the same circle from a start of its own,
-/// so that what it sends depends on the seed and its number alone and not on the timing.
-/// Immutable; any thread may read it. Each event loop sends from its own stamped copies, <see cref="StampedPackets"/>.
+/// With a fixed payload one start is enough. With a range of lengths, they are spread evenly over it and shuffled, and every connection
+/// goes round the same circle from a start of its own: what it sends depends on the seed and its number, and not on the timing.
 /// </remarks>
 internal sealed class PacketTape
 {

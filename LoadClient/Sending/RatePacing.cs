@@ -5,10 +5,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary><c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.</summary>
 /// <remarks>
-/// <para>A write that is due while its connection is stuck is owed; when there is room again, what is owed goes out at once, and its
-/// latency runs from when it was due. So a server that stalls shows in the latencies of all that was due meanwhile (a tool that waits
-/// for the server would measure the one write that it waited for).</para>
-/// <para>What is owed is a number and no list: a connection's writes are due a round apart.</para>
+/// A write that is due while its connection is stuck is owed, and its latency runs from when it was due: a server that stalls shows in the
+/// latencies of all that was due meanwhile. What is owed is a number: a connection's writes are due a round apart.
 /// </remarks>
 internal sealed class RatePacing : IPacing, IRunnable
 {
@@ -35,13 +33,6 @@ internal sealed class RatePacing : IPacing, IRunnable
     private bool _queued;
     private bool _waiting;
 
-    /// <summary>Makes the pacing of one event loop.</summary>
-    /// <param name="timetable">When its writes are due.</param>
-    /// <param name="clock">The loop's clock.</param>
-    /// <param name="counters">Where late packets are counted.</param>
-    /// <param name="execute">Runs a task on the loop, soon.</param>
-    /// <param name="schedule">Runs a task on the loop after a while.</param>
-    /// <param name="joining">Whether connections begin one by one, each with its next write; otherwise all owe what was due since the start.</param>
     public RatePacing(
         Timetable timetable,
         LoopClock clock,
@@ -61,7 +52,6 @@ internal sealed class RatePacing : IPacing, IRunnable
         _wakeUp = new WakeUp(this);
     }
 
-    /// <inheritdoc/>
     public void Started(SendingHandler connection)
     {
         if (_joining && _started == 0)
@@ -75,7 +65,6 @@ internal sealed class RatePacing : IPacing, IRunnable
         Queue();
     }
 
-    /// <inheritdoc/>
     public void Ready(SendingHandler connection)
     {
         if (_slotOf.TryGetValue(connection, out Slot? slot))
@@ -85,17 +74,14 @@ internal sealed class RatePacing : IPacing, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public void EndAt(long timestamp) => _end = timestamp;
 
-    /// <inheritdoc/>
     public long Owed(SendingHandler connection)
     {
         MarkDue();
         return _slotOf.TryGetValue(connection, out Slot? slot) ? slot.Owed : 0;
     }
 
-    /// <inheritdoc/>
     public long Ended(SendingHandler connection)
     {
         if (!_slotOf.Remove(connection, out Slot? slot))
