@@ -95,7 +95,9 @@ internal static class LoadCommand
     {
         try
         {
-            return options.Verify is { } url ? await Verifier.BeginAsync(new StatisticsClient(url, TimeProvider.System), TimeProvider.System, stop) : null;
+            return options.Verify is { } url
+                ? await Verifier.BeginAsync(new StatisticsClient(url, TimeProvider.System), TimeProvider.System, stop)
+                : null;
         }
         catch (OperationCanceledException)
         {
@@ -137,11 +139,8 @@ internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool
 /// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
 internal static class LoadExitCode
 {
-    /// <summary><c>--verify</c>: the server did not process just what was sent, or it cannot be said whether it did.</summary>
-    public const int VerificationFailed = 3;
-
-    /// <summary><c>--abuse</c>: a hostile connection was still open after <c>--abuse-deadline</c>.</summary>
-    public const int HostileConnectionOutlived = 5;
+    public const int VerificationFailed = 3; // --verify: the server did not process just what was sent, or it cannot be said whether it did
+    public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was still open after --abuse-deadline
 
     /// <summary>
     /// Some connections could not be made, or <c>--connections</c> was capped, or the server closed connections so that not all of

@@ -66,19 +66,23 @@ internal sealed class LoadRun
             // Event loops of its own: what hostile peers do there is not to be measured as the latency of the others.
             LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1);
             var attack = new AbuseRun(
-                abuse, () => _ramp.Target, SourcesInTurn(), apart, tls is null ? null : pipeline => tls.AddTo(pipeline.Channel), clock, logger);
+                abuse,
+                () => _ramp.Target,
+                SourcesInTurn(),
+                apart,
+                tls is null ? null : pipeline => tls.AddTo(pipeline.Channel),
+                clock,
+                logger);
             Abuse = new AbuseSchedule(attack, Series, options.Duration ?? LoadOptions.DefaultDuration, clock);
         }
     }
 
     public LoadPhase Phase => _phase;
 
-    /// <summary>Connection attempts that have failed so far. Any thread.</summary>
-    public long Failed => _ramp.Failures.Total;
+    public long Failed => _ramp.Failures.Total; // connection attempts that have failed so far. Any thread
     public RunSeries Series { get; }
 
-    /// <summary>The attack beside the load; null without <c>--abuse</c>.</summary>
-    public AbuseSchedule? Abuse { get; }
+    public AbuseSchedule? Abuse { get; } // the attack beside the load; null without --abuse
 
     /// <summary>How long will still be sent; null where that is not known, or not yet. Any thread.</summary>
     public TimeSpan? TimeLeft => _plannedEnd is long end && _phase == LoadPhase.Sending
@@ -176,7 +180,9 @@ internal sealed class LoadRun
         return false;
     }
 
-    /// <summary>In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.</summary>
+    /// <summary>
+    /// In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.
+    /// </summary>
     /// <remarks>Even so they can come early: .NET's go by the kernel's coarse clock, which is up to 4 ms behind.</remarks>
     private TimeSpan UntilPlannedEnd() => _plannedEnd is long end
         ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
@@ -232,7 +238,14 @@ internal sealed class LoadRun
 
         _timetableStart ??= _clock.GetTimestamp() + InTimestamps(TimetableLead);
         return Timetable.Of(
-            _timetableStart.Value, rate, _options.PacketsPerWrite, allConnections, connections, loop, _loops.Length, _clock.TimestampFrequency);
+            _timetableStart.Value,
+            rate,
+            _options.PacketsPerWrite,
+            allConnections,
+            connections,
+            loop,
+            _loops.Length,
+            _clock.TimestampFrequency);
     }
 
     private Func<EndPoint?>? SourcesInTurn()

@@ -3,7 +3,9 @@ using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>What the hostile peers have done. Written by their event loop alone, plainly; any thread may read the <see cref="Totals"/>.</summary>
+/// <summary>
+/// What the hostile peers have done. Written by their event loop alone, plainly; any thread may read the <see cref="Totals"/>.
+/// </summary>
 internal sealed class AbuseCounters
 {
     private readonly LongHistogram _timeToClose = LatencyHistogram.New();
@@ -50,7 +52,7 @@ internal sealed class AbuseCounters
 /// <param name="Open">Connections made and not yet ended.</param>
 /// <param name="HeldBack">Connections due by the rate, and not begun; see <see cref="AttackPace.HeldBack"/>.</param>
 /// <param name="BytesAtMost">Bytes handed to the transport: the server has had no more of these peers, and perhaps less.</param>
-/// <param name="PacketsAtMost">Whole packets in front of any fault in those bytes: the server has processed no more, and perhaps less.</param>
+/// <param name="PacketsAtMost">Whole packets in front of any fault in those bytes: the server has processed at most these.</param>
 /// <param name="Ends">Attempts that have ended, by <see cref="HostileEnd"/>.</param>
 internal record struct AbuseTotals(
     long Attempts, long Made, long Open, long HeldBack, long BytesAtMost, long PacketsAtMost, long[] Ends)

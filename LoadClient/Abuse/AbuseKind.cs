@@ -4,7 +4,9 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>A kind of hostile peer: its name for <c>--abuse</c>, and from the seed what its peers do. A new kind is declared here only.</summary>
+/// <summary>
+/// A kind of hostile peer: its name for <c>--abuse</c>, and from the seed what its peers do. A new kind is declared here only.
+/// </summary>
 /// <remarks>Good packets are the default ones of the load: 32 bytes, stamped with the time.</remarks>
 internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
 {

@@ -12,8 +12,7 @@ internal sealed record AbuseReport
     /// <summary>How long the attack lasted: as it was to, or until it was stopped or all peers had come and gone.</summary>
     public required TimeSpan AttackedFor { get; init; }
 
-    /// <summary>The counts; none is open any more.</summary>
-    public required AbuseTotals Totals { get; init; }
+    public required AbuseTotals Totals { get; init; } // the counts; none is open any more
 
     /// <summary>Why connections could not be made, the most frequent reason first.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Refusals { get; init; }

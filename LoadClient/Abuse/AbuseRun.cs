@@ -8,7 +8,7 @@ namespace DotNettyFraming.LoadClient.Abuse;
 
 /// <summary>One attack by hostile peers: begin, hold out, report.</summary>
 /// <remarks>
-/// An <see cref="AbuseKind"/> has the script, <see cref="AttackPace"/> says when connections are begun, <see cref="Attack"/> begins and ends
+/// An <see cref="AbuseKind"/> has the script, <see cref="AttackPace"/> says when connections begin, <see cref="Attack"/> begins and ends
 /// them on one event loop, a <see cref="HostilePeer"/> for each plays the script.
 /// </remarks>
 internal sealed class AbuseRun
@@ -82,8 +82,7 @@ internal sealed class AbuseSchedule(AbuseRun attack, RunSeries series, TimeSpan 
     private Latency _after;
     private AbuseReport? _report;
 
-    /// <summary>What the hostile peers have done so far. Any thread.</summary>
-    public AbuseTotals Totals => attack.Totals();
+    public AbuseTotals Totals => attack.Totals(); // what the hostile peers have done so far. Any thread
 
     /// <summary>What came of it; null where the run was stopped before the attack began.</summary>
     public AbuseOutcome? Outcome => _report is null ? null : new AbuseOutcome(_report, _before, _during, _after);

@@ -17,8 +17,7 @@ internal sealed class Attack
     internal const int MostAttemptsAtOnce = 256;
     private const int MostAttemptsPerTurn = 64;
 
-    /// <summary>The time from tick to tick.</summary>
-    internal static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10);
+    internal static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10); // the time from tick to tick
 
     /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
@@ -67,20 +66,11 @@ internal sealed class Attack
     public TimeProvider Clock { get; }
     public HostileScript Script { get; }
 
-    /// <summary>What has been done; any thread may read its totals.</summary>
-    public AbuseCounters Counters { get; } = new();
-
-    /// <summary>Why connections could not be made. Any thread.</summary>
-    public ConnectFailures Refusals { get; } = new();
-
-    /// <summary>Why connections failed that had been made. Any thread.</summary>
-    public ConnectFailures Failures { get; } = new();
-
-    /// <summary>Complete when no connection will be begun any more and none is left. Any thread.</summary>
-    public Task Over => _over.Task;
-
-    /// <summary>How long the attack has lasted, at most as long as it was to. When it is over.</summary>
-    public TimeSpan AttackedFor => _pace.Elapsed;
+    public AbuseCounters Counters { get; } = new(); // what has been done; any thread may read its totals
+    public ConnectFailures Refusals { get; } = new(); // why connections could not be made. Any thread
+    public ConnectFailures Failures { get; } = new(); // why connections failed that had been made. Any thread
+    public Task Over => _over.Task; // complete when no connection will be begun any more and none is left. Any thread
+    public TimeSpan AttackedFor => _pace.Elapsed; // how long the attack has lasted, at most as long as it was to. When it is over
 
     public AbuseTotals Totals() => Counters.Totals(_pace.HeldBack);
 

@@ -10,7 +10,9 @@ namespace DotNettyFraming.LoadClient.Abuse;
 /// </remarks>
 internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
 {
-    /// <summary>A connection that is due and cannot be begun for so long is not begun any more: no wave follows a stall of the server.</summary>
+    /// <summary>
+    /// A connection that is due and cannot be begun for so long is not begun any more: no wave follows a stall of the server.
+    /// </summary>
     internal static readonly TimeSpan MostLate = TimeSpan.FromSeconds(1);
 
     private TimeSpan _attackFor;

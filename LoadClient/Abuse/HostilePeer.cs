@@ -10,8 +10,7 @@ namespace DotNettyFraming.LoadClient.Abuse;
 /// <summary>One hostile connection: plays the script of its kind, one write at a time. Everything here runs on its event loop.</summary>
 internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 {
-    /// <summary>A peer that finds the kernel willing queues behind the others after so many bytes.</summary>
-    internal const int MostBytesPerTurn = 64 * 1024;
+    internal const int MostBytesPerTurn = 64 * 1024; // A peer that finds the kernel willing queues behind the others after so many bytes
 
     private readonly Attack _attack;
     private readonly IChannel _channel;
@@ -34,14 +33,9 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 
     public int Number { get; }
 
-    /// <summary>Whether the connection has been made, at some time.</summary>
-    public bool IsMade { get; private set; }
-
-    /// <summary>When the connection was made, a timestamp of the attack's clock.</summary>
-    public long MadeAt { get; private set; }
-
-    /// <summary>The peer's place in a list of the attack, which takes it out in no time.</summary>
-    public LinkedListNode<HostilePeer> Place { get; }
+    public bool IsMade { get; private set; } // whether the connection has been made, at some time
+    public long MadeAt { get; private set; } // when the connection was made, a timestamp of the attack's clock
+    public LinkedListNode<HostilePeer> Place { get; } // the peer's place in a list of the attack, which takes it out in no time
 
     public void Connect(EndPoint target, EndPoint? source)
     {
@@ -208,7 +202,9 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         };
     }
 
-    /// <summary>Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.</summary>
+    /// <summary>
+    /// Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.
+    /// </summary>
     private void Close() => (_context?.CloseAsync() ?? _channel.CloseAsync()).ContinueWith(
         static closed => _ = closed.Exception,
         CancellationToken.None,

@@ -20,17 +20,10 @@ internal enum HostileAction
 /// <summary>One step of a <see cref="HostileScript"/>; a send has a stretch of the tape.</summary>
 internal readonly record struct HostileStep(HostileAction Action, int Offset = 0, int Length = 0)
 {
-    /// <summary>Waits for the peer's moment of the second.</summary>
-    public static readonly HostileStep Pause = new(HostileAction.Pause);
-
-    /// <summary>The last step of a peer that waits for the server.</summary>
-    public static readonly HostileStep Hold = new(HostileAction.Hold);
-
-    /// <summary>The last step of a peer that goes.</summary>
-    public static readonly HostileStep Close = new(HostileAction.Close);
-
-    /// <summary>The last step of a peer that breaks off.</summary>
-    public static readonly HostileStep Reset = new(HostileAction.Reset);
+    public static readonly HostileStep Pause = new(HostileAction.Pause); // waits for the peer's moment of the second
+    public static readonly HostileStep Hold = new(HostileAction.Hold); // the last step of a peer that waits for the server
+    public static readonly HostileStep Close = new(HostileAction.Close); // the last step of a peer that goes
+    public static readonly HostileStep Reset = new(HostileAction.Reset); // the last step of a peer that breaks off
 
     /// <summary>Writes a stretch of the tape.</summary>
     public static HostileStep Send(int offset, int length) => new(HostileAction.Send, offset, length);
@@ -54,8 +47,7 @@ internal sealed class HostileTape
         _packets = packets;
     }
 
-    /// <summary>Number of bytes.</summary>
-    public int Length => _bytes.Length;
+    public int Length => _bytes.Length; // number of bytes
 
     /// <summary>A tape of whole packets, side by side.</summary>
     public static HostileTape Of(params byte[][] packets)
@@ -88,7 +80,9 @@ internal sealed class HostileTape
     }
 }
 
-/// <summary>Counts the whole packets that a server can find in one connection's stream, handed over in pieces, and keeps none of it.</summary>
+/// <summary>
+/// Counts the whole packets that a server can find in one connection's stream, handed over in pieces, and keeps none of it.
+/// </summary>
 /// <remarks>Random bytes hold some, too; and a server that is checked against what was sent (<c>--verify</c>) processes them.</remarks>
 internal struct WholePackets
 {

@@ -83,7 +83,8 @@ internal sealed class ClientTls
         else
         {
             others = X509CertificateLoader.LoadPkcs12CollectionFromFile(file, password: null);
-            certificate = others.FirstOrDefault(one => one.HasPrivateKey) ?? throw new CryptographicException("it has no certificate with a key");
+            certificate = others.FirstOrDefault(one => one.HasPrivateKey)
+                ?? throw new CryptographicException("it has no certificate with a key");
         }
 
         // Offline: a missing intermediate is not fetched from the address that the certificate names.

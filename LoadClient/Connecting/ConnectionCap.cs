@@ -8,8 +8,7 @@ namespace DotNettyFraming.LoadClient.Connecting;
 /// <param name="Message">One line that names the limit and how to raise it; null when nothing stops them.</param>
 internal sealed record ConnectionCap(int Connections, string? Message)
 {
-    /// <summary>Descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded.</summary>
-    internal const int SpareFiles = 64;
+    internal const int SpareFiles = 64; // descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded
     private const string PortRangeFile = "/proc/sys/net/ipv4/ip_local_port_range";
     private const string OpenFilesFolder = "/proc/self/fd";
 
@@ -32,7 +31,8 @@ internal sealed record ConnectionCap(int Connections, string? Message)
         string reason = byFiles <= byPorts
             ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with "
                 + $"'ulimit -n {requested + openFiles + hostile + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
-            : $"there are {allPorts} source ports ({ports!.Value.First} to {ports.Value.Last}{(sources > 1 ? $" on {sources} addresses" : "")})"
+            : $"there are {allPorts} source ports ({ports!.Value.First} to {ports.Value.Last}"
+                + (sources > 1 ? $" on {sources} addresses)" : ")")
                 + (hostile > 0 ? $", {hostile} of them for hostile connections; " : "; ")
                 + "connect from more addresses with --source, or widen the range with "
                 + "'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"'";

@@ -20,8 +20,7 @@ internal sealed class ConnectionRamp(
     /// <summary>Attempts under way at once: enough for thousands of connections a second, a sixteenth of a full accept queue.</summary>
     public const int MostAttemptsAtOnce = 256;
 
-    /// <summary>When so many attempts have failed and none succeeded, the rest is not tried.</summary>
-    public const int HopelessAfter = MostAttemptsAtOnce;
+    public const int HopelessAfter = MostAttemptsAtOnce; // when so many attempts have failed and none succeeded, the rest is not tried
 
     /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
     public static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
@@ -30,11 +29,8 @@ internal sealed class ConnectionRamp(
     private volatile bool _anyConnected;
     private volatile int _working; // index of the address that the last connection was made to
 
-    /// <summary>The attempts that failed.</summary>
-    public ConnectFailures Failures { get; } = new();
-
-    /// <summary>The address that connections are made to. Any thread.</summary>
-    public IPEndPoint Target => targets[_working];
+    public ConnectFailures Failures { get; } = new(); // the attempts that failed
+    public IPEndPoint Target => targets[_working]; // the address that connections are made to. Any thread
 
     /// <summary>Tries every connection once.</summary>
     public async Task RunAsync(CancellationToken stop)

@@ -56,11 +56,8 @@ internal static class LatencyHistogram
 /// <summary>Latencies of each kind, over some time. One thread at a time.</summary>
 internal sealed class LatencyInterval
 {
-    /// <summary><see cref="LatencyKind.Connect"/>, microseconds.</summary>
-    public LongHistogram Connect { get; } = LatencyHistogram.New();
-
-    /// <summary><see cref="LatencyKind.Write"/>, microseconds.</summary>
-    public LongHistogram Write { get; } = LatencyHistogram.New();
+    public LongHistogram Connect { get; } = LatencyHistogram.New(); // connect, microseconds
+    public LongHistogram Write { get; } = LatencyHistogram.New(); // write, microseconds
 
     public IReadOnlyDictionary<LatencyKind, LongHistogram> ByKind => new Dictionary<LatencyKind, LongHistogram>
     {

@@ -76,24 +76,17 @@ internal sealed class LoadCounters
 /// <param name="Ends">Connections that have ended, by <see cref="ConnectionEnd"/>.</param>
 internal record struct LoadTotals(long Connected, long PacketsSent, long BytesSent, long PacketsUnconfirmed, long[] Ends)
 {
-    /// <summary>Bytes of which the transport could not say whether the kernel took them.</summary>
-    public long BytesUnconfirmed { get; set; }
-
-    /// <summary>With <c>--rate</c>: packets sent that were begun late.</summary>
-    public long PacketsLate { get; set; }
-
-    /// <summary>With <c>--rate</c>: packets that were due and never begun, because their connection ended before.</summary>
-    public long PacketsUnsent { get; set; }
+    public long BytesUnconfirmed { get; set; } // bytes of which the transport could not say whether the kernel took them
+    public long PacketsLate { get; set; } // with --rate: packets sent that were begun late
+    public long PacketsUnsent { get; set; } // with --rate: packets that were due and never begun, because their connection ended before
 
     /// <summary>Of <see cref="PacketsSent"/>, those on connections whose end the server has answered: it has read them all.</summary>
     public long PacketsAnswered { get; set; }
 
-    /// <summary>Of <see cref="BytesSent"/>, those on connections whose end the server has answered: it has read them all.</summary>
-    public long BytesAnswered { get; set; }
+    public long BytesAnswered { get; set; } // of BytesSent, those on connections whose end the server has answered: it has read them all
     public static LoadTotals Zero => new(0, 0, 0, 0, new long[Enum.GetValues<ConnectionEnd>().Length]);
 
-    /// <summary>Connections made and not yet ended.</summary>
-    public readonly long Open => Connected - Ends.Sum();
+    public readonly long Open => Connected - Ends.Sum(); // connections made and not yet ended
 
     /// <summary>Connections that the server ended, orderly or not.</summary>
     public readonly long EndedByServer => Ended(ConnectionEnd.ClosedByServer) + Ended(ConnectionEnd.ResetByServer);

@@ -3,11 +3,12 @@ using DotNettyFraming.LoadClient.Sending;
 namespace DotNettyFraming.LoadClient.Measuring;
 
 /// <summary>Samples the run each second, for reports and progress, and adds up the latencies of the whole run.</summary>
-/// <remarks>The loops swap their histograms when a sample is taken, so recording needs no lock. Samples are taken one after another.</remarks>
+/// <remarks>
+/// The loops swap their histograms when a sample is taken, so recording needs no lock. Samples are taken one after another.
+/// </remarks>
 internal sealed class RunSeries
 {
-    /// <summary>Samples kept at most: a run of a day, second by second; longer runs get longer intervals.</summary>
-    internal const int MostSamples = 86_400;
+    internal const int MostSamples = 86_400; // samples kept at most: a run of a day, second by second; longer runs get longer intervals
     private static readonly TimeSpan ShortestLast = TimeSpan.FromSeconds(0.5);
 
     private readonly IReadOnlyList<LoadLoop> _loops;
@@ -31,14 +32,9 @@ internal sealed class RunSeries
         _before = Totals();
     }
 
-    /// <summary>Told of each sample; on the thread that takes it.</summary>
-    public Action<SecondSample>? Sampled { get; set; }
-
-    /// <summary>The samples so far, oldest first. Read it when none is being taken.</summary>
-    public IReadOnlyList<SecondSample> Samples => _samples;
-
-    /// <summary>All latencies so far. Read it when no sample is being taken.</summary>
-    public LatencyInterval Latencies => _total;
+    public Action<SecondSample>? Sampled { get; set; } // told of each sample; on the thread that takes it
+    public IReadOnlyList<SecondSample> Samples => _samples; // the samples so far, oldest first. Read it when none is being taken
+    public LatencyInterval Latencies => _total; // all latencies so far. Read it when no sample is being taken
 
     /// <summary>Takes a sample each interval until it is stopped.</summary>
     public async Task RunAsync(TimeSpan? longest, CancellationToken stop)

@@ -94,11 +94,13 @@ internal sealed class LoadOptionDeclarations
         _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
         _verify = Set.Custom<Uri?>(
             "--verify", "URL", null, "none",
-            "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. Nobody else may be sending to it.",
+            "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. "
+            + "Nobody else may be sending to it.",
             text => StatisticsClient.ParseAddress(text).Select(url => (Uri?)url),
             url => $"{url}");
         _seed = Set.OptionalNumber<int>(
-            "--seed", "N", "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and what hostile peers send reproducible.",
+            "--seed", "N",
+            "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and what hostile peers send reproducible.",
             0, int.MaxValue, "random, and printed");
         _abuse = Set.Custom<AbuseKind?>(
             "--abuse", string.Join('|', AbuseKind.All), null, "none",

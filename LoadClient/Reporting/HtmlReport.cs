@@ -24,18 +24,18 @@ internal sealed record HtmlReport(
     IReadOnlyDictionary<string, IEnumerable<PercentilePoint>> Percentiles,
     JsonReport Report)
 {
-    /// <summary>The maximum number of samples in the page; more would be less than a pixel of a plot each.</summary>
-    private const int MaxSamples = 600;
+    private const int MaxSamples = 600; // the maximum number of samples in the page; more would be less than a pixel of a plot each
     private const int PointsPerNine = 40;
 
     /// <summary>Returns the page as UTF-8: one file that needs no other, with plotly.js in it.</summary>
     public static byte[] ToUtf8(RunReport report, string server, DateTimeOffset at)
     {
         HtmlReport data = Of(report, server, at);
+        // The writer of JSON escapes <, > and &, so no text can end its script. It comes last, so no text is taken for a placeholder.
         string page = Resource("report.html")
             .Replace("{PLOTLY}", Resource("plotly.js"), StringComparison.Ordinal)
             .Replace("{SCRIPT}", Resource("report.js"), StringComparison.Ordinal)
-            .Replace("{DATA}", JsonSerializer.Serialize(data, JsonReportContext.Default.HtmlReport), StringComparison.Ordinal); // escapes <, > and &
+            .Replace("{DATA}", JsonSerializer.Serialize(data, JsonReportContext.Default.HtmlReport), StringComparison.Ordinal);
         return Encoding.UTF8.GetBytes(page);
     }
 
@@ -55,17 +55,21 @@ internal sealed record HtmlReport(
                 ["runtime"] = RuntimeInformation.FrameworkDescription,
                 ["transport"] = $"{options.Transport.ToString().ToLowerInvariant()}, {Summary.Count(options.EventLoops, "event loop")}",
             },
-            $"{LoadClient.Program.Name} {Assembly.GetExecutingAssembly().GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}",
+            $"{LoadClient.Program.Name} {Version()}",
             Enum.GetValues<ConnectionEnd>().ToDictionary(end => end.ToString(), Summary.Words)
-                .Concat(Enum.GetValues<HostileEnd>().Select(end => KeyValuePair.Create(end.ToString(), report.Abuse?.Attack.Words(end) ?? "")))
-                .DistinctBy(word => word.Key).ToDictionary(),
+                .UnionBy(
+                    Enum.GetValues<HostileEnd>().Select(end => KeyValuePair.Create(end.ToString(), report.Abuse?.Attack.Words(end) ?? "")),
+                    word => word.Key)
+                .ToDictionary(),
             report.Latencies.OrderDescending(Comparer<KeyValuePair<LatencyKind, LongHistogram>>.Create((a, b) => a.Key.CompareTo(b.Key)))
                 .Where(kind => kind.Value.TotalCount > 0)
                 .ToDictionary(kind => JsonNamingPolicy.CamelCase.ConvertName(kind.Key.ToString()), kind => PercentilesOf(kind.Value)),
             JsonReport.Of(report with { Series = RunSeries.Merge(report.Series, MaxSamples) }));
     }
 
-    /// <summary>Returns the latencies from percentile 0 to the last one that means something, the same number for each further nine.</summary>
+    /// <summary>
+    /// Returns the latencies from percentile 0 to the last one that means something, the same number for each further nine.
+    /// </summary>
     private static IEnumerable<PercentilePoint> PercentilesOf(LongHistogram values)
     {
         double end = Math.Log10(values.TotalCount);
@@ -75,6 +79,9 @@ internal sealed record HtmlReport(
             .Append(new PercentilePoint(end, values.GetMaxValue()))
             .DistinctBy(point => point.Nines);
     }
+
+    private static string? Version() =>
+        typeof(HtmlReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     private static string Resource(string name)
     {

@@ -65,7 +65,9 @@ internal sealed class ProgressPanel(LoadRun run, LoadOptions options)
         Row("phase", $"{run.Phase}, {sample.End.TotalSeconds:F0} s{TimeLeft(totals, sample)}");
         Row("rate", $"{sample.PacketsPerSecond:F0} packets/s, {sample.BytesPerSecond / 1e6:F1} MB/s");
         Row("", $"{Sparkline.Of(_rates)}");
-        Row("connections", $"{sample.Open} open of {options.Connections}, {run.Failed} failed, {totals.EndedByServer} closed by the server");
+        Row(
+            "connections",
+            $"{sample.Open} open of {options.Connections}, {run.Failed} failed, {totals.EndedByServer} closed by the server");
         Row("connect", $"{Words(sample.Connect)}");
         Row("write", $"{Words(sample.Write)}{(sample.Late > 0 ? $", {sample.Late} late" : "")}");
         if (run.Abuse?.Totals is { Attempts: > 0 } abuse)

@@ -24,7 +24,8 @@ internal static class Summary
         string rate = options.Rate is long asked ? $"{asked} a second, " : "";
         string split = options.Split is SplitMode mode ? $", split ({Choice(mode)})" : "";
         return $"{Count(connections, "connection")} to {server}{(options.Tls ? " with TLS" : "")}: "
-            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, {rate}{limit} (seed {options.Seed})";
+            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, "
+            + $"{rate}{limit} (seed {options.Seed})";
     }
 
     /// <summary>The figures after the run, a line each.</summary>

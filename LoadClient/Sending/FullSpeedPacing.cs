@@ -22,7 +22,9 @@ internal interface IPacing
     long Ended(SendingHandler connection);
 }
 
-/// <summary>No <c>--rate</c>: each connection writes whenever the kernel has room for it, all in turn. A write is due when it begins.</summary>
+/// <summary>
+/// No <c>--rate</c>: each connection writes whenever the kernel has room for it, all in turn. A write is due when it begins.
+/// </summary>
 /// <remarks>
 /// One write per turn: a second write to the same socket meets the server just reading the first, and both wait for the socket's lock. Of
 /// small writes a turn has four: with 10,000 connections, reaching the next connection in memory costs as much as a small write. Measured:
@@ -30,11 +32,8 @@ internal interface IPacing
 /// </remarks>
 internal sealed class FullSpeedPacing : IPacing, IRunnable
 {
-    /// <summary>Writes of one connection in a turn, where they are small.</summary>
-    private const int MostWritesPerTurn = 4;
-
-    /// <summary>Bytes of a turn up to which writes are small.</summary>
-    private const int SmallTurnBytes = 256;
+    private const int MostWritesPerTurn = 4; // writes of one connection in a turn, where they are small
+    private const int SmallTurnBytes = 256; // bytes of a turn up to which writes are small
 
     /// <summary>Writes before the loop looks at its sockets and other tasks again: a look costs about as much as a write.</summary>
     internal const int WritesPerRun = 64;

@@ -59,16 +59,14 @@ internal sealed class LoadLoop
     public LoopClock Clock { get; }
     public ILogger Logger { get; }
 
-    /// <summary>What has been done on this loop; any thread may read its totals.</summary>
-    public LoadCounters Counters { get; } = new();
+    public LoadCounters Counters { get; } = new(); // what has been done on this loop; any thread may read its totals
     public StampedPackets Packets { get; }
     public IPacing Pacing { get; private set; }
     public SplitMode? Split { get; }
     public int Seed { get; }
     public bool IsEncrypted => _tls is not null;
 
-    /// <summary>The way past the pipeline; null where everything has to go through it.</summary>
-    public DirectSend? TrySend { get; }
+    public DirectSend? TrySend { get; } // the way past the pipeline; null where everything has to go through it
 
     /// <summary>Complete when all connections are tried and none has anything left to send or to see taken. Any thread.</summary>
     public TaskCompletionSource NothingLeft { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);

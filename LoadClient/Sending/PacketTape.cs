@@ -3,7 +3,9 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>Encoded packets side by side, prepared once: every write is a stretch of this tape. Immutable; any thread may read it.</summary>
+/// <summary>
+/// Encoded packets side by side, prepared once: every write is a stretch of this tape. Immutable; any thread may read it.
+/// </summary>
 /// <remarks>
 /// <code>
 /// start    0        1     ...   Starts-1 |  0        1    ...  packetsPerWrite-1
@@ -16,8 +18,7 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// </remarks>
 internal sealed class PacketTape
 {
-    /// <summary>Bytes of packets of different lengths that are worth preparing; each loop copies them.</summary>
-    private const int TargetBytes = 256 * 1024;
+    private const int TargetBytes = 256 * 1024; // bytes of packets of different lengths that are worth preparing; each loop copies them
     private const int FewestStarts = 16;
     private const int MostStarts = 1024;
 
@@ -49,17 +50,10 @@ internal sealed class PacketTape
         Bytes = bytes;
     }
 
-    /// <summary>The encoded packets, their time 0.</summary>
-    public ReadOnlyMemory<byte> Bytes { get; }
-
-    /// <summary>Number of packets at which a write may begin.</summary>
-    public int Starts { get; }
-
-    /// <summary>The most packets that one write can hold.</summary>
-    public int PacketsPerWrite { get; }
-
-    /// <summary>Where each packet begins, and at the end where the last one ends.</summary>
-    public ReadOnlySpan<int> Offsets => _offsets;
+    public ReadOnlyMemory<byte> Bytes { get; } // the encoded packets, their time 0
+    public int Starts { get; } // number of packets at which a write may begin
+    public int PacketsPerWrite { get; } // the most packets that one write can hold
+    public ReadOnlySpan<int> Offsets => _offsets; // where each packet begins, and at the end where the last one ends
 
     /// <summary>The start of a connection's first write: neighbours begin far apart.</summary>
     public int StartOf(int connection) => (int)((uint)connection * 2_654_435_769u % (uint)Starts);

@@ -11,8 +11,7 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// </remarks>
 internal sealed class PacketWriter
 {
-    /// <summary>Pieces of one write before the next connection gets its turn.</summary>
-    internal const int PiecesPerTurn = 16;
+    internal const int PiecesPerTurn = 16; // pieces of one write before the next connection gets its turn
 
     private readonly LoadLoop _loop;
     private readonly PieceCutter _cutter;
@@ -40,16 +39,12 @@ internal sealed class PacketWriter
         _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
 
-    /// <summary>Whether a write has begun and is not over.</summary>
-    public bool IsUnderWay => _copy is not null;
-
-    /// <summary>Whether the kernel has had no room; <see cref="Settle"/> when it has.</summary>
-    public bool IsStuck => _written is not null;
+    public bool IsUnderWay => _copy is not null; // whether a write has begun and is not over
+    public bool IsStuck => _written is not null; // whether the kernel has had no room; Settle when it has
     public long PacketsTaken { get; private set; }
     public long BytesTaken { get; private set; }
 
-    /// <summary>Why a write failed, if one did.</summary>
-    public Exception? Fault { get; private set; }
+    public Exception? Fault { get; private set; } // why a write failed, if one did
 
     /// <summary>Begins a write; only when none is under way.</summary>
     public int Begin(long most, long due)

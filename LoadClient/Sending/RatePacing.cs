@@ -3,7 +3,9 @@ using DotNettyFraming.LoadClient.Measuring;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary><c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.</summary>
+/// <summary>
+/// <c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.
+/// </summary>
 /// <remarks>
 /// A write that is due while its connection is stuck is owed, and its latency runs from when it was due: a server that stalls shows in the
 /// latencies of all that was due meanwhile. What is owed is a number: a connection's writes are due a round apart.

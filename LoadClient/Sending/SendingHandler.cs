@@ -38,20 +38,11 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <summary>Complete when packets can be sent; faulted when the TLS handshake fails or the connection ends before.</summary>
     public Task Established => _established.Task;
 
-    /// <summary>Connected, and waiting for <see cref="Start"/>.</summary>
-    public bool IsWaiting => _state == ConnectionState.Waiting;
-
-    /// <summary>Sending its share, and not told to finish.</summary>
-    public bool IsSending => _state == ConnectionState.Sending;
-
-    /// <summary>Has something left to send, or to see taken.</summary>
-    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
-
-    /// <summary>A write has begun and is not over.</summary>
-    public bool HasWriteUnderWay => _writer.IsUnderWay;
-
-    /// <summary>Packets of the next write.</summary>
-    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite);
+    public bool IsWaiting => _state == ConnectionState.Waiting; // connected, and waiting for Start
+    public bool IsSending => _state == ConnectionState.Sending; // sending its share, and not told to finish
+    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing; // has something left to send, or to see taken
+    public bool HasWriteUnderWay => _writer.IsUnderWay; // A write has begun and is not over
+    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite); // packets of the next write
 
     /// <summary>Writes until the share is sent.</summary>
     public long WritesLeft => _packetsLeft == 0 ? 0 : ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
@@ -69,7 +60,9 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         _loop.Pacing.Started(this);
     }
 
-    /// <summary>Ends the connection: what was due and is on its way is flushed, then comes the FIN. A connect under way is given up.</summary>
+    /// <summary>
+    /// Ends the connection: what was due and is on its way is flushed, then comes the FIN. A connect under way is given up.
+    /// </summary>
     public void Finish()
     {
         switch (_state)

@@ -15,8 +15,7 @@ internal sealed class StampedPackets(PacketTape tape)
 
     public PacketTape Tape => tape;
 
-    /// <summary>Number of copies held, for tests of the bound.</summary>
-    public int Copies => _inFlight.Count + (_current is null ? 0 : 1);
+    public int Copies => _inFlight.Count + (_current is null ? 0 : 1); // number of copies held, for tests of the bound
 
     /// <summary>The copy to write from now.</summary>
     public Copy At(uint time)

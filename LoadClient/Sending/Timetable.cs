@@ -42,8 +42,7 @@ internal readonly record struct Timetable(long Start, double Round, int Connecti
 /// <param name="Unit">Packets that stay together: with a timetable whole writes, as a short one takes as long as a whole one.</param>
 internal readonly record struct PacketShares(long? Total, int Connections, int Unit = 1)
 {
-    /// <summary>The share of a connection that sends until it is stopped.</summary>
-    public const long Endless = long.MaxValue;
+    public const long Endless = long.MaxValue; // the share of a connection that sends until it is stopped
 
     public long Of(int ordinal)
     {

@@ -36,8 +36,7 @@ internal sealed record ServerStatistics
     public long BytesAccountedFor =>
         (PacketHeader.Size * this[PacketsReceived]) + this[BytesPayload] + this[BytesDiscarded] + this[BytesUnfinished];
 
-    /// <summary>Returns a count by its name.</summary>
-    public long this[string name] => _counts[Array.IndexOf(Names, name)];
+    public long this[string name] => _counts[Array.IndexOf(Names, name)]; // returns a count by its name
 
     /// <summary>Makes statistics from counts by name; those that are not given are 0.</summary>
     public static ServerStatistics Of(IReadOnlyDictionary<string, long> counts) => new(i => counts.GetValueOrDefault(Names[i]));

@@ -16,14 +16,13 @@ internal interface IStatisticsSource : IDisposable
     Task<StatisticsReading> ReadAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Reads the server's statistics over HTTP, from the given address only: no proxy, no redirects; bounded in time and size.</summary>
+/// <summary>
+/// Reads the server's statistics over HTTP, from the given address only: no proxy, no redirects; bounded in time and size.
+/// </summary>
 internal sealed class StatisticsClient : IStatisticsSource
 {
-    /// <summary>The longest answer that is read. The server's has about 1 KiB.</summary>
-    private const int MaxAnswerBytes = 64 * 1024;
-
-    /// <summary>Enough to recognise what the other end is; a line must stay a line.</summary>
-    private const int MaxFaultCharacters = 200;
+    private const int MaxAnswerBytes = 64 * 1024; // the longest answer that is read. The server's has about 1 KiB
+    private const int MaxFaultCharacters = 200; // enough to recognise what the other end is; a line must stay a line
     private const string StatisticsPath = "/api/stats";
 
     /// <summary>How long one request may take, from the connect to the last byte.</summary>

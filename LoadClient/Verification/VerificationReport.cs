@@ -76,7 +76,9 @@ internal sealed record SentTotals(CountRange Packets, CountRange Bytes)
     /// <summary>Compares with what the server counted; dropped packets are a difference, however many were sent.</summary>
     public VerificationResult CompareWith(ServerStatistics difference)
     {
-        if (difference[PacketsDropped] != 0 || !Packets.Contains(difference[PacketsProcessed]) || !Bytes.Contains(difference[BytesReceived]))
+        if (difference[PacketsDropped] != 0
+            || !Packets.Contains(difference[PacketsProcessed])
+            || !Bytes.Contains(difference[BytesReceived]))
         {
             return VerificationResult.Different;
         }

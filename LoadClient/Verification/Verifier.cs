@@ -9,14 +9,9 @@ internal sealed class Verifier : IDisposable
     /// <summary>Two readings of whole seconds, and our clock, can disagree by this much about the server's uptime.</summary>
     private const double UptimeTolerance = 2;
 
-    /// <summary>Requests that may fail in a row after a run; before it, one failure is enough.</summary>
-    private const int MaxAttempts = 3;
-
-    /// <summary>The pause between two readings.</summary>
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>How long the server may take to come to rest after a run.</summary>
-    private static readonly TimeSpan MaxRest = TimeSpan.FromSeconds(30);
+    private const int MaxAttempts = 3; // requests that may fail in a row after a run; before it, one failure is enough
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100); // the pause between two readings
+    private static readonly TimeSpan MaxRest = TimeSpan.FromSeconds(30); // how long the server may take to come to rest after a run
 
     /// <summary>The same before a run; then the run starts all the same, and a difference mentions it.</summary>
     private static readonly TimeSpan MaxRestBefore = TimeSpan.FromSeconds(3);
@@ -34,7 +29,9 @@ internal sealed class Verifier : IDisposable
         _started = clock.GetTimestamp();
     }
 
-    /// <summary>Reads the statistics before the run, at rest if the server comes to rest soon. The source is disposed with the verifier.</summary>
+    /// <summary>
+    /// Reads the statistics before the run, at rest if the server comes to rest soon. The source is disposed with the verifier.
+    /// </summary>
     /// <exception cref="StartupException">The server cannot be reached, or what answers is not our server.</exception>
     public static async Task<Verifier> BeginAsync(IStatisticsSource source, TimeProvider clock, CancellationToken cancellationToken)
     {
@@ -144,7 +141,9 @@ internal sealed class Verifier : IDisposable
     }
 }
 
-/// <summary>Decides from reading to reading whether the server is at rest: everything that reached it is done, and nothing more comes.</summary>
+/// <summary>
+/// Decides from reading to reading whether the server is at rest: everything that reached it is done, and nothing more comes.
+/// </summary>
 /// <remarks>
 /// Two equal readings are not enough: packets may wait for a slow processor, and bytes in socket buffers are in no counter yet. So while
 /// less has come than must, the counters have to stand still for longer.
@@ -153,7 +152,9 @@ internal sealed class Verifier : IDisposable
 /// <param name="bytesDue">The bytes received at least.</param>
 internal sealed class RestWatch(long packetsDue, long bytesDue)
 {
-    /// <summary>How long counters stand still until what has not come counts as lost: a lost segment is sent again after 200 ms or more.</summary>
+    /// <summary>
+    /// How long counters stand still until what has not come counts as lost: a lost segment is sent again after 200 ms or more.
+    /// </summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(3);
 
     private ServerStatistics? _latest;
