@@ -1,16 +1,15 @@
 using DotNettyFraming.LoadClient.Measuring;
-using DotNettyFraming.LoadClient.Reporting.Html;
 
-namespace DotNettyFraming.Tests.LoadClient.Reporting.Html;
+namespace DotNettyFraming.Tests.LoadClient.Measuring;
 
-public sealed class MergedSeriesTests
+public sealed class MergedSamplesTests
 {
     [Test]
     public void Series_that_is_short_enough_stays_as_it_is()
     {
         SecondSample[] series = [Sample(1), Sample(2), Sample(3)];
 
-        Assert.That(MergedSeries.Of(series, most: 3), Is.SameAs(series));
+        Assert.That(RunSeries.Merge(series, most: 3), Is.SameAs(series));
     }
 
     [Test]
@@ -23,7 +22,7 @@ public sealed class MergedSeriesTests
             Sample(3) with { Packets = 7 },
         ];
 
-        IReadOnlyList<SecondSample> merged = MergedSeries.Of(series, most: 2);
+        IReadOnlyList<SecondSample> merged = RunSeries.Merge(series, most: 2);
 
         Assert.That(merged, Is.EqualTo(new[]
         {
@@ -40,7 +39,7 @@ public sealed class MergedSeriesTests
     [TestCase(86_400, 600, 600)]
     public void No_more_are_left_than_asked_for(int samples, int most, int left)
     {
-        IReadOnlyList<SecondSample> merged = MergedSeries.Of([.. Enumerable.Range(1, samples).Select(Sample)], most);
+        IReadOnlyList<SecondSample> merged = RunSeries.Merge([.. Enumerable.Range(1, samples).Select(Sample)], most);
 
         Assert.That(merged, Has.Count.EqualTo(left));
         Assert.That(merged.Sum(sample => sample.Packets), Is.EqualTo(samples));
@@ -54,7 +53,7 @@ public sealed class MergedSeriesTests
     {
         SecondSample last = Sample(2) with { Length = TimeSpan.FromMilliseconds(milliseconds) };
 
-        IReadOnlyList<SecondSample> merged = MergedSeries.Of([Sample(1), last], most: 10);
+        IReadOnlyList<SecondSample> merged = RunSeries.Merge([Sample(1), last], most: 10);
 
         Assert.That(merged, Has.Count.EqualTo(left));
         Assert.That(merged.Sum(sample => sample.Packets), Is.EqualTo(2));
