@@ -69,7 +69,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
                 Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exhausted = new BufferRelief(budget, _states).Request;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time, logger) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(NewListener)

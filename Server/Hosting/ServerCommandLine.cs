@@ -43,7 +43,7 @@ internal sealed class ServerCommandLine
             "ADDRESS",
             Defaults.Address,
             "any",
-            "Address to listen on: any (IPv4 and IPv6), or an IP address.",
+            "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.",
             ListenAddress.Parse,
             address => $"{address}");
         _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);

@@ -10,6 +10,17 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline;
 
+/// <summary>Why the server does not read a connection.</summary>
+[Flags]
+internal enum PauseCauses
+{
+    /// <summary>Too much of it, or of its loop, waits to be processed.</summary>
+    Processing = 1,
+
+    /// <summary>Its client's certificates are being verified.</summary>
+    Verification = 2,
+}
+
 /// <summary>One accepted connection: what its handlers share, and the only place where reading is turned on and off and where
 /// it is closed.</summary>
 /// <remarks>
@@ -34,7 +45,7 @@ internal sealed class Connection
     private CloseReason? _reason;
     private bool _inputEnded;
     private bool _asksForMemory;
-    private bool _heldBack;
+    private PauseCauses _paused;
     private bool _closeWhenDone;
     private long _closingSince;
     private bool _closed;
@@ -112,12 +123,13 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Stops reading while processing lags behind, and goes on afterwards.</summary>
-    public void HoldBack(bool hold)
+    /// <summary>Pauses reading for a cause, or resumes it when no cause is left.</summary>
+    public void HoldBack(bool hold, PauseCauses cause = PauseCauses.Processing)
     {
-        if (_heldBack != hold)
+        PauseCauses before = _paused;
+        _paused = hold ? before | cause : before & ~cause;
+        if ((before == 0) != (_paused == 0))
         {
-            _heldBack = hold;
             Loop.Counters.CountPaused(hold ? 1 : -1);
             ApplyReading();
         }
@@ -136,7 +148,7 @@ internal sealed class Connection
         _decoder.PacketsReceived,
         _decoder.BytesReceived,
         _decoder.UnfinishedPacketOffset is >= 0 and var offset ? _decoder.BytesReceived - offset : 0,
-        _heldBack,
+        IsPaused,
         (long)(BytesSinceSurvey / sinceSurvey.TotalSeconds));
 
     /// <summary>A survey is over: the next one counts from here.</summary>
@@ -164,12 +176,12 @@ internal sealed class Connection
     public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
     {
         _heldBefore.Look(MarkBeforePackets, now);
-        if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
+        if (AwaitedProxyHeader?.IsOverdue(IsPaused) ?? false)
         {
             return CloseReason.ProxyHeaderTimeout;
         }
 
-        if (Tls?.IsOverdue(_heldBack) ?? false)
+        if (Tls?.IsOverdue(IsPaused) ?? false)
         {
             return CloseReason.TlsTimeout;
         }
@@ -179,7 +191,7 @@ internal sealed class Connection
             return _reason;
         }
 
-        if (_heldBack || InputEnded)
+        if (IsPaused || InputEnded)
         {
             _patience.StandStill(sinceLast);
             return null;
@@ -254,6 +266,7 @@ internal sealed class Connection
         Loop.Admission.Left(this);
         Loop.Limits.Leave(_limitedAs);
         _closed = true;
+        HoldBack(false, PauseCauses.Verification);
         CloseReason reason = _reason ??= CloseReason.PeerClosed;
         Loop.Counters.CountClosed(reason);
         _logger.ConnectionClosed(Source.ConnectionId, Source.Peer, reason);
@@ -303,6 +316,8 @@ internal sealed class Connection
         }
     }
 
+    private bool IsPaused => _paused != 0;
+
     /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
@@ -311,7 +326,7 @@ internal sealed class Connection
     {
         if (!_closed)
         {
-            _channel.Configuration.AutoRead = !_heldBack && !_inputEnded;
+            _channel.Configuration.AutoRead = !IsPaused && !_inputEnded;
         }
     }
 

@@ -1,6 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server.Hosting;
 
@@ -41,4 +44,23 @@ public sealed class ListenAddressTests
     [TestCase("::ffff:224.0.0.1", "multicast")]
     public void Text_that_is_no_address_to_listen_on_is_a_fault(string text, string reason) =>
         Assert.That(ListenAddress.Parse(text).Fault, Does.Contain(reason));
+
+    [TestCase(TransportChoice.Epoll)]
+    [TestCase(TransportChoice.Sockets)]
+    public async Task Ipv6_any_is_ipv6_only_on_both_transports(TransportChoice transport)
+    {
+        if (!Socket.OSSupportsIPv6)
+        {
+            Assert.Ignore("this kernel has no IPv6");
+        }
+
+        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { Address = IPAddress.IPv6Any });
+
+        using Peer peer = await Peer.ConnectAsync(server.Endpoint, IPAddress.IPv6Loopback);
+        await peer.SendAsync(Article);
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        Assert.That(
+            async () => (await Peer.ConnectAsync(server.Endpoint, IPAddress.Loopback)).Dispose(),
+            Throws.TypeOf<SocketException>().With.Property("SocketErrorCode").EqualTo(SocketError.ConnectionRefused));
+    }
 }
