@@ -69,7 +69,7 @@ internal sealed class LoopCounters
     }
 
     /// <summary>Packets are done with.</summary>
-    public void CountProcessed(int packets) => _packetsProcessed += packets;
+    public void CountProcessed(long packets) => _packetsProcessed += packets;
 
     /// <summary>Packets were received and will not be processed.</summary>
     public void CountDropped(int packets) => _packetsDropped += packets;

@@ -25,7 +25,7 @@ internal static class StartupCheck
         long connectionBytes = options.TlsCertificateFile is null
             ? ConnectionBytes
             : ConnectionBytes + TlsBytes + TlsHandler.UnchargedBytes(options.TlsClientCaFile is not null);
-        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * Pipeline.Admission.LoopMark);
+        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * options.MaxPendingBytes);
     }
 
     /// <summary>What does not fit, a line each. The server runs all the same.</summary>

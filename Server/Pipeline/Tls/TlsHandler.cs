@@ -315,7 +315,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
 
         // The client was asked for its certificates, and these records may bring them.
         IsVerifying = true;
-        _connection.HoldBack(true, PauseCauses.Verification);
+        _connection.Pause(PauseCauses.Verification);
         _records.OwnInput();
         _stream!.Leave();
         verify(_connection.Source.Address, () =>
@@ -369,7 +369,7 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
     private void Resume(IChannelHandlerContext context)
     {
         _later = null;
-        _connection.HoldBack(false, PauseCauses.Verification);
+        _connection.Resume(PauseCauses.Verification);
         if (_laterEnd is { } end)
         {
             _laterEnd = null;
