@@ -23,8 +23,8 @@ internal static class StatisticsJson
         return bytes.WrittenSpan.ToArray();
     }
 
-    /// <summary>Counters of one object follow each other, as <see cref="ServerCounters.Named"/> gives them.</summary>
-    private static void WriteLevels(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, long>> counters)
+    /// <summary>Writes counters into an object; those of one level follow each other, as <see cref="ServerCounters.Named"/> gives them.</summary>
+    public static void WriteLevels(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, long>> counters)
     {
         string[] open = [];
         foreach ((string name, long value) in counters)

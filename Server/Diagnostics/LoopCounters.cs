@@ -1,76 +1,98 @@
+using System.Diagnostics;
 using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Diagnostics;
 
 /// <summary>What happened on one event loop, counted since start.</summary>
 /// <remarks>
-/// Only that event loop writes, with plain additions: nothing on the packet path is shared between threads. Anybody reads;
+/// Only that event loop writes, with plain additions: no thread shares memory on the packet path. Any thread reads;
 /// <see cref="ServerCounters"/> adds the loops up.
 /// </remarks>
 internal sealed class LoopCounters
 {
-    private readonly long[] _closed = new long[Enum.GetValues<CloseReason>().Length];
-    private long _accepted;
-    private long _paused;
-    private long _packetsReceived;
-    private long _packetsProcessed;
-    private long _packetsDropped;
-    private long _payloadBytes;
+    /// <summary>Unused elements on both sides of the counts, so that no other loop's memory shares their cache lines.</summary>
+    private const int Margin = 16;
+
+    private readonly long[] _counts = new long[Margin + CounterTable.Rows.Count + Margin];
+    private readonly long[] _closed = new long[Margin + Enum.GetValues<CloseReason>().Length + Margin];
 
     /// <summary>Byte counts, which the loop's decoders keep.</summary>
     public DecoderCounters Bytes { get; } = new();
 
-    /// <summary>Looks at each batch; null where nobody can ask what it saw (<c>--admin off</c>). Set before the loop's first connection.</summary>
+    /// <summary>Records each batch; null with <c>--admin off</c>, as it could be read nowhere. Set before the loop's first connection.</summary>
     public BatchRecorder? Recorder { get; set; }
 
-    /// <summary>For how long connections have been held back.</summary>
+    /// <summary>The time for which connections have been paused.</summary>
     public PausedTime PausedTime { get; } = new();
 
-    /// <summary>Connections that came to this loop.</summary>
-    public long Accepted => Volatile.Read(ref _accepted);
-
-    /// <summary>Connections held back at the moment because processing lags behind.</summary>
-    public long Paused => Volatile.Read(ref _paused);
-
-    /// <summary>Packets found whole.</summary>
-    public long PacketsReceived => Volatile.Read(ref _packetsReceived);
-
-    /// <summary>Packets whose processing completed.</summary>
-    public long PacketsProcessed => Volatile.Read(ref _packetsProcessed);
-
-    /// <summary>Packets received whose processing failed, or was given up when the drain expired.</summary>
-    public long PacketsDropped => Volatile.Read(ref _packetsDropped);
-
-    /// <summary>Payload bytes of the packets received.</summary>
-    public long PayloadBytes => Volatile.Read(ref _payloadBytes);
+    /// <summary>A counter's value.</summary>
+    public long this[Counter counter] => CounterTable.Rows[(int)counter].Source is { } source
+        ? source(this)
+        : Volatile.Read(ref _counts[Margin + (int)counter]);
 
     /// <summary>Connections that ended for <paramref name="reason"/>.</summary>
-    public long Closed(CloseReason reason) => Volatile.Read(ref _closed[(int)reason]);
+    public long Closed(CloseReason reason) => Volatile.Read(ref _closed[Margin + (int)reason]);
+
+    /// <summary>Counts.</summary>
+    public void Add(Counter counter, long count = 1) => _counts[Margin + (int)counter] += count;
 
     /// <summary>A connection was accepted.</summary>
-    public void CountAccepted() => _accepted++;
+    public void CountAccepted() => Add(Counter.ConnectionsAccepted);
 
     /// <summary>A connection ended; once for each accepted one.</summary>
-    public void CountClosed(CloseReason reason) => _closed[(int)reason]++;
+    public void CountClosed(CloseReason reason) => _closed[Margin + (int)reason]++;
 
-    /// <summary>A connection is held back (+1), or no longer (−1).</summary>
+    /// <summary>A connection is paused (+1), or no longer (−1).</summary>
     public void CountPaused(int change)
     {
-        _paused += change;
+        Add(Counter.ConnectionsPaused, change);
         PausedTime.Change(change);
     }
 
-    /// <summary>Whole packets came out of the decoder.</summary>
+    /// <summary>Complete packets came out of the decoder.</summary>
     public void CountReceived(PacketBatch batch)
     {
-        _packetsReceived += batch.Count;
-        _payloadBytes += batch.PayloadByteCount;
-        Recorder?.Record(batch);
+        int packets = batch.Count;
+        Add(Counter.PacketsReceived, packets);
+        Add(Counter.BytesPayload, batch.PayloadByteCount);
+        Recorder?.Record(packets, batch.FirstTime, this);
     }
 
-    /// <summary>Packets are done with.</summary>
-    public void CountProcessed(int packets) => _packetsProcessed += packets;
+    /// <summary>Packets are processed.</summary>
+    public void CountProcessed(long packets) => Add(Counter.PacketsProcessed, packets);
 
     /// <summary>Packets were received and will not be processed.</summary>
-    public void CountDropped(int packets) => _packetsDropped += packets;
+    public void CountDropped(long packets) => Add(Counter.PacketsDropped, packets);
+}
+
+/// <summary>The time for which connections have been paused, summed over them, pauses under way included.</summary>
+/// <remarks>One loop writes, any thread reads. Two numbers must fit together, so there is a lock; the packet path does not come here.</remarks>
+internal sealed class PausedTime
+{
+    private readonly Lock _both = new();
+    private long _ended;
+    private long _paused;
+
+    /// <summary>The sum over connections.</summary>
+    public TimeSpan Total
+    {
+        get
+        {
+            lock (_both)
+            {
+                // The ends of the pauses less their starts, and now for those that have not ended. What overflows on the way comes back.
+                return Stopwatch.GetElapsedTime(0, unchecked(_ended + (_paused * Stopwatch.GetTimestamp())));
+            }
+        }
+    }
+
+    /// <summary>A connection is paused (+1), or no longer (−1).</summary>
+    public void Change(int change)
+    {
+        lock (_both)
+        {
+            _paused += change;
+            _ended = unchecked(_ended - (change * Stopwatch.GetTimestamp()));
+        }
+    }
 }

@@ -1,11 +1,56 @@
 namespace DotNettyFraming.Server.Diagnostics;
 
 /// <summary>The counters of all event loops, summed when read.</summary>
-/// <remarks>Any thread. While packets flow a sum is a moment's view; at rest it is exact.</remarks>
+/// <remarks>Any thread. While packets flow a sum is approximate; at rest it is exact.</remarks>
 internal sealed class ServerCounters
 {
     private readonly Lock _adding = new();
     private LoopCounters[] _loops = [];
+
+    /// <summary>The event loops' counters.</summary>
+    public IReadOnlyList<LoopCounters> Loops => Volatile.Read(ref _loops);
+
+    /// <summary>Connections accepted since start.</summary>
+    public long Accepted => this[Counter.ConnectionsAccepted];
+
+    /// <summary>Connections open now.</summary>
+    public long Open => Read().Open;
+
+    /// <summary>Connections paused now.</summary>
+    public long Paused => this[Counter.ConnectionsPaused];
+
+    /// <summary>The time for which connections have been paused since start, summed over them.</summary>
+    public TimeSpan PausedTime => new(Loops.Sum(loop => loop.PausedTime.Total.Ticks));
+
+    /// <summary>Packets received since start.</summary>
+    public long PacketsReceived => this[Counter.PacketsReceived];
+
+    /// <summary>Packets processed since start.</summary>
+    public long PacketsProcessed => this[Counter.PacketsProcessed];
+
+    /// <summary>Packets received and not processed, as processing failed or the drain expired.</summary>
+    public long PacketsDropped => this[Counter.PacketsDropped];
+
+    /// <summary>Bytes given to the decoders since start.</summary>
+    public long BytesReceived => this[Counter.BytesReceived];
+
+    /// <summary>Payload bytes of the packets received since start.</summary>
+    public long BytesPayload => this[Counter.BytesPayload];
+
+    /// <summary>Bytes that became part of no packet since start.</summary>
+    public long BytesDiscarded => this[Counter.BytesDiscarded];
+
+    /// <summary>Bytes of unfinished packets now.</summary>
+    public long BytesUnfinished => this[Counter.BytesUnfinished];
+
+    /// <summary>Memory allocated for unfinished packets now: what <c>--max-buffered</c> bounds.</summary>
+    public long BytesAllocated => this[Counter.BytesAllocated];
+
+    /// <summary>Bytes of unfinished packets that were released since start.</summary>
+    public long BytesLetGo => this[Counter.BytesLetGo];
+
+    /// <summary>A counter's sum.</summary>
+    public long this[Counter counter] => Loops.Sum(loop => loop[counter]);
 
     /// <summary>The counters of a new event loop.</summary>
     public LoopCounters AddLoop()
@@ -19,107 +64,69 @@ internal sealed class ServerCounters
         return added;
     }
 
-    /// <summary>The event loops' counters.</summary>
-    public IReadOnlyList<LoopCounters> Loops => Volatile.Read(ref _loops);
-
-    /// <summary>Connections accepted since start.</summary>
-    public long Accepted => Sum(static loop => loop.Accepted);
-
-    /// <summary>Connections open now.</summary>
-    public long Open => Connections.Open;
-
-    /// <summary>Connections at one moment: <c>open + all of closed = accepted</c>, whatever happens meanwhile.</summary>
-    /// <remarks>Closed is read first, so that a connection that ends meanwhile cannot make open negative.</remarks>
-    public ConnectionCounts Connections
-    {
-        get
-        {
-            long[] closed = [.. Enum.GetValues<CloseReason>().Select(Closed)];
-            return new ConnectionCounts(Accepted, closed);
-        }
-    }
-
-    /// <summary>Connections held back now.</summary>
-    public long Paused => Sum(static loop => loop.Paused);
-
-    /// <summary>For how long connections have been held back since start, summed over them.</summary>
-    public TimeSpan PausedTime => new(Sum(static loop => loop.PausedTime.Total.Ticks));
-
-    /// <summary>Packets found whole since start.</summary>
-    public long PacketsReceived => Sum(static loop => loop.PacketsReceived);
-
-    /// <summary>Packets processed since start.</summary>
-    public long PacketsProcessed => Sum(static loop => loop.PacketsProcessed);
-
-    /// <summary>Packets received, and not processed for a failure or an expired drain.</summary>
-    public long PacketsDropped => Sum(static loop => loop.PacketsDropped);
-
-    /// <summary>Packets received of which it is not settled yet whether they will be processed.</summary>
-    /// <remarks>Received is read last, so that what is processed meanwhile cannot make this negative.</remarks>
-    public long PacketsPending
-    {
-        get
-        {
-            long settled = PacketsProcessed + PacketsDropped;
-            return PacketsReceived - settled;
-        }
-    }
-
     /// <summary>Connections that ended for <paramref name="reason"/> since start.</summary>
-    public long Closed(CloseReason reason) => Volatile.Read(ref _loops).Sum(loop => loop.Closed(reason));
+    public long Closed(CloseReason reason) => Loops.Sum(loop => loop.Closed(reason));
 
-    /// <summary>Bytes given to the decoders since start.</summary>
-    public long BytesReceived => Sum(static loop => loop.Bytes.BytesReceived);
+    /// <summary>All counters at one moment.</summary>
+    /// <remarks>Closed first, then the rows from the last to the first: what happens meanwhile makes no difference negative.</remarks>
+    public CounterReading Read()
+    {
+        long[] closed = [.. Enum.GetValues<CloseReason>().Select(Closed)];
+        long[] counts = new long[CounterTable.Rows.Count];
+        for (int i = counts.Length - 1; i >= 0; i--)
+        {
+            counts[i] = this[(Counter)i];
+        }
 
-    /// <summary>Payload bytes of the packets received since start.</summary>
-    public long BytesPayload => Sum(static loop => loop.PayloadBytes);
+        return new CounterReading(counts, closed);
+    }
 
-    /// <summary>Bytes that became part of no packet since start.</summary>
-    public long BytesDiscarded => Sum(static loop => loop.Bytes.BytesDiscarded);
+    /// <summary>Every counter with its name in <c>/api/stats</c>, zeros included.</summary>
+    public IEnumerable<KeyValuePair<string, long>> Named() => Read().Named();
 
-    /// <summary>Bytes held now for packets that are not whole yet.</summary>
-    public long BytesUnfinished => Sum(static loop => loop.Bytes.BytesUnfinished);
+    /// <summary>The sums of a histogram of the loops, per bucket and in all; null with <c>--admin off</c>.</summary>
+    public (long[] Counts, long Sum)? Histogram(Func<BatchRecorder, LoopHistogram> of)
+    {
+        LoopHistogram[] parts = [.. Loops.Where(loop => loop.Recorder is not null).Select(loop => of(loop.Recorder!))];
+        return parts.Length == 0 ? null : (
+            [.. parts.Select(part => part.Counts).Aggregate((sum, next) => sum.Zip(next, (a, b) => a + b))],
+            parts.Sum(part => part.Sum));
+    }
+}
 
-    /// <summary>Batches since start; like the next two only counted where there is a <see cref="LoopCounters.Recorder"/>.</summary>
-    public long Batches => Sum(static loop => loop.Recorder?.Batches ?? 0);
+/// <summary>All counters at one moment.</summary>
+/// <param name="Counts">By <see cref="Counter"/>.</param>
+/// <param name="Closed">Connections closed, by <see cref="CloseReason"/>.</param>
+internal sealed record CounterReading(long[] Counts, long[] Closed)
+{
+    private static readonly string[] Reasons = Enum.GetNames<CloseReason>();
 
-    /// <summary>Batches since start whose first packet is from the future.</summary>
-    public long Skewed => Sum(static loop => loop.Recorder?.Skewed ?? 0);
+    /// <summary>Connections open: accepted and not closed.</summary>
+    public long Open => this[Counter.ConnectionsAccepted] - Closed.Sum();
 
-    /// <summary>Batches since start whose first packet's clock was never set.</summary>
-    public long Unset => Sum(static loop => loop.Recorder?.Unset ?? 0);
+    /// <summary>Packets received for which it is not settled whether they will be processed.</summary>
+    public long PacketsPending => this[Counter.PacketsReceived] - this[Counter.PacketsProcessed] - this[Counter.PacketsDropped];
 
-    /// <summary>Batches since start whose first packet's age is in this bucket of <see cref="PacketAges"/>.</summary>
-    public long WithAge(int bucket) => Loops.Sum(loop => loop.Recorder?.WithAge(bucket) ?? 0);
+    /// <summary>A counter.</summary>
+    public long this[Counter counter] => Counts[(int)counter];
 
-    /// <summary>Bytes allocated now for packets that are not whole yet: what <c>--max-buffered</c> bounds.</summary>
-    public long BytesAllocated => Sum(static loop => loop.Bytes.BytesAllocated);
-
-    /// <summary>Bytes that were held for unfinished packets and are no longer, since start.</summary>
-    public long BytesLetGo => Sum(static loop => loop.Bytes.BytesLetGo);
-
-    /// <summary>Every counter with its name in <c>/api/stats</c>, dots for its levels; zeros included.</summary>
+    /// <summary>Every counter with its name in <c>/api/stats</c>, dots for levels; those of one level follow each other.</summary>
     /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = 7 × packets.received + payload +
     /// discarded + unfinished</c>.</remarks>
     public IEnumerable<KeyValuePair<string, long>> Named()
     {
-        ConnectionCounts connections = Connections;
-        yield return new("connections.open", connections.Open);
-        yield return new("connections.accepted", connections.Accepted);
-        yield return new("connections.paused", Paused);
-        foreach (CloseReason reason in Enum.GetValues<CloseReason>())
+        yield return new("connections.open", Open);
+        foreach (CounterRow row in CounterTable.Rows.Where(row => row.Name is not null))
         {
-            yield return new($"connections.closed.{reason}", connections.Closed[(int)reason]);
+            if (row.Counter == Counter.PacketsReceived)
+            {
+                for (int reason = 0; reason < Closed.Length; reason++)
+                {
+                    yield return new($"connections.closed.{Reasons[reason]}", Closed[reason]);
+                }
+            }
+
+            yield return new(row.Name!, Counts[(int)row.Counter]);
         }
-
-        yield return new("packets.received", PacketsReceived);
-        yield return new("packets.processed", PacketsProcessed);
-        yield return new("packets.dropped", PacketsDropped);
-        yield return new("bytes.received", BytesReceived);
-        yield return new("bytes.payload", BytesPayload);
-        yield return new("bytes.discarded", BytesDiscarded);
-        yield return new("bytes.unfinished", BytesUnfinished);
     }
-
-    private long Sum(Func<LoopCounters, long> counter) => Volatile.Read(ref _loops).Sum(counter);
 }

@@ -2,29 +2,35 @@ using System.Diagnostics.Metrics;
 
 namespace DotNettyFraming.Server.Diagnostics;
 
-/// <summary>Every instrument of the server: names, units, and what they mean. Made only where somebody can ask (<c>--admin</c>).</summary>
+/// <summary>The instruments of the server: names, units, and what they mean. Made only where they can be read (<c>--admin</c>).</summary>
 /// <remarks>
 /// <para>Names are OpenTelemetry's, with dots; Prometheus has <c>_</c> for them, the unit behind, and <c>_total</c> behind what only grows:
-/// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>. A unit in braces is a word for the reader, and in no name.</para>
-/// <para>All but the two histograms are read from counters that the event loops keep anyway, when somebody asks. There is no observable histogram,
-/// so those are recorded, once a batch (<see cref="BatchRecorder"/>).</para>
+/// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>.</para>
+/// <para>All are read from counters that the event loops keep anyway: most from <see cref="CounterTable"/>, what is derived from them here.
+/// The two histograms are no instruments, as there is no observable histogram (<see cref="BatchRecorder"/>).</para>
 /// </remarks>
 internal sealed class ServerInstruments : IDisposable
 {
     /// <summary>The meter's name, for exporters and <c>dotnet-counters</c>.</summary>
     public const string MeterName = "DotNettyFraming.Server";
 
-    private const string Connections = "{connection}";
-    private const string Packets = "{packet}";
-    private const string Bytes = "{byte}"; // in the name already: `By` would stand there twice
+    /// <summary>The meter of histograms per loop, for a collector.</summary>
+    public const string PushedMeterName = $"{MeterName}.Loops";
+
+    /// <summary>The histograms' names and descriptions; Prometheus has the second unit behind the name.</summary>
+    public const string PacketsName = "framing.read.packets";
+    public const string PacketsText = "Packets that came in one read.";
+    public const string AgeName = "framing.packet.age";
+    public const string AgeText = "Age of the first packet of a read: arrival less the header's time.";
 
     private static readonly CloseReason[] Refusals = [CloseReason.TooManyConnections, CloseReason.TooManyFromAddress];
 
-    /// <summary>What accepting can meet in its ordinary life, told as zero from the start: a counter that appears with its first
+    /// <summary>What accepting can meet in its ordinary life, reported as zero from the start: a counter that appears with its first
     /// increase has no rate.</summary>
     private static readonly string[] UsualAcceptErrors = ["ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
     private readonly Meter _meter = new(MeterName);
+    private readonly Meter _pushedMeter = new(PushedMeterName);
     private readonly ServerCounters _counters;
     private readonly IServerProbe _probe;
     private readonly ServerSampler _sampler;
@@ -36,56 +42,66 @@ internal sealed class ServerInstruments : IDisposable
         _probe = probe;
         _sampler = sampler;
         _meter.CreateObservableGauge("framing.uptime", () => life.Uptime.TotalSeconds, "s", "Time since the server's start.");
+        foreach (CounterRow row in CounterTable.Rows)
+        {
+            AddCounter(row);
+        }
+
         AddConnections();
-        AddPackets();
-        AddBytes();
+        AddLimits();
         AddEventLoops();
-        AddBatches(time);
+        RecordBatches(time);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _meter.Dispose();
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _pushedMeter.Dispose();
+    }
+
+    private void AddCounter(CounterRow row)
+    {
+        if (row.Metric is null)
+        {
+            return;
+        }
+
+        if (row.Falls)
+        {
+            _meter.CreateObservableUpDownCounter(row.Metric, () => _counters[row.Counter], row.Unit, row.Text);
+        }
+        else
+        {
+            _meter.CreateObservableCounter(row.Metric, () => _counters[row.Counter], row.Unit, row.Text);
+        }
+    }
 
     private void AddConnections()
     {
-        _meter.CreateObservableUpDownCounter("framing.connections.open", () => _counters.Open, Connections, "Connections open now.");
-        _meter.CreateObservableUpDownCounter(
-            "framing.connections.paused", () => _counters.Paused, Connections, "Connections held back now, as processing lags behind.");
+        const string Unit = "{connection}";
+        _meter.CreateObservableUpDownCounter("framing.connections.open", () => _counters.Open, Unit, "Connections open now.");
         _meter.CreateObservableCounter(
-            "framing.paused", () => _counters.PausedTime.TotalSeconds, "s", "Time for which connections were held back, summed over them.");
-        _meter.CreateObservableCounter("framing.connections.accepted", () => _counters.Accepted, Connections, "Connections accepted, refused ones included.");
+            "framing.paused", () => _counters.PausedTime.TotalSeconds, "s", "Time for which connections were paused, summed over them.");
         _meter.CreateObservableCounter(
-            "framing.connections.closed", () => Closed(Enum.GetValues<CloseReason>()), Connections, "Connections that ended, by reason.");
+            "framing.connections.closed", () => Closed(Enum.GetValues<CloseReason>()), Unit, "Connections that ended, by reason.");
         _meter.CreateObservableCounter(
-            "framing.connections.refused", () => Closed(Refusals), Connections, "Connections closed at once for a limit, by reason; among the closed ones.");
-        _meter.CreateObservableGauge("framing.connections.limit", () => _probe.MaxConnections, Connections, "Connections that may be open (--max-connections).");
+            "framing.connections.refused", () => Closed(Refusals), Unit, "Connections closed immediately for a limit, by reason; among the closed ones.");
         if (_probe.AcceptErrors is not null)
         {
             _meter.CreateObservableCounter("framing.accept.errors", AcceptErrors, "{error}", "Failures of accept(2), by errno.");
         }
+
+        _meter.CreateObservableGauge(
+            "framing.processor.queue.length", () => _counters.Read().PacketsPending, "{packet}", "Packets received and not processed yet.");
     }
 
-    private void AddPackets()
+    private void AddLimits()
     {
-        _meter.CreateObservableCounter("framing.packets.received", () => _counters.PacketsReceived, Packets, "Packets found whole.");
-        _meter.CreateObservableCounter("framing.packets.processed", () => _counters.PacketsProcessed, Packets, "Packets whose processing completed.");
-        _meter.CreateObservableCounter(
-            "framing.packets.dropped", () => _counters.PacketsDropped, Packets, "Packets received whose processing failed or was given up.");
         _meter.CreateObservableGauge(
-            "framing.processor.queue.length", () => _counters.PacketsPending, Packets, "Packets received and not processed yet.");
-    }
-
-    private void AddBytes()
-    {
-        _meter.CreateObservableCounter("framing.bytes.received", () => _counters.BytesReceived, Bytes, "Bytes read from connections.");
-        _meter.CreateObservableCounter("framing.bytes.payload", () => _counters.BytesPayload, Bytes, "Payload bytes of the packets received.");
-        _meter.CreateObservableCounter(
-            "framing.bytes.discarded", () => _counters.BytesDiscarded, Bytes, "Bytes that became part of no packet: after a fault, or cut off.");
-        _meter.CreateObservableUpDownCounter("framing.unfinished", () => _counters.BytesUnfinished, "By", "Bytes held for packets that are not whole yet.");
-        _meter.CreateObservableUpDownCounter(
-            "framing.unfinished.allocated", () => _counters.BytesAllocated, "By", "Memory allocated for packets that are not whole yet.");
+            "framing.connections.limit", () => _probe.MaxConnections, "{connection}", "Connections that may be open (--max-connections).");
         _meter.CreateObservableGauge(
-            "framing.unfinished.limit", () => _probe.MaxBufferedBytes, "By", "Memory that may be held for packets that are not whole yet (--max-buffered).");
+            "framing.unfinished.limit", () => _probe.MaxBufferedBytes, "By", "Memory allowed for unfinished packets (--max-buffered).");
     }
 
     private void AddEventLoops()
@@ -93,33 +109,25 @@ internal sealed class ServerInstruments : IDisposable
         if (_probe.EventLoops.Any(loop => loop.Load is not null))
         {
             _meter.CreateObservableGauge(
-                "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the event loop computed.");
+                "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the event loop ran.");
             _meter.CreateObservableGauge(
                 "framing.event_loop.queue.length", () => Loops(loop => loop.QueueLength), "{task}", "Tasks that wait for the event loop.");
         }
     }
 
-    private void AddBatches(TimeProvider time)
+    private void RecordBatches(TimeProvider time)
     {
-        Histogram<int> packets = _meter.CreateHistogram(
-            "framing.read.packets",
-            Packets,
-            "Packets that came in one read.",
-            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192] });
-        Histogram<long> age = _meter.CreateHistogram(
-            "framing.packet.age",
+        Histogram<int> packets = _pushedMeter.CreateHistogram(
+            PacketsName, "{packet}", PacketsText, advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
+        Histogram<long> ages = _pushedMeter.CreateHistogram(
+            AgeName,
             "s",
-            "Age of the first packet of a read: arrival less the header's time.",
-            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. PacketAges.BoundsSeconds.Select(bound => (long)bound)] });
-        foreach (LoopCounters loop in _counters.Loops)
+            AgeText,
+            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
+        for (int loop = 0; loop < _counters.Loops.Count; loop++)
         {
-            loop.Recorder = new BatchRecorder(packets, age, time);
+            _counters.Loops[loop].Recorder = new BatchRecorder(time) { PacketsPushed = packets, AgesPushed = ages, Loop = Tag("loop", $"{loop}") };
         }
-
-        _meter.CreateObservableCounter(
-            "framing.clock_skew", () => _counters.Skewed, "{read}", "Reads whose first packet says that it was made in the future; in no age.");
-        _meter.CreateObservableCounter(
-            "framing.clock_unset", () => _counters.Unset, "{read}", "Reads whose first packet is from before 2015: a clock never set; in no age.");
     }
 
     private IEnumerable<Measurement<long>> Closed(IEnumerable<CloseReason> reasons) =>

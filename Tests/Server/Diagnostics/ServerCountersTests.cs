@@ -27,6 +27,21 @@ public sealed class ServerCountersTests
     }
 
     [Test]
+    public void Table_has_a_row_for_each_counter_in_order() =>
+        Assert.That(CounterTable.Rows.Select(row => row.Counter), Is.EqualTo(Enum.GetValues<Counter>()));
+
+    [Test]
+    public void Decoders_bytes_are_counters_too()
+    {
+        LoopCounters loop = new ServerCounters().AddLoop();
+        loop.Bytes.Allocated(4096);
+        loop.Add(Counter.BytesPayload, 25);
+
+        Assert.That(loop[Counter.BytesAllocated], Is.EqualTo(4096));
+        Assert.That(loop[Counter.BytesPayload], Is.EqualTo(25));
+    }
+
+    [Test]
     public void Every_counter_is_named_zeros_included()
     {
         Dictionary<string, long> named = new ServerCounters().Named().ToDictionary();
