@@ -98,7 +98,10 @@ internal sealed class AdminGate(AdminRules rules, TimeProvider time)
     /// <summary>Whether an <c>Origin</c> or a <c>Referer</c> names another site than this; a sandboxed page's <c>null</c> does.</summary>
     private bool IsForeign(string source, HttpRequest request) => source.Length > 0
         && !(Uri.TryCreate(source, UriKind.Absolute, out Uri? uri)
-            && (uri.Authority.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase) || IsListed(uri.Host)));
+            && (IsListed(uri.Host) || IsSame(uri, request.Host)));
+
+    private static bool IsSame(Uri uri, HostString host) =>
+        uri.Host.Equals(host.Host, StringComparison.OrdinalIgnoreCase) && (host.Port is { } port ? uri.Port == port : uri.IsDefaultPort);
 
     private bool MayProfile(IPAddress? peer) => rules.Profiles switch
     {

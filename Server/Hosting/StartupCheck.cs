@@ -39,11 +39,6 @@ internal static class StartupCheck
             yield return $"--backlog {options.Backlog}: the kernel caps it at net.core.somaxconn, {most}";
         }
 
-        if (options.TlsKeyFile is { } key && PrivateFile.IsReadableByOthers(key))
-        {
-            yield return $"--tls-key: '{key}' is readable by other users";
-        }
-
         if (WorstCaseBytes(options) > machine.MemoryBytes)
         {
             yield return $"--max-connections {options.MaxConnections}, --max-buffered {SizeText.Format(options.MaxBufferedBytes)}: at worst "

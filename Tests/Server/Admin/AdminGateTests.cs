@@ -28,6 +28,7 @@ public sealed class AdminGateTests
     [TestCase("/api/stats", "Origin", "null", 403)]
     [TestCase("/api/stats", "Origin", "http://localhost:3000", 403, Description = "another program's page")]
     [TestCase("/api/stats", "Origin", "http://localhost:9998", 200)]
+    [TestCase("/api/stats", "Origin", "http://localhost", 403, Description = "port 80")]
     [TestCase("/api/stats", "Origin", "https://framing.example", 200)]
     [TestCase("/api/stats", "Referer", "http://evil.example/page", 403)]
     [TestCase("/api/stats", "Referer", "http://localhost:9998/", 200)]

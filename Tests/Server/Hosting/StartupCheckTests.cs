@@ -1,4 +1,3 @@
-using System.Runtime.Versioning;
 using DotNettyFraming.Server.Hosting;
 
 namespace DotNettyFraming.Tests.Server.Hosting;
@@ -26,22 +25,6 @@ public sealed class StartupCheckTests
         Assert.That(lines[0], Does.StartWith("--max-connections 19488: the limit of 1024 open files leaves room for about 768"));
         Assert.That(lines[1], Is.EqualTo("--backlog 4096: the kernel caps it at net.core.somaxconn, 128"));
         Assert.That(lines[2], Does.StartWith("--max-connections 19488, --max-buffered 512MiB: at worst 682 MiB would be used, and there are 512 MiB"));
-    }
-
-    [TestCase(0x1A0, false)] // 0640
-    [TestCase(0x1A4, true)] // 0644
-    [Platform("Linux", Reason = "Modes of files.")]
-    [UnsupportedOSPlatform("windows")]
-    public void Key_that_others_can_read_is_a_line(int mode, bool expected)
-    {
-        string key = Path.GetTempFileName();
-        File.SetUnixFileMode(key, (UnixFileMode)mode);
-        ServerOptions options = Options with { TlsKeyFile = key };
-
-        string[] lines = [.. StartupCheck.Warnings(options, new MachineLimits(20_000, 4096, 4 * GiB))];
-
-        File.Delete(key);
-        Assert.That(lines, Is.EqualTo(expected ? new[] { $"--tls-key: '{key}' is readable by other users" } : []));
     }
 
     [Test]
