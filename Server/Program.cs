@@ -1,8 +1,8 @@
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Http;
 
 namespace DotNettyFraming.Server.Admin;

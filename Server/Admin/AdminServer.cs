@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Admin.Page;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Admin;
 

@@ -2,7 +2,7 @@ using System.Net;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;

@@ -2,7 +2,7 @@ using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;

@@ -4,7 +4,7 @@ using System.Security.Authentication;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline.Tls;
 

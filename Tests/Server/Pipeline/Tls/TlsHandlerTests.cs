@@ -1,8 +1,8 @@
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using DotNetty.Buffers;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;

@@ -1,7 +1,7 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.Extensions.Time.Testing;
 
-namespace DotNettyFraming.Tests.Server.Diagnostics;
+namespace DotNettyFraming.Tests.Server.Metrics;
 
 public sealed class BatchRecorderTests
 {

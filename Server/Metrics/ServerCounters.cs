@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The counters of all event loops, summed when read.</summary>
 /// <remarks>Any thread. While packets flow a sum is approximate; at rest it is exact.</remarks>

@@ -1,6 +1,6 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
-namespace DotNettyFraming.Tests.Server.Diagnostics;
+namespace DotNettyFraming.Tests.Server.Metrics;
 
 public sealed class ServerCountersTests
 {

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Records each batch of one event loop: its size, and the age of its first packet.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The counters of an event loop; <see cref="CounterTable"/> says what each is called, and by that it is shown everywhere.</summary>
 internal enum Counter

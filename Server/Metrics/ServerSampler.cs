@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Takes a <see cref="ServerSample"/> each second and keeps those of the last minutes; and surveys connections while somebody looks.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The instruments of the server: names, units, and what they mean. Made only where they can be read (<c>--admin</c>).</summary>
 /// <remarks>

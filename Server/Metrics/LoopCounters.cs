@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using DotNettyFraming.Codec;
 
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>What happened on one event loop, counted since start.</summary>
 /// <remarks>
