@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Builder;
@@ -61,24 +62,32 @@ internal sealed class MetricsExport : IDisposable
             .Build();
         return async context =>
         {
-            Stream answer = context.Response.Body;
-            using var others = new MemoryStream();
-            context.Response.Body = others;
+            HttpResponse response = context.Response;
+            bool isCompressed = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.OrdinalIgnoreCase);
+            context.Request.Headers.AcceptEncoding = default; // the exporter would compress its part alone
+            Stream answer = response.Body;
+            using var whole = new MemoryStream();
+            whole.Write(Encoding.UTF8.GetBytes(Histograms()));
+            response.Body = whole;
             try
             {
                 await exporter(context);
             }
             finally
             {
-                context.Response.Body = answer;
+                response.Body = answer;
             }
 
-            if (context.Response.StatusCode == StatusCodes.Status200OK)
+            whole.Position = 0;
+            if (!isCompressed)
             {
-                await answer.WriteAsync(Encoding.UTF8.GetBytes(Histograms()), context.RequestAborted);
+                await whole.CopyToAsync(answer, context.RequestAborted);
+                return;
             }
 
-            await answer.WriteAsync(others.GetBuffer().AsMemory(0, (int)others.Length), context.RequestAborted);
+            response.Headers.ContentEncoding = "gzip";
+            await using var compressed = new GZipStream(answer, CompressionLevel.Fastest, leaveOpen: true);
+            await whole.CopyToAsync(compressed, context.RequestAborted);
         };
     }
 
