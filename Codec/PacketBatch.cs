@@ -58,6 +58,17 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     /// <summary>The length of <see cref="Bytes"/>.</summary>
     public int ByteCount => Content.ReadableBytes;
 
+    /// <summary>Bytes that <see cref="Detach"/> keeps allocated: those of the copy, or of the whole buffer where it makes none.</summary>
+    public int DetachedBytes
+    {
+        get
+        {
+            int length = ByteCount;
+            int capacity = Root(Content).Capacity;
+            return 2 * length >= capacity ? capacity : length;
+        }
+    }
+
     /// <summary>The length of all the payloads together: <see cref="ByteCount"/> less the headers.</summary>
     public int PayloadByteCount => ByteCount - (Count * PacketHeader.Size);
 

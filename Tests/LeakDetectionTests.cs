@@ -1,3 +1,4 @@
+using DotNetty.Common;
 using DotNetty.Common.Internal.Logging;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -5,8 +6,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace DotNettyFraming.Tests;
 
 [TestFixture]
+[NonParallelizable]
 public class LeakDetectionTests
 {
+    [SetUp]
+    public void Look_for_leaks() => ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Paranoid;
+
+    [TearDown]
+    public void Restore_the_level() => ResourceLeakDetector.Level = LeakDetection.RunLevel;
+
     [Test]
     public void Lost_buffer_is_reported_with_where_it_was_made()
     {

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using DotNetty.Buffers;
-using DotNetty.Common;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Internal.Logging;
 using DotNetty.Transport.Channels;
@@ -18,8 +16,8 @@ namespace DotNettyFraming.Transport;
 /// </summary>
 /// <remarks>
 /// <para>
-/// It derives from <see cref="AbstractScheduledEventExecutor"/> and not from <see cref="SingleThreadEventLoop"/>, whose
-/// loop is private and blocks on its own queue.
+/// It derives from <see cref="AbstractEventExecutor"/>: the loop of <see cref="SingleThreadEventLoop"/> is private and blocks on
+/// its own queue, and the timers of <see cref="AbstractScheduledEventExecutor"/> search an array to cancel one.
 /// </para>
 /// <para>
 /// Threads: <see cref="Execute(IRunnable)"/>, scheduling, <see cref="ShutdownGracefullyAsync(TimeSpan, TimeSpan)"/> and
@@ -30,30 +28,18 @@ namespace DotNettyFraming.Transport;
 /// period, or the time-out is over; then the queue is closed, what it had accepted is run, and from there on
 /// <see cref="Execute(IRunnable)"/> throws <see cref="RejectedExecutionException"/>.
 /// </para>
-/// <para>
-/// Above 300 lines, as a third of it is what <see cref="IEventLoop"/> asks to be answered; the loop itself is
-/// <c>Run</c> to <c>RunTasks</c>, and its parts are classes of their own.
-/// </para>
 /// </remarks>
-public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
+public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 {
-    /// <summary>Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB holds 2,000 packets of 32 bytes.</summary>
+    /// <summary>
+    /// Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB
+    /// holds 2,000 packets of 32 bytes.
+    /// </summary>
     public const int DefaultReceiveBufferSize = 64 * 1024;
 
     /// <summary>What each takes of the limit of open files: epoll's own descriptor, and the one that wakes it.</summary>
     public const int Descriptors = 2;
 
-    private const int Running = 0;
-    private const int ShuttingDown = 1;
-    private const int Terminated = 2;
-
-    /// <summary>The clock is looked at each so many tasks; tasks beyond <see cref="TaskBudget"/> wait for the next round, behind the sockets.</summary>
-    private const int TasksPerClockLook = 64;
-
-    /// <summary>1: on Linux, .NET's clock counts nanoseconds.</summary>
-    private static readonly long NanosecondsPerTick = 1_000_000_000 / Stopwatch.Frequency;
-
-    private static readonly long TaskBudget = Stopwatch.Frequency / 1000;
     private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<EpollEventLoop>();
     private static int _lastNumber;
 
@@ -63,7 +49,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     private readonly ExecutorTaskScheduler _scheduler;
     private readonly System.Threading.Tasks.TaskCompletionSource _termination = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private int _state = Running;
+    private volatile State _state;
     private ShutdownPlan? _shutdown;
     private int _threadId;
     private long _cpuTicksAtEnd = -1;
@@ -82,6 +68,12 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <exception cref="PlatformNotSupportedException"><see cref="IsSupported"/> is false.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">No descriptor left for the loop's two.</exception>
     public EpollEventLoop(IEventLoopGroup? parent, IByteBufferAllocator allocator, int receiveBufferSize)
+        : this(parent, allocator, receiveBufferSize, static thread => thread.UnsafeStart())
+    {
+    }
+
+    /// <summary>Starts a loop whose thread starts in another way. For tests.</summary>
+    internal EpollEventLoop(IEventLoopGroup? parent, IByteBufferAllocator allocator, int receiveBufferSize, Action<Thread> start)
         : base(parent)
     {
         ArgumentNullException.ThrowIfNull(allocator);
@@ -91,13 +83,29 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
             throw new PlatformNotSupportedException("the epoll transport needs Linux on x86-64 or arm64");
         }
 
-        Poller = new EpollPoller();
-        _wakeUp = new WakeUp(Poller);
-        Writer = new GatheringWriter();
         ReceiveBuffer = new ReceiveBuffer(allocator, receiveBufferSize);
         _scheduler = new ExecutorTaskScheduler(this);
         _thread = new Thread(Start) { IsBackground = true, Name = $"epoll-{Interlocked.Increment(ref _lastNumber)}" };
-        _thread.UnsafeStart();
+        Writer = new GatheringWriter();
+        try
+        {
+            Poller = new EpollPoller();
+            _wakeUp = new WakeUp(Poller);
+            start(_thread);
+        }
+        catch
+        {
+            Poller?.Dispose();
+            Writer.Dispose();
+            throw;
+        }
+    }
+
+    private enum State
+    {
+        Running,
+        ShuttingDown,
+        Terminated,
     }
 
     /// <summary>Whether this transport runs here: Linux, x86-64 or arm64.</summary>
@@ -111,10 +119,10 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     public new IEnumerable<IEventLoop> Items => [this];
 
     /// <inheritdoc />
-    public override bool IsShuttingDown => Volatile.Read(ref _state) >= ShuttingDown;
+    public override bool IsShuttingDown => _state >= State.ShuttingDown;
 
     /// <inheritdoc />
-    public override bool IsShutdown => Volatile.Read(ref _state) >= Terminated;
+    public override bool IsShutdown => _state >= State.Terminated;
 
     /// <inheritdoc />
     public override bool IsTerminated => _termination.Task.IsCompleted;
@@ -122,7 +130,9 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <inheritdoc />
     public override Task TerminationCompletion => _termination.Task;
 
-    /// <summary>Tasks waiting to run, timers not counted. Any thread; approximate while tasks come and go. It costs the loop nothing.</summary>
+    /// <summary>
+    /// Tasks waiting to run, timers not counted. Any thread; approximate while tasks come and go. It costs the loop nothing.
+    /// </summary>
     public int PendingTasks => _tasks.Count;
 
     /// <summary>How often a wait returned. Any thread; a loop at rest does not count up.</summary>
@@ -169,14 +179,16 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <inheritdoc />
     public override bool IsInEventLoop(Thread thread) => thread == _thread;
 
-    /// <summary>Runs a task on the loop's thread, in the order of the calls of one thread. What it throws is logged and harms nothing else.</summary>
+    /// <summary>
+    /// Runs a task on the loop's thread, in the order of the calls of one thread. What it throws is logged and harms nothing else.
+    /// </summary>
     /// <exception cref="RejectedExecutionException">The loop has terminated; the task will not run.</exception>
     public override void Execute(IRunnable task)
     {
         ArgumentNullException.ThrowIfNull(task);
         if (!_tasks.TryEnqueue(task))
         {
-            throw new RejectedExecutionException($"{_thread.Name} has terminated");
+            throw Rejection();
         }
 
         _wakeUp.Signal();
@@ -208,188 +220,7 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
     /// <inheritdoc />
     protected override IEnumerable<IEventExecutor> GetItems() => [this];
 
-    private void Start()
-    {
-        SetCurrentExecutor(this);
-        _threadId = LibC.GetThreadId();
-
-        // As a task of our own scheduler, so that `await` in handlers captures it and comes back here.
-        _ = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.None, _scheduler);
-    }
-
-    private void Run()
-    {
-        Exception? failure = null;
-        try
-        {
-            while (_state == Running || !ShutdownIsComplete())
-            {
-                Poll();
-                RunDueTimers();
-                RunTasks();
-            }
-        }
-        catch (Exception e)
-        {
-            // Handlers and tasks are caught one by one; what arrives here is epoll itself, or a bug of ours.
-            Logger.Error("The event loop failed; its channels are closed.", e);
-            failure = e;
-        }
-
-        Terminate(failure);
-    }
-
-    private void Poll()
-    {
-        long timeout = NanosecondsToWait();
-        if (timeout != 0)
-        {
-            _wakeUp.BeforeWait();
-            if (!_tasks.IsEmpty)
-            {
-                timeout = 0;
-            }
-        }
-
-        int count = Poller.Wait(timeout);
-        _wakeUp.AfterWait();
-        WakeUps++;
-
-        for (int i = 0; i < count; i++)
-        {
-            (uint events, ulong key) = Poller.EventAt(i);
-            if (Channels.Find(key) is { } channel)
-            {
-                Dispatch(channel, events);
-            }
-        }
-    }
-
-    /// <summary>Its own method, so that the loop around it stays free of exception frames.</summary>
-    private static void Dispatch(IEpollChannel channel, uint events)
-    {
-        try
-        {
-            channel.OnReady(events);
-        }
-        catch (Exception e)
-        {
-            // The pipeline catches what handlers throw; this is ours, and costs one channel, not the loop.
-            Logger.Error("A channel failed and is closed.", e);
-            _ = channel.Unsafe.CloseAsync();
-        }
-    }
-
-    /// <summary>0 while tasks wait, −1 when nothing is due ever.</summary>
-    private long NanosecondsToWait()
-    {
-        if (!_tasks.IsEmpty)
-        {
-            return 0;
-        }
-
-        long due = PeekScheduledTask()?.Deadline.Ticks ?? long.MaxValue;
-        if (_state == ShuttingDown)
-        {
-            due = Math.Min(due, _shutdown!.NextLook());
-        }
-
-        if (due == long.MaxValue)
-        {
-            return -1;
-        }
-
-        return Math.Max(0, (due - GetNanos().Ticks) * NanosecondsPerTick);
-    }
-
-    private void RunDueTimers()
-    {
-        if (ScheduledTaskQueue.Count == 0)
-        {
-            return;
-        }
-
-        PreciseTimeSpan now = GetNanos();
-        while (PollScheduledTask(now) is { } timer)
-        {
-            SafeExecute(timer);
-        }
-    }
-
-    private void RunTasks()
-    {
-        if (_tasks.IsEmpty)
-        {
-            return;
-        }
-
-        long end = 0;
-        for (int run = 1; _tasks.TryDequeue(out IRunnable? task); run++)
-        {
-            SafeExecute(task);
-            if (run % TasksPerClockLook == 0)
-            {
-                long now = Stopwatch.GetTimestamp();
-                if (end == 0)
-                {
-                    end = now + TaskBudget;
-                }
-                else if (now >= end)
-                {
-                    break;
-                }
-            }
-        }
-
-        _shutdown?.Ran(GetNanos().Ticks);
-    }
-
-    private bool ShutdownIsComplete()
-    {
-        CancelScheduledTasks();
-        long now = GetNanos().Ticks;
-        return _shutdown!.IsOver(now) || (_tasks.IsEmpty && _shutdown.IsQuiet(now));
-    }
-
-    private void Terminate(Exception? failure)
-    {
-        Volatile.Write(ref _state, ShuttingDown);
-        CloseAllChannels();
-        RunTasks();
-        _tasks.Close();
-        while (_tasks.TryDequeue(out IRunnable? accepted))
-        {
-            SafeExecute(accepted);
-        }
-
-        CancelScheduledTasks();
-
-        Volatile.Write(ref _state, Terminated);
-        _wakeUp.AwaitWakers();
-        Poller.Dispose();
-        Writer.Dispose();
-        ReceiveBuffer.Release();
-
-        // The thread's caches of DotNetty's pools would otherwise keep their memory for ever.
-        FastThreadLocal.RemoveAll();
-        Volatile.Write(ref _cpuTicksAtEnd, ReadCpuTicks());
-        if (failure is null)
-        {
-            _termination.TrySetResult();
-        }
-        else
-        {
-            _termination.TrySetException(failure);
-        }
-    }
-
-    private void CloseAllChannels()
-    {
-        foreach (IEpollChannel channel in Channels.ToArray())
-        {
-            _ = channel.Unsafe.CloseAsync();
-        }
-    }
+    private RejectedExecutionException Rejection() => new($"{_thread.Name} has terminated");
 
     private unsafe long ReadCpuTicks()
     {
@@ -400,15 +231,5 @@ public sealed class EpollEventLoop : AbstractScheduledEventExecutor, IEventLoop
         return _threadId == 0 || LibC.ClockGetTime(clock, &time) < 0
             ? 0
             : (time.Seconds * TimeSpan.TicksPerSecond) + (time.Nanoseconds / TimeSpan.NanosecondsPerTick);
-    }
-
-    private sealed class BeginShutdown(EpollEventLoop loop) : IRunnable
-    {
-        public void Run()
-        {
-            loop._shutdown!.Start(GetNanos().Ticks);
-            Volatile.Write(ref loop._state, ShuttingDown);
-            loop.CloseAllChannels();
-        }
     }
 }

@@ -21,8 +21,11 @@ namespace DotNettyFraming.Transport;
 /// </remarks>
 public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSocketChannel, IEpollChannel
 {
-    /// <summary>Accepts a wake-up: enough for a burst, few enough for the loop's other work.</summary>
+    /// <summary>Accepts per wake-up: enough for a burst, few enough for the loop's other work.</summary>
     private const int AcceptsPerWakeUp = 64;
+
+    /// <summary>Failures in a row that are followed by another try; after one more the listener pauses, as the cause may stay.</summary>
+    private const int MaxRetries = 8;
 
     private readonly SocketDescriptor _socket;
     private readonly EpollServerSocketChannelConfiguration _configuration;
@@ -61,13 +64,27 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     }
 
     /// <summary>A channel on a socket that listens already, as a service manager hands one over (sd_listen_fds(3)).</summary>
-    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on exec.</param>
+    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on
+    /// exec.</param>
     /// <returns>
     /// A channel to be bound like any other, so that a bootstrap can start it; bind(2) and listen(2) are not called, and the
     /// address and the backlog stay those of the socket, whatever is asked for.
     /// </returns>
     /// <exception cref="SocketException">It is no listening TCP socket; it stays the caller's.</exception>
-    public static EpollServerSocketChannel Adopt(int descriptor) => new(SocketDescriptor.AdoptListening(descriptor)) { _listensAlready = true };
+    public static EpollServerSocketChannel Adopt(int descriptor)
+    {
+        SocketDescriptor socket = SocketDescriptor.AdoptListening(descriptor);
+        try
+        {
+            return new EpollServerSocketChannel(socket) { _listensAlready = true };
+        }
+        catch
+        {
+            // It stays the caller's, so no finalizer may close it.
+            socket.SetHandleAsInvalid();
+            throw;
+        }
+    }
 
     /// <inheritdoc />
     public override IChannelConfiguration Configuration => _configuration;
@@ -78,7 +95,10 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <inheritdoc />
     public override bool Active => _listening;
 
-    /// <summary>How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A snapshot; any thread.</summary>
+    /// <summary>
+    /// How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A
+    /// snapshot; any thread.
+    /// </summary>
     public IReadOnlyDictionary<string, long> AcceptErrors => _errors.ToDictionary();
 
     /// <inheritdoc />
@@ -113,13 +133,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         EpollSocketChannel.ThrowIfShuttingDown(loop);
         _registration.Attach(loop, _socket.Number, this);
         _backoff = new AcceptBackoff(loop, WatchIfPending);
+
+        // A pause in the loop before may have stopped watching.
+        WatchIfPending();
     }
 
     /// <inheritdoc />
     protected override void DoDeregister()
     {
         _backoff?.Cancel();
-        _registration.Detach();
+        _registration.Leave();
     }
 
     /// <summary>Binds and listens. A failure closes the channel, as nobody else would.</summary>
@@ -151,7 +174,8 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
 
         _listening = false;
-        DoDeregister();
+        _backoff?.Cancel();
+        _registration.Detach();
         _socket.Dispose();
     }
 
@@ -185,7 +209,9 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
     }
 
-    /// <summary>Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.</summary>
+    /// <summary>
+    /// Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.
+    /// </summary>
     private void AcceptBatch()
     {
         if (!_reserve.HasRoom())
@@ -194,10 +220,12 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
             return;
         }
 
+        int failures = 0;
         for (int i = 0; i < AcceptsPerWakeUp && Open && (_configuration.AutoRead || !_readIsAutomatic); i++)
         {
             if (TryAccept(out EpollSocketChannel? child, out int errno))
             {
+                failures = 0;
                 _backoff!.Accepted();
                 Pipeline.FireChannelRead(child);
                 child.CloseUnlessClaimed();
@@ -215,20 +243,17 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
                 case AcceptOutcome.NobodyWaits:
                     return;
 
-                case AcceptOutcome.TryNext:
+                case AcceptOutcome.TryNext when ++failures <= MaxRetries:
                     _errors.Add(errno);
                     continue;
 
                 case AcceptOutcome.Exhausted:
                     _reserve.Exhausted();
-                    PauseFor(errno);
-                    return;
-
-                default:
-                    _errors.Add(errno);
-                    Pipeline.FireExceptionCaught(SocketErrors.ToException(errno, "accept4"));
-                    return;
+                    break;
             }
+
+            PauseFor(errno);
+            return;
         }
     }
 

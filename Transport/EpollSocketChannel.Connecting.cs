@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
 using DotNetty.Common.Concurrency;
@@ -49,13 +50,9 @@ public sealed partial class EpollSocketChannel
 
         var attempt = new ConnectAttempt(remoteAddress, address);
         _connecting = attempt;
-        if (errno == 0)
+        if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
         {
-            BecomeActive();
-        }
-        else if (errno is Errno.EINPROGRESS or Errno.EINTR)
-        {
-            // EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
+            // 0: epoll reports it as any other. EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
             AwaitConnect(attempt);
         }
         else
@@ -78,19 +75,29 @@ public sealed partial class EpollSocketChannel
     {
         try
         {
-            _registration.Watch(LibC.EPOLLOUT);
+            Watch(LibC.EPOLLOUT);
         }
-        catch (System.Net.Sockets.SocketException e)
+        catch (ChannelException e)
         {
             FailConnect(e);
             Transport.CloseNow();
             return;
         }
 
+        StartTimer(attempt);
+    }
+
+    /// <summary>Starts the time-out on the channel's loop, with what is left of it after a move.</summary>
+    private void StartTimer(ConnectAttempt attempt)
+    {
         TimeSpan timeout = _configuration.ConnectTimeout;
         if (timeout > TimeSpan.Zero)
         {
-            attempt.Timer = EventLoop.Schedule(static (channel, state) => ((EpollSocketChannel)channel).OnConnectTimeout((ConnectAttempt)state), this, attempt, timeout);
+            attempt.Timer = EventLoop.Schedule(
+                static (channel, state) => ((EpollSocketChannel)channel).OnConnectTimeout((ConnectAttempt)state),
+                this,
+                attempt,
+                timeout - Stopwatch.GetElapsedTime(attempt.Started));
         }
     }
 
@@ -113,7 +120,7 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
-        _registration.Watch(0);
+        WatchAsConnected();
         BecomeActive();
     }
 
@@ -124,17 +131,20 @@ public sealed partial class EpollSocketChannel
     }
 
     /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it.</summary>
+    /// <remarks>Last comes what was flushed while connecting.</remarks>
     private void BecomeActive()
     {
         ConnectAttempt attempt = _connecting!;
         _connecting = null;
         attempt.Timer?.Cancel();
         _remote = attempt.Address;
+        _remoteIsKnown = true;
         _active = true;
         InvalidateLocalAddress();
 
         Pipeline.FireChannelActive();
         attempt.Promise.TryComplete();
+        Transport.FlushNow();
     }
 
     private void FailConnect(Exception cause)
@@ -153,6 +163,8 @@ public sealed partial class EpollSocketChannel
         public Promise Promise { get; } = new();
 
         public EndPoint Remote { get; } = remote;
+
+        public long Started { get; } = Stopwatch.GetTimestamp();
 
         public NativeSocketAddress Address { get; } = address;
 

@@ -13,19 +13,8 @@ namespace DotNettyFraming.Transport;
 /// </content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>
-    /// What a direct send failed with; 0 = none has. The kernel tells a socket's error once (SO_ERROR is cleared by who
-    /// hears it, and from then on a send says EPIPE and a receive says "end"), so it is kept for the write or the read
-    /// that tells the pipeline.
-    /// </summary>
-    private int _directSendErrno;
-
     /// <summary>A write has gone the usual way since this was last found out.</summary>
     private bool _mayHaveWritesWaiting;
-
-    /// <summary>What a receive that says "end" would have said, had a direct send not heard it first; 0 = it is the peer's FIN.</summary>
-    /// <remarks>EPIPE is a reset after the peer's FIN: there a receive says "end" in any case. And what a write has told already is not told again.</remarks>
-    private int ErrnoHeardByDirectSend => _directSendErrno == Errno.EPIPE || _writeFailure is not null ? 0 : _directSendErrno;
 
     /// <summary>
     /// Hands bytes to the kernel at once, past the pipeline and the outbound buffer: no handler sees them, nothing is
@@ -54,7 +43,7 @@ public sealed partial class EpollSocketChannel
 
         if (sent != -Errno.EAGAIN)
         {
-            _directSendErrno = (int)-sent;
+            _lostBy = (int)-sent;
         }
 
         return 0;
@@ -63,7 +52,7 @@ public sealed partial class EpollSocketChannel
     private bool CanSendDirectly() =>
         _active
         && _registration.IsAttached && _registration.Loop.InEventLoop
-        && _directSendErrno == 0 && _writeFailure is null && !IsOutputShutdown
+        && _lostBy == 0 && _writeFailure is null && !IsOutputShutdown
         && (_registration.Watched & LibC.EPOLLOUT) == 0
         && NothingWaits();
 

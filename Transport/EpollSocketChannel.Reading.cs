@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using DotNetty.Buffers;
+using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Transport.EventLoops;
 using DotNettyFraming.Transport.Native;
@@ -25,9 +26,16 @@ public sealed partial class EpollSocketChannel
         /// <summary>Nothing there.</summary>
         Nothing,
 
-        /// <summary>The peer's FIN, or an error: it has been dealt with.</summary>
+        /// <summary>The peer's FIN, or an error.</summary>
         End,
     }
+
+    /// <summary>The errno by which the connection was lost; 0 = it is not.</summary>
+    /// <remarks>
+    /// The kernel reports it once. After that a send says EPIPE and a receive says "end", so it is kept for the write or the read
+    /// that tells the pipeline. EPIPE is a reset behind the peer's FIN.
+    /// </remarks>
+    private int _lostBy;
 
     /// <summary>A read was asked for and has not happened yet.</summary>
     private bool _readPending;
@@ -63,13 +71,13 @@ public sealed partial class EpollSocketChannel
 
         _readPending = true;
         _readIsAutomatic = _configuration.AutoRead;
-        if (_writeFailure is not null)
+        if (_lostBy != 0)
         {
             DrainSoon();
         }
         else if ((_registration.Watched & LibC.EPOLLIN) == 0)
         {
-            _registration.Watch(_registration.Watched | LibC.EPOLLIN);
+            Watch(Watched | LibC.EPOLLIN);
         }
     }
 
@@ -78,18 +86,15 @@ public sealed partial class EpollSocketChannel
         if (_inputShutdown || !ReadIsWanted)
         {
             _readPending = false;
-            _registration.Watch(_registration.Watched & ~LibC.EPOLLIN);
+            Watch(Watched & ~LibC.EPOLLIN);
             return;
         }
 
         // One receive. A short read means that the kernel had no more; a full one is reported again, after the others.
-        if (Receive() == Received.Data && Open)
-        {
-            Pipeline.FireChannelReadComplete();
-        }
+        ReceiveTurn(1);
     }
 
-    private Received Receive()
+    private Received Receive(out int errno)
     {
         ReceiveBuffer receive = _registration.Loop.ReceiveBuffer;
         IByteBuffer buffer = receive.Rent();
@@ -99,26 +104,13 @@ public sealed partial class EpollSocketChannel
             _readPending = false;
             Pipeline.FireChannelRead(receive.Lend(buffer, (int)count));
             receive.Return(buffer);
+            errno = 0;
             return Received.Data;
         }
 
-        int errno = count < 0 ? Marshal.GetLastPInvokeError() : ErrnoHeardByDirectSend;
+        errno = count < 0 ? Marshal.GetLastPInvokeError() : _lostBy;
         receive.ReturnUnused(buffer);
-        if (errno == Errno.EAGAIN)
-        {
-            return Received.Nothing;
-        }
-
-        if (errno == 0)
-        {
-            EndOfInput();
-        }
-        else
-        {
-            Break(errno);
-        }
-
-        return Received.End;
+        return errno == Errno.EAGAIN ? Received.Nothing : Received.End;
     }
 
     private unsafe nint Receive(IByteBuffer buffer)
@@ -144,36 +136,46 @@ public sealed partial class EpollSocketChannel
     {
         _inputShutdown = true;
         _readPending = false;
-        _registration.Watch(_registration.Watched & ~LibC.EPOLLIN);
         if (_writeFailure is not null || !_configuration.AllowHalfClosure)
         {
             Transport.CloseNow();
+            return;
         }
-        else
+
+        Watch(Watched & ~LibC.EPOLLIN);
+        Pipeline.FireUserEventTriggered(ChannelInputShutdownEvent.Instance);
+        if (_lostBy != 0)
         {
-            Pipeline.FireUserEventTriggered(ChannelInputShutdownEvent.Instance);
+            // Reset behind the FIN, and reported already: no event would close it.
+            DrainSoon();
         }
     }
 
     /// <summary>The connection is gone: reset, timed out, unreachable.</summary>
+    /// <remarks>A reset behind the peer's FIN is no error: the input was complete.</remarks>
     private void Break(int errno)
     {
-        Pipeline.FireExceptionCaught(ToException(errno));
-        Transport.CloseNow(ToException(errno));
+        Exception cause = SocketErrors.OfConnection(errno);
+        _writeFailure ??= new ClosedChannelException("connection lost", cause);
+        if (errno != Errno.EPIPE)
+        {
+            Pipeline.FireExceptionCaught(cause);
+        }
+
+        Transport.CloseNow(_writeFailure);
     }
 
     /// <summary>
-    /// EPOLLERR or EPOLLHUP. Bytes that arrived before a reset are still readable, so they go first, and the writes
-    /// fail after them. Neither event can be masked: a channel that does not read leaves epoll altogether, and finds
-    /// out when it reads again.
+    /// EPOLLERR or EPOLLHUP. Bytes that arrived before a reset are still readable, so they go first. A channel that does not
+    /// read keeps them until it does, and fails its writes now; without such bytes there is nothing to wait for.
     /// </summary>
     private void OnBroken()
     {
         if (!_inputShutdown && ReadIsWanted)
         {
-            if (ReceiveTurn() == Received.Nothing)
+            if (ReceiveTurn(ReceivesPerTurn) == Received.Nothing)
             {
-                int errno = _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ERROR);
+                int errno = TakeError();
                 Break(errno == 0 ? Errno.ECONNRESET : errno);
             }
 
@@ -181,51 +183,93 @@ public sealed partial class EpollSocketChannel
         }
 
         _readPending = false;
-        Transport.FlushNow();
-        _registration.Watch(0);
+        int lostBy = TakeError();
+        if (lostBy == 0)
+        {
+            // Both directions have ended in good order. A FIN that was not read yet waits for the next read.
+            Watch(0);
+        }
+        else if (_inputShutdown || (lostBy != Errno.EPIPE && AvailableBytes == 0))
+        {
+            Break(lostBy);
+        }
+        else
+        {
+            Transport.FlushNow();
+            Watch(0);
+        }
     }
 
-    /// <summary>Receives what is there, up to <see cref="ReceivesPerTurn"/> times or until a handler wants no more.</summary>
-    private Received ReceiveTurn()
+    /// <summary>The errno by which the connection was lost, from the kernel if it is not known yet.</summary>
+    private int TakeError() => _lostBy != 0 ? _lostBy : _lostBy = _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ERROR);
+
+    /// <summary>
+    /// Receives what is there, up to so many times or until a handler wants no more. Data is followed by "read complete",
+    /// and only then by the end.
+    /// </summary>
+    private Received ReceiveTurn(int receives)
     {
-        var last = Received.Data;
+        Received last;
+        int errno;
         bool any = false;
-        for (int i = 0; i < ReceivesPerTurn && last == Received.Data; i++)
+        do
         {
             bool automatic = _readIsAutomatic;
-            last = Receive();
-            any |= last == Received.Data;
-            if (last == Received.Data && (!Open || _inputShutdown || !(automatic && _configuration.AutoRead)))
+            last = Receive(out errno);
+            if (last != Received.Data)
+            {
+                break;
+            }
+
+            any = true;
+            if (!Open || _inputShutdown || !(automatic && _configuration.AutoRead))
             {
                 break;
             }
         }
+        while (--receives > 0);
 
         if (any && Open)
         {
             Pipeline.FireChannelReadComplete();
         }
 
+        if (last == Received.End && Open)
+        {
+            if (errno is 0 or Errno.EPIPE)
+            {
+                EndOfInput();
+            }
+            else
+            {
+                Break(errno);
+            }
+        }
+
         return last;
     }
 
-    /// <summary>Writing has failed: what the peer had sent before is still handed down, then the channel closes.</summary>
+    /// <summary>The connection is lost: what the peer had sent before is still handed down, then the channel closes.</summary>
     private void DrainSoon() => EventLoop.Execute(static channel => ((EpollSocketChannel)channel).Drain(), this);
 
     private void Drain()
     {
-        if (!Open)
+        if (!_registration.IsAttached || !EventLoop.InEventLoop)
         {
+            // On its way to another loop, which drains it.
             return;
         }
 
-        if (_inputShutdown)
+        try
         {
-            Transport.CloseNow(_writeFailure!);
+            if (Open && (_inputShutdown || (ReadIsWanted && ReceiveTurn(ReceivesPerTurn) == Received.Nothing)))
+            {
+                Break(_lostBy);
+            }
         }
-        else if (ReadIsWanted && ReceiveTurn() == Received.Nothing)
+        catch (Exception e)
         {
-            Transport.CloseNow(_writeFailure!);
+            Transport.Fail(e);
         }
     }
 }

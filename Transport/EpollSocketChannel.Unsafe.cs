@@ -40,20 +40,26 @@ public sealed partial class EpollSocketChannel
             }
             catch (Exception e)
             {
-                FailRead(e);
+                Fail(e);
             }
         }
 
         Task IChannelUnsafe.WriteAsync(object message)
         {
             Channel._mayHaveWritesWaiting = true;
+            if (OutboundBuffer is not { } output)
+            {
+                ReferenceCountUtil.Release(message);
+                return Task.FromException(Channel._writeFailure ?? new ClosedChannelException());
+            }
+
             if (Channel.IsOutputShutdown)
             {
                 ReferenceCountUtil.Release(message);
                 return Task.FromException(OutputIsShutDown());
             }
 
-            if (Channel._forgetting && message is IByteBuffer buffer && OutboundBuffer is { } output)
+            if (Channel._forgetting && message is IByteBuffer buffer)
             {
                 output.AddMessage(buffer, buffer.ReadableBytes, Promise.Void);
                 return Task.CompletedTask;
@@ -70,10 +76,12 @@ public sealed partial class EpollSocketChannel
         public void CloseNow(Exception cause) =>
             _ = CloseAsync(cause as ClosedChannelException ?? new ClosedChannelException("connection lost", cause), false);
 
-        private void FailRead(Exception e)
+        /// <summary>Reports a fault of our own down the pipeline, and closes.</summary>
+        /// <remarks>As a task, as a handler may be running; still before "inactive".</remarks>
+        public void Fail(Exception e)
         {
             Channel.EventLoop.Execute(() => Channel.Pipeline.FireExceptionCaught(e));
-            CloseNow();
+            CloseNow(e);
         }
 
         /// <summary>While EPOLLOUT is watched for, the kernel is full: trying would cost a system call to hear that again.</summary>

@@ -25,7 +25,7 @@ public sealed partial class EpollSocketChannel
     /// <summary><see cref="WriteAndForget"/> is under way, on this thread: writes that reach the transport now carry no promise.</summary>
     private bool _forgetting;
 
-    /// <summary>Whether we have finished sending, or asked to. The loop's thread.</summary>
+    /// <summary>Whether we have finished sending, or asked to; also when the channel is closed. The loop's thread.</summary>
     public bool IsOutputShutdown => _outputShutdown || _shutdownPromise is not null;
 
     /// <summary>
@@ -35,20 +35,20 @@ public sealed partial class EpollSocketChannel
     public Task ShutdownOutputAsync()
     {
         var promise = new Promise();
-        if (EventLoop.InEventLoop)
+        try
         {
-            ShutdownOutput(promise);
-        }
-        else
-        {
-            try
+            if (EventLoop.InEventLoop)
+            {
+                ShutdownOutput(promise);
+            }
+            else
             {
                 EventLoop.Execute(static (channel, state) => ((EpollSocketChannel)channel).ShutdownOutput((Promise)state), this, promise);
             }
-            catch (DotNetty.Common.Concurrency.RejectedExecutionException e)
-            {
-                promise.TrySetException(e);
-            }
+        }
+        catch (Exception e) when (HasNoLoop(e))
+        {
+            promise.TrySetException(e);
         }
 
         return promise.Task;
@@ -65,18 +65,18 @@ public sealed partial class EpollSocketChannel
     /// </remarks>
     public void WriteAndForget(object message)
     {
-        if (!EventLoop.InEventLoop)
+        try
         {
-            try
+            if (!EventLoop.InEventLoop)
             {
                 EventLoop.Execute(static (channel, state) => ((EpollSocketChannel)channel).WriteAndForget(state), this, message);
+                return;
             }
-            catch (DotNetty.Common.Concurrency.RejectedExecutionException)
-            {
-                // The loop is gone and the channel with it; the message is still ours to release.
-                ReferenceCountUtil.Release(message);
-            }
-
+        }
+        catch (Exception e) when (HasNoLoop(e))
+        {
+            // The message is still ours to release.
+            ReferenceCountUtil.Release(message);
             return;
         }
 
@@ -99,16 +99,28 @@ public sealed partial class EpollSocketChannel
     /// <summary>Sends what was flushed, until all is gone, the kernel is full, or this channel has had its turn.</summary>
     protected override void DoWrite(ChannelOutboundBuffer input)
     {
+        try
+        {
+            Write(input);
+        }
+        catch (Exception e)
+        {
+            // A fault of our own: epoll_ctl, or a message that somebody else released. What a peer does is no exception.
+            Transport.Fail(e);
+        }
+    }
+
+    private void Write(ChannelOutboundBuffer input)
+    {
         if (_writeFailure is not null || _outputShutdown)
         {
             input.FailFlushed(_writeFailure ?? OutputIsShutDown(), true);
             return;
         }
 
-        if (_directSendErrno != 0)
+        if (_lostBy != 0)
         {
-            // The kernel would say EPIPE now, whatever it was.
-            FailWrites(input, _directSendErrno);
+            FailWrites(input, _lostBy);
             return;
         }
 
@@ -121,15 +133,14 @@ public sealed partial class EpollSocketChannel
                 return;
             }
 
-            List<ArraySegment<byte>> segments = input.GetSharedBufferList(GatheringWriter.MaxVectors, GatheringWriter.MaxBytes);
-            nint sent = writer.Send(_socket.Number, segments, out nint offered);
+            nint sent = writer.Send(_socket.Number, input, out nint offered);
             if (sent < 0 && sent != -Errno.EAGAIN)
             {
                 FailWrites(input, (int)-sent);
                 return;
             }
 
-            // Also when nothing was sent: it drops empty buffers, and clears the list, which is shared by the thread.
+            // Also when nothing was sent: it drops empty buffers. Promises complete in here, and their continuations may write.
             input.RemoveBytes(Math.Max(sent, 0));
             if (!Open)
             {
@@ -149,15 +160,18 @@ public sealed partial class EpollSocketChannel
         }
         else
         {
-            _registration.Watch(_registration.Watched | LibC.EPOLLOUT);
+            Watch(Watched | LibC.EPOLLOUT);
         }
     }
 
     private static ClosedChannelException OutputIsShutDown() => new("output is shut down", innerException: null);
 
+    /// <summary>There is no loop to run on: the channel was never registered, or its loop has terminated.</summary>
+    private static bool HasNoLoop(Exception e) => e is InvalidOperationException or DotNetty.Common.Concurrency.RejectedExecutionException;
+
     private void AllWritten()
     {
-        _registration.Watch(_registration.Watched & ~LibC.EPOLLOUT);
+        Watch(Watched & ~LibC.EPOLLOUT);
         if (_shutdownPromise is not null)
         {
             SendFin();
@@ -167,8 +181,9 @@ public sealed partial class EpollSocketChannel
     /// <summary>Nothing can be sent any more. The peer may have sent before it went: that is read first, then the channel closes.</summary>
     private void FailWrites(ChannelOutboundBuffer input, int errno)
     {
-        _writeFailure = new ClosedChannelException("Failed to write", ToException(errno));
-        _registration.Watch(_registration.Watched & ~LibC.EPOLLOUT);
+        _lostBy = errno;
+        _writeFailure = new ClosedChannelException("Failed to write", SocketErrors.OfConnection(errno));
+        Watch(Watched & ~LibC.EPOLLOUT);
         input.FailFlushed(_writeFailure, true);
         CompleteShutdownOutput(_writeFailure);
         if (Open)

@@ -31,8 +31,11 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     private readonly SocketDescriptor _socket;
     private readonly EpollSocketChannelConfiguration _configuration;
 
-    /// <summary>The peer. Set by accept4 or when connected, kept after close.</summary>
+    /// <summary>The peer. Written once, by accept4 or when connected; kept after close. Read by any thread behind <see cref="_remoteIsKnown"/>.</summary>
     private NativeSocketAddress _remote;
+
+    /// <summary>Set after <see cref="_remote"/>, so that no thread reads a part of it.</summary>
+    private volatile bool _remoteIsKnown;
 
     /// <summary>Our place in the loop, and what epoll watches for us.</summary>
     private EpollRegistration _registration;
@@ -66,6 +69,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     {
         _socket = socket;
         _remote = remote;
+        _remoteIsKnown = true;
         _active = true;
         _configuration = new EpollSocketChannelConfiguration(this, socket);
     }
@@ -82,14 +86,14 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <inheritdoc />
     public override bool Active => _active;
 
-    /// <summary>The epoll events watched for now. For tests.</summary>
-    internal uint Watched => _registration.Watched;
+    /// <summary>The epoll events watched for now; 0 = errors alone, or not in epoll. For tests.</summary>
+    internal uint Watched => _registration.Watched & ~LibC.EPOLLET;
 
     /// <summary><c>null</c> once the channel is closed, unless it was asked for before: an accepted channel does not ask the kernel for what nobody wants to know.</summary>
     protected override EndPoint? LocalAddressInternal => _socket.LocalAddress;
 
     /// <inheritdoc />
-    protected override EndPoint? RemoteAddressInternal => _remote.Decode();
+    protected override EndPoint? RemoteAddressInternal => _remoteIsKnown ? _remote.Decode() : null;
 
     private SocketUnsafe Transport => (SocketUnsafe)Unsafe;
 
@@ -163,10 +167,26 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         var loop = (EpollEventLoop)EventLoop;
         ThrowIfShuttingDown(loop);
         _registration.Attach(loop, _socket.Number, this);
+        if (_connecting is { } attempt)
+        {
+            StartTimer(attempt);
+        }
+        else if (_writeFailure is not null)
+        {
+            DrainSoon();
+        }
+        else if (_active && _registration.Watched == 0)
+        {
+            WatchAsConnected();
+        }
     }
 
-    /// <summary>Runs later than <see cref="DoClose"/> when the channel closes, and then has nothing left to do.</summary>
-    protected override void DoDeregister() => _registration.Detach();
+    /// <summary>Leaves for another loop. After <see cref="DoClose"/> it has nothing left to do.</summary>
+    protected override void DoDeregister()
+    {
+        _connecting?.Timer?.Cancel();
+        _registration.Leave();
+    }
 
     /// <summary>Binds an outgoing channel to a local address. A failure closes it.</summary>
     protected override void DoBind(EndPoint localAddress)
@@ -198,6 +218,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
 
         _active = false;
         _inputShutdown = true;
+        _outputShutdown = true;
         _registration.Detach();
         _socket.Dispose();
         AcceptBackoff.DescriptorClosed();
@@ -212,6 +233,12 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
             CompleteShutdownOutput(new ClosedChannelException());
         }
     }
+
+    /// <summary>Watches for exactly these events. 0 is EPOLLET alone: it reports the end of the connection, once, and nothing else.</summary>
+    private void Watch(uint events) => _registration.Watch(events == 0 ? LibC.EPOLLET : events);
+
+    /// <summary>Input if it is going to be asked for in the same turn, which saves a call; a reset in any case.</summary>
+    private void WatchAsConnected() => Watch(_configuration.AutoRead ? LibC.EPOLLIN : 0);
 
     private unsafe void Bind(EndPoint localAddress)
     {

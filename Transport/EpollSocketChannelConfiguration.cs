@@ -52,7 +52,8 @@ public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguratio
         set => Set(LibC.SOL_SOCKET, LibC.SO_SNDBUF, value);
     }
 
-    /// <summary>SO_LINGER, seconds; −1 = off (default), 0 = close resets the connection. A positive value delays nothing here: the socket does not block.</summary>
+    /// <summary>SO_LINGER: −1 = off (default), 0 = close resets the connection.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Above 0: close(2) would block the event loop for that many seconds.</exception>
     public int Linger
     {
         get => SocketOptions.Guard(_socket, static s => s.Linger);

@@ -66,7 +66,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
         _states = _loops.Items
             .Select((loop, index) => (
-                Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget)))
+                Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget, options.MaxPendingBytes)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exhausted = new BufferRelief(budget, _states).Request;
         ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
@@ -190,10 +190,11 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     private async Task ForceAsync(Task drained)
     {
         long left = _counters.Open;
+        long dropped = _counters.PacketsDropped;
         OnEachLoop(state => state.AbortAll());
         await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
         await _forcedStop.CancelAsync().ConfigureAwait(false);
-        _logger.DrainExpired(left);
+        _logger.DrainExpired(left, _counters.PacketsDropped - dropped);
     }
 
     private void OnEachLoop(Action<LoopState> action)

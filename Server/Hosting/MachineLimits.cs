@@ -10,7 +10,7 @@ namespace DotNettyFraming.Server.Hosting;
 internal sealed record MachineLimits(long? OpenFiles, int? MostBacklog, long MemoryBytes)
 {
     /// <summary>Reads them.</summary>
-    public static MachineLimits Read() => new(OpenFileLimit.Read()?.Hard, ReadMostBacklog(), MemoryLimit.ReadBytes());
+    public static MachineLimits Read() => new(OpenFileLimit.Read()?.Hard, ReadMostBacklog(), MemoryLimit.Bytes);
 
     private static int? ReadMostBacklog()
     {

@@ -13,6 +13,9 @@ internal sealed class ReceiveBuffers : IRecvByteBufAllocator
     /// <summary>One receive: more would cost cache misses, less would cost calls.</summary>
     public const int BufferBytes = 64 * 1024;
 
+    /// <summary>One receive of a connection that was paused after its read was scheduled, which cannot be taken back: as little as possible.</summary>
+    private const int PausedBytes = 256;
+
     /// <summary>Full receives of one channel before the next channel gets its turn.</summary>
     private const int MostReads = 4;
 
@@ -27,7 +30,11 @@ internal sealed class ReceiveBuffers : IRecvByteBufAllocator
 
         public int AttemptedBytesRead { get; set; }
 
-        public IByteBuffer Allocate(IByteBufferAllocator alloc) => alloc.HeapBuffer(BufferBytes, BufferBytes);
+        public IByteBuffer Allocate(IByteBufferAllocator alloc)
+        {
+            int bytes = _configuration is { AutoRead: false } ? PausedBytes : BufferBytes;
+            return alloc.HeapBuffer(bytes, bytes);
+        }
 
         public int Guess() => BufferBytes;
 

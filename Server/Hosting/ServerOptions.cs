@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Admin;
+using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Hosting;
@@ -40,7 +41,13 @@ internal sealed record ServerOptions
     public TimeSpan PacketTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Bytes that may be held, as allocated, for packets that are not whole yet, over all connections.</summary>
-    public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.ReadBytes());
+    public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);
+
+    /// <summary>Memory that this process may use, bytes.</summary>
+    public long MemoryBytes { get; init; } = MemoryLimit.Bytes;
+
+    /// <summary>Bytes that may wait to be processed per event loop: 32 MiB, or its share of a quarter of the memory.</summary>
+    public long MaxPendingBytes => Math.Min(BackPressure.MaxLoopMark, MemoryBytes / 4 / EventLoops);
 
     /// <summary>Whether connections begin with a PROXY header.</summary>
     public ProxyProtocol ProxyProtocol { get; init; } = ProxyProtocol.Off;

@@ -22,7 +22,7 @@ internal static class StartupCheck
     public static long WorstCaseBytes(ServerOptions options)
     {
         long connectionBytes = options.TlsCertificateFile is null ? ConnectionBytes : ConnectionBytes + TlsBytes;
-        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * Pipeline.Admission.LoopMark);
+        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * options.MaxPendingBytes);
     }
 
     /// <summary>What does not fit, a line each. The server runs all the same.</summary>

@@ -28,8 +28,8 @@ internal static partial class ServerLog
     [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
     public static partial void Draining(this ILogger logger, long open, string timeout);
 
-    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed by force")]
-    public static partial void DrainExpired(this ILogger logger, long open);
+    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed by force, {Packets} packets dropped")]
+    public static partial void DrainExpired(this ILogger logger, long open, long packets);
 
     [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
     public static partial void Stopped(this ILogger logger, string counters);

@@ -32,9 +32,10 @@ internal sealed class CloseHandler : ChannelHandlerAdapter
 
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
-        if (exception is SocketException)
+        bool wasOpen = context.Channel.Open;
+        if (exception is SocketException e && IsOfTheNetwork(e.SocketErrorCode))
         {
-            // The peer, or the network between: expected, and counted, but not worth a line that a peer could repeat at will.
+            // Counted, but not logged: a peer could repeat the line at will.
             _connection.Abort(CloseReason.PeerReset);
         }
         else
@@ -42,5 +43,19 @@ internal sealed class CloseHandler : ChannelHandlerAdapter
             _logger.UnexpectedError(exception, _connection.Source.ConnectionId, _connection.Source.Peer);
             _connection.Abort(CloseReason.InternalError);
         }
+
+        if (!wasOpen)
+        {
+            // A handler failed while the end of the connection travelled down the pipeline, so it does not arrive here.
+            _connection.Closed();
+        }
     }
+
+    /// <summary>What a peer, or the network between, can cause (tcp(7), icmp errors included); all else is our own or the machine's fault.</summary>
+    private static bool IsOfTheNetwork(SocketError error) => error is
+        SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.ConnectionRefused or SocketError.Shutdown
+        or SocketError.NotConnected or SocketError.Disconnecting or SocketError.TimedOut or SocketError.NetworkReset
+        or SocketError.NetworkDown or SocketError.NetworkUnreachable or SocketError.HostDown or SocketError.HostUnreachable
+        or SocketError.AccessDenied or SocketError.ProtocolOption or SocketError.OperationNotSupported or SocketError.MessageSize
+        or SocketError.OperationAborted;
 }

@@ -10,14 +10,12 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline;
 
-/// <summary>One accepted connection: what its handlers share, and the only place where reading is turned on and off and where
-/// it is closed.</summary>
+/// <summary>One accepted connection: its stage, its positions, and the only code that pauses or closes it.</summary>
 /// <remarks>
-/// <para>Two ways out. <i>Orderly</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
-/// <see cref="CloseWhenDone"/> at its end closes as soon as nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes now.
-/// Whatever comes first names the <see cref="CloseReason"/>.</para>
-/// <para>Threads: its event loop only. Over 300 lines: whoever ends, holds back or judges a connection needs the same few fields, and this is
-/// the only place that may write them.</para>
+/// <para>Two ways out. <i>Graceful</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
+/// <see cref="CloseWhenDone"/> at its end closes when nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes now.
+/// The first names the <see cref="CloseReason"/>.</para>
+/// <para>Threads: its event loop only.</para>
 /// </remarks>
 internal sealed class Connection
 {
@@ -32,12 +30,11 @@ internal sealed class Connection
     private HeldMark _heldBefore;
     private PendingBatches? _pending;
     private CloseReason? _reason;
-    private bool _inputEnded;
+    private Stage _stage;
+    private PauseCauses _pauses;
     private bool _asksForMemory;
-    private bool _heldBack;
-    private bool _closeWhenDone;
-    private long _closingSince;
-    private bool _closed;
+    private bool _hasFailed;
+    private long _finishingSince;
 
     /// <param name="id">Its number.</param>
     /// <param name="channel">Its channel.</param>
@@ -53,9 +50,35 @@ internal sealed class Connection
         _logger = logger;
         Loop = loop;
         Source = new PacketSource(id, channel.RemoteAddress, loop.Index);
+        loop.Counters.CountAccepted();
     }
 
-    /// <summary>The event loop's share: counters, admission, its connections.</summary>
+    /// <summary>The life of a connection. A stage may be skipped, and none comes twice.</summary>
+    private enum Stage : byte
+    {
+        /// <summary>Accepted; the channel is not active yet.</summary>
+        Accepted,
+
+        /// <summary>Packets are read and processed, unless paused.</summary>
+        Open,
+
+        /// <summary>Nothing more is read; the handlers behind the one that decided this finish what they have.</summary>
+        InputEnded,
+
+        /// <summary>Closes when nothing is pending.</summary>
+        Finishing,
+
+        /// <summary>The channel has been told to close. Packets that still come are dropped.</summary>
+        Closing,
+
+        /// <summary>The channel is closed; packets may be pending, and until they are done the connection counts in <see cref="ConnectionLimits"/>.</summary>
+        Closed,
+
+        /// <summary>Closed, and nothing is pending.</summary>
+        Done,
+    }
+
+    /// <summary>The event loop's share: counters, back-pressure, its connections.</summary>
     public LoopState Loop { get; }
 
     /// <summary>The connection as processors see it.</summary>
@@ -67,14 +90,23 @@ internal sealed class Connection
     /// <summary>Whether something received has neither been processed nor given up.</summary>
     public bool HasPending => _pending is { IsEmpty: false };
 
-    /// <summary>The pipeline, for who joins later (<see cref="DrainHandler"/>).</summary>
+    /// <summary>Packets received, counted from the connection's first.</summary>
+    public long PacketsReceived { get; private set; }
+
+    /// <summary>Packets processed without a gap, counted from the connection's first: the position that can be acknowledged.</summary>
+    public long PacketsProcessed { get; private set; }
+
+    /// <summary>The pipeline, so that a handler can be added later (<see cref="DrainHandler"/>).</summary>
     public IChannelPipeline Pipeline => _channel.Pipeline;
 
     /// <summary>Whether nothing more is going to be read.</summary>
-    public bool InputEnded => _inputEnded || _closed;
+    public bool InputEnded => _stage >= Stage.InputEnded;
 
-    /// <summary>Whether processing failed, so that what follows must not be processed either.</summary>
-    public bool HasFailed { get; private set; }
+    /// <summary>Whether packets that still come are dropped: processing failed, or the connection was closed.</summary>
+    public bool DropsPackets => _stage >= Stage.Closing;
+
+    /// <summary>Whether the server does not read the connection for the moment.</summary>
+    public bool IsPaused => _pauses != PauseCauses.None;
 
     /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
     public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
@@ -82,13 +114,18 @@ internal sealed class Connection
     /// <summary>Who decrypts; null without TLS.</summary>
     public TlsHandler? Tls { get; set; }
 
-    /// <summary>The channel became active: from here on the connection counts.</summary>
+    /// <summary>The channel became active.</summary>
     public void Opened()
     {
+        if (_stage >= Stage.Closed)
+        {
+            return;
+        }
+
         _openedAt = Loop.Sweep.Now;
         _patience.Begin(_openedAt);
-        Loop.Counters.CountAccepted();
-        Loop.Admission.Joined(this);
+        MoveTo(Stage.Open);
+        Loop.BackPressure.Opened(this);
         Loop.Add(this);
     }
 
@@ -112,16 +149,31 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Stops reading while processing lags behind, and goes on afterwards.</summary>
-    public void HoldBack(bool hold)
+    /// <summary>A batch came out of the decoder.</summary>
+    public void Received(PacketBatch batch)
     {
-        if (_heldBack != hold)
+        PacketsReceived += batch.Count;
+        Loop.Counters.CountReceived(batch);
+    }
+
+    /// <summary>Moves the position up to which every packet is processed.</summary>
+    public void ProcessedTo(long position)
+    {
+        Loop.Counters.CountProcessed(position - PacketsProcessed);
+        PacketsProcessed = position;
+    }
+
+    /// <summary>Stops reading for a cause.</summary>
+    public void Pause(PauseCauses cause)
+    {
+        if (!InputEnded)
         {
-            _heldBack = hold;
-            Loop.Counters.CountPaused(hold ? 1 : -1);
-            ApplyReading();
+            SetPauses(_pauses | cause);
         }
     }
+
+    /// <summary>Removes a cause; reading resumes when none is left.</summary>
+    public void Resume(PauseCauses cause) => SetPauses(_pauses & ~cause);
 
     /// <summary>Bytes that came since the survey before (<see cref="LoopState.Survey"/>), or since it opened.</summary>
     public long BytesSinceSurvey => _decoder.BytesReceived - _bytesSurveyed;
@@ -136,7 +188,7 @@ internal sealed class Connection
         _decoder.PacketsReceived,
         _decoder.BytesReceived,
         _decoder.UnfinishedPacketOffset is >= 0 and var offset ? _decoder.BytesReceived - offset : 0,
-        _heldBack,
+        IsPaused,
         (long)(BytesSinceSurvey / sinceSurvey.TotalSeconds));
 
     /// <summary>A survey is over: the next one counts from here.</summary>
@@ -163,23 +215,28 @@ internal sealed class Connection
     /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
     public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
     {
+        if (_stage >= Stage.Closing)
+        {
+            return null;
+        }
+
         _heldBefore.Look(MarkBeforePackets, now);
-        if (AwaitedProxyHeader?.IsOverdue(_heldBack) ?? false)
+        if (AwaitedProxyHeader?.IsOverdue(IsPaused) ?? false)
         {
             return CloseReason.ProxyHeaderTimeout;
         }
 
-        if (Tls?.IsOverdue(_heldBack) ?? false)
+        if (Tls?.IsOverdue(IsPaused) ?? false)
         {
             return CloseReason.TlsTimeout;
         }
 
-        if (_closeWhenDone && now - _closingSince >= Loop.Sweep.OrderlyCloseLimit)
+        if (_stage == Stage.Finishing && now - _finishingSince >= Loop.Sweep.OrderlyCloseLimit)
         {
             return _reason;
         }
 
-        if (_heldBack || InputEnded)
+        if (IsPaused || InputEnded)
         {
             _patience.StandStill(sinceLast);
             return null;
@@ -188,34 +245,35 @@ internal sealed class Connection
         return _patience.Look(_decoder.BytesReceived, _decoder.UnfinishedPacketOffset, now, idleLimit, packetLimit);
     }
 
-    /// <summary>The orderly way out: reads no more, and tells the handlers behind <paramref name="context"/>.</summary>
+    /// <summary>Stops reading for good, and tells the handlers behind <paramref name="context"/>: the graceful way out.</summary>
     public void EndInput(IChannelHandlerContext context, CloseReason reason)
     {
         if (!InputEnded)
         {
             _reason ??= reason;
-            _inputEnded = true;
-            ApplyReading();
+            MoveTo(Stage.InputEnded);
             context.FireUserEventTriggered(new EndOfInput(reason));
         }
     }
 
-    /// <summary>Closes as soon as nothing is pending, which may be now; or at a deadline (<see cref="DeadlineSweep.OrderlyClose"/>), while the
-    /// work goes on.</summary>
+    /// <summary>Closes when nothing is pending, or after <see cref="DeadlineSweep.OrderlyClose"/>, while the work goes on.</summary>
     public void CloseWhenDone()
     {
-        _closeWhenDone = true;
-        _closingSince = Loop.Sweep.Now;
-        PendingChanged();
+        if (MoveTo(Stage.Finishing))
+        {
+            _finishingSince = Loop.Sweep.Now;
+            PendingChanged();
+        }
     }
 
-    /// <summary>The abrupt way out: closes now. What is pending is processed all the same.</summary>
-    /// <returns>Completes when the channel is closed; the last event of the connection comes a task later.</returns>
-    public Task Abort(CloseReason reason)
+    /// <summary>Closes now. What is pending is processed all the same.</summary>
+    public void Abort(CloseReason reason)
     {
         _reason ??= reason;
-        _inputEnded = true;
-        return Close();
+        if (MoveTo(Stage.Closing))
+        {
+            _channel.CloseAsync();
+        }
     }
 
     /// <summary>A handler in front of the decoder holds more memory, or less. Others may be closed meanwhile for what they hold
@@ -243,36 +301,30 @@ internal sealed class Connection
         return true;
     }
 
-    /// <summary>The channel became inactive, whoever wanted it; the last event of a connection.</summary>
+    /// <summary>The channel became inactive: the last event of a connection.</summary>
     public void Closed()
     {
-        if (_closed)
+        if (MoveTo(Stage.Closed))
         {
-            return;
+            CloseReason reason = _reason ??= CloseReason.PeerClosed;
+            Loop.Counters.CountClosed(reason);
+            _logger.ConnectionClosed(Source.ConnectionId, Source.Peer, reason);
+            PendingChanged();
         }
-
-        Loop.Admission.Left(this);
-        Loop.Limits.Leave(_limitedAs);
-        _closed = true;
-        CloseReason reason = _reason ??= CloseReason.PeerClosed;
-        Loop.Counters.CountClosed(reason);
-        _logger.ConnectionClosed(Source.ConnectionId, Source.Peer, reason);
-        PendingChanged();
     }
 
-    /// <summary>Processing failed: its packets are dropped, and the connection is closed; logged once.</summary>
-    public void ProcessingFailed(Exception exception, int packets)
+    /// <summary>Processing failed: closes the connection, and logs the first failure. The caller has dropped the packets.</summary>
+    public void ProcessingFailed(Exception exception)
     {
-        Loop.Counters.CountDropped(packets);
-        if (!HasFailed)
+        if (!_hasFailed)
         {
-            HasFailed = true;
+            _hasFailed = true;
             _logger.ProcessingFailed(exception, Source.ConnectionId, Source.Peer);
             Abort(CloseReason.ProcessingFailed);
         }
     }
 
-    /// <summary>Something pending completed.</summary>
+    /// <summary>Takes the step that waited for what was pending, if nothing is pending any more.</summary>
     public void PendingChanged()
     {
         if (HasPending)
@@ -280,13 +332,15 @@ internal sealed class Connection
             return;
         }
 
-        if (_closed)
+        if (_stage == Stage.Finishing)
         {
-            Loop.Remove(this);
+            Abort(_reason ?? CloseReason.PeerClosed);
         }
-        else if (_closeWhenDone)
+        else if (_stage == Stage.Closed && MoveTo(Stage.Done))
         {
-            Close();
+            // Not before: until here channel and pipeline are in memory.
+            Loop.Limits.Leave(_limitedAs);
+            Loop.Remove(this);
         }
     }
 
@@ -306,14 +360,41 @@ internal sealed class Connection
     /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
-    /// <summary>AutoRead follows from who wants what; nobody else sets it.</summary>
-    private void ApplyReading()
+    /// <summary>Goes to a later stage; does nothing in that stage or a later one.</summary>
+    private bool MoveTo(Stage next)
     {
-        if (!_closed)
+        if (_stage >= next)
         {
-            _channel.Configuration.AutoRead = !_heldBack && !_inputEnded;
+            return false;
+        }
+
+        _stage = next;
+        if (next is Stage.InputEnded or Stage.Finishing or Stage.Closing or Stage.Closed)
+        {
+            SetPauses(PauseCauses.None); // not being read is no pause any more
+            ApplyReading();
+        }
+
+        return true;
+    }
+
+    private void SetPauses(PauseCauses pauses)
+    {
+        bool was = IsPaused;
+        _pauses = pauses;
+        if (was != IsPaused)
+        {
+            Loop.Counters.CountPaused(IsPaused ? 1 : -1);
+            ApplyReading();
         }
     }
 
-    private Task Close() => _channel.CloseAsync();
+    /// <summary>The only place that sets AutoRead.</summary>
+    private void ApplyReading()
+    {
+        if (_stage < Stage.Closed)
+        {
+            _channel.Configuration.AutoRead = !IsPaused && !InputEnded;
+        }
+    }
 }

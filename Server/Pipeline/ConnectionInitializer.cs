@@ -60,18 +60,32 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
 
         var decoder = new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes);
         var connection = new Connection(id, channel, loop, decoder, address, _logger);
+        try
+        {
+            Build(channel.Pipeline, connection, decoder);
+        }
+        catch (Exception exception)
+        {
+            // Without the last handler nothing else would count the end and give back the place.
+            _logger.UnexpectedError(exception, id, connection.Source.Peer);
+            connection.Abort(CloseReason.InternalError);
+            connection.Closed();
+        }
+    }
 
+    private void Build(IChannelPipeline pipeline, Connection connection, PacketDecoder decoder)
+    {
         if (_proxy is not null)
         {
-            channel.Pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
+            pipeline.AddLast("proxy", new ProxyHeaderHandler(connection, _proxy));
         }
 
         if (_tls is not null)
         {
-            channel.Pipeline.AddLast("tls", new TlsHandler(connection, _tls));
+            pipeline.AddLast("tls", new TlsHandler(connection, _tls));
         }
 
-        channel.Pipeline
+        pipeline
             .AddLast("decoder", decoder)
             .AddLast("prefix", new PrefixValidationHandler(connection, _logger))
             .AddLast("processing", new ProcessingHandler(connection, _processor, _forcedStop))

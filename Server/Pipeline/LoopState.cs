@@ -11,13 +11,14 @@ internal sealed class LoopState
 
     private readonly HashSet<Connection> _connections = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Action<Connection>? _drain;
+    private Action<Connection>? _stop;
     private long? _surveyedAt;
 
     private readonly BufferBudget _sharedBudget;
     private readonly LoopBudget _budget;
 
-    public LoopState(int index, LoopCounters counters, ConnectionLimits limits, DeadlineSweep sweep, BufferBudget budget)
+    public LoopState(int index, LoopCounters counters, ConnectionLimits limits, DeadlineSweep sweep, BufferBudget budget,
+        long maxPendingBytes = BackPressure.MaxLoopMark)
     {
         _sharedBudget = budget;
         _budget = new LoopBudget(budget, counters.Bytes) { Overrun = ShedOldest };
@@ -25,6 +26,7 @@ internal sealed class LoopState
         Counters = counters;
         Limits = limits;
         Sweep = sweep;
+        BackPressure = new BackPressure(_connections, maxPendingBytes);
     }
 
     /// <summary>The event loop's number, from 0.</summary>
@@ -34,7 +36,7 @@ internal sealed class LoopState
     public LoopCounters Counters { get; }
 
     /// <summary>Bounds what waits to be processed.</summary>
-    public Admission Admission { get; } = new();
+    public BackPressure BackPressure { get; }
 
     /// <summary>How many connections there may be; of all loops.</summary>
     public ConnectionLimits Limits { get; }
@@ -93,11 +95,11 @@ internal sealed class LoopState
     /// <summary>Completes when, after <see cref="BeginDrain"/>, the last connection is closed and its work done.</summary>
     public Task Drained => _drained.Task;
 
-    /// <summary>A connection opened. One that comes while the server stops is drained at once.</summary>
+    /// <summary>A connection opened. While the server stops, it is drained or aborted like the others.</summary>
     public void Add(Connection connection)
     {
         _connections.Add(connection);
-        _drain?.Invoke(connection);
+        _stop?.Invoke(connection);
     }
 
     /// <summary>A connection is closed, and nothing of it is pending.</summary>
@@ -107,26 +109,27 @@ internal sealed class LoopState
         CheckDrained();
     }
 
-    /// <summary>The server stops: ends each connection in order.</summary>
-    /// <param name="drain">What to do with a connection, also with those that were accepted just now.</param>
+    /// <summary>The server stops: ends each connection gracefully.</summary>
+    /// <param name="drain">Ends a connection; also called for those that open later.</param>
     public void BeginDrain(Action<Connection> drain)
     {
-        _drain = drain;
-        foreach (Connection connection in _connections.ToArray())
-        {
-            drain(connection);
-        }
-
+        StopAll(drain);
         CheckDrained();
     }
 
     /// <summary>The drain took too long: drops what is pending, and closes.</summary>
-    public void AbortAll()
+    public void AbortAll() => StopAll(static connection =>
     {
+        connection.Abort(CloseReason.ServerStopping);
+        connection.Pending.Abandon();
+    });
+
+    private void StopAll(Action<Connection> stop)
+    {
+        _stop = stop;
         foreach (Connection connection in _connections.ToArray())
         {
-            connection.Abort(CloseReason.ServerStopping);
-            connection.Pending.Drop();
+            stop(connection);
         }
     }
 
@@ -166,7 +169,7 @@ internal sealed class LoopState
 
     private void CheckDrained()
     {
-        if (_drain is not null && _connections.Count == 0)
+        if (_stop is not null && _connections.Count == 0)
         {
             _drained.TrySetResult();
         }

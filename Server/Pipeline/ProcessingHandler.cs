@@ -70,9 +70,8 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
     private void Process(PacketBatch batch)
     {
         int packets = batch.Count;
-        int bytes = batch.ByteCount;
-        _connection.Loop.Counters.CountReceived(batch);
-        if (_connection.HasFailed)
+        _connection.Received(batch);
+        if (_connection.DropsPackets)
         {
             _connection.Loop.Counters.CountDropped(packets);
             return;
@@ -85,18 +84,30 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
         }
         catch (Exception exception)
         {
-            _connection.ProcessingFailed(exception, packets);
+            Fail(exception, packets);
             return;
         }
 
         if (processing.IsCompletedSuccessfully && !_connection.HasPending)
         {
             processing.GetAwaiter().GetResult(); // a pooled task source wants its result taken
-            _connection.Loop.Counters.CountProcessed(packets);
+            _connection.ProcessedTo(_connection.PacketsReceived);
+        }
+        else if (processing.IsCompleted && !processing.IsCompletedSuccessfully)
+        {
+            // Here and not in a task later: the next batch of this read must not reach the processor.
+            Fail(PendingBatches.FailureOf(processing.AsTask()), packets);
         }
         else
         {
-            _connection.Pending.Add(processing.AsTask(), packets, bytes);
+            _connection.Pending.Add(processing.AsTask(), packets, batch.DetachedBytes);
         }
+    }
+
+    /// <summary>The batch received last failed while earlier ones may be pending: those can still be processed.</summary>
+    private void Fail(Exception exception, int packets)
+    {
+        _connection.Loop.Counters.CountDropped(packets);
+        _connection.ProcessingFailed(exception);
     }
 }

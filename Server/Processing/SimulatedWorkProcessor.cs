@@ -12,6 +12,9 @@ public sealed class SimulatedWorkProcessor : IPacketProcessor
     /// <summary>The shortest sleep that a timer can keep; shorter work adds up until it comes to this.</summary>
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>The longest sleep at a time: <see cref="Task.Delay(TimeSpan)"/> takes at most 49.7 days.</summary>
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(30);
+
     private readonly TimeSpan _perPacket;
     private readonly TimeProvider _time;
 
@@ -41,10 +44,10 @@ public sealed class SimulatedWorkProcessor : IPacketProcessor
         try
         {
             await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            worker.Owed += _perPacket * batch.Count;
-            if (worker.Owed >= ShortestSleep)
+            worker.Owed += TimeSpan.FromTicks((long)Math.Min(_perPacket.Ticks * (double)batch.Count, long.MaxValue / 2));
+            while (worker.Owed >= ShortestSleep)
             {
-                var sleep = TimeSpan.FromMilliseconds(Math.Floor(worker.Owed.TotalMilliseconds));
+                TimeSpan sleep = worker.Owed < LongestSleep ? TimeSpan.FromMilliseconds(Math.Floor(worker.Owed.TotalMilliseconds)) : LongestSleep;
                 worker.Owed -= sleep;
                 await Task.Delay(sleep, _time, cancellationToken);
             }

@@ -4,6 +4,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 
 /// <summary>The short runs of all parts, as a user starts them, so that they never rot; no figure is looked at.</summary>
 [CancelAfter(180_000)]
+[Category("Slow")]
 public sealed class BenchmarksProgramTests
 {
     /// <summary>A quick run takes some seconds of a machine that has nothing else to do.</summary>

@@ -6,6 +6,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 
 /// <summary>What the load generator says it sent is what a server gets.</summary>
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class LoadGeneratorTests
 {
     private ServerProcess _server = null!;

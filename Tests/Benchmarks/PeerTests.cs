@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 
 /// <summary>The contract that all servers of the comparison keep, ours too: only then do their figures mean the same.</summary>
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class PeerTests
 {
     private static readonly int[] Payloads = [25, 0, 300, 65_535, 1, 0];

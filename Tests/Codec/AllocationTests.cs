@@ -7,7 +7,7 @@ using DotNettyFraming.Codec;
 namespace DotNettyFraming.Tests.Codec;
 
 /// <summary>What decoding costs the collector: nothing for a packet, a little for a read.</summary>
-/// <remarks>The leak detector is off here, and only here: it allocates a stack trace for each buffer that it tracks.</remarks>
+/// <remarks>The leak detector is off here: it allocates a stack trace for each buffer that it tracks.</remarks>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(30_000)]
@@ -19,7 +19,7 @@ public class AllocationTests
     public void Stop_leak_detection() => ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Disabled;
 
     [TearDown]
-    public void Resume_leak_detection() => ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Paranoid;
+    public void Resume_leak_detection() => ResourceLeakDetector.Level = LeakDetection.RunLevel;
 
     [Test]
     public void Read_with_a_tail_allocates_at_most_200_bytes_however_many_packets_it_brings([Values(0, 25, 1000, 20_000)] int payload)

@@ -1,5 +1,6 @@
 using System.Text;
 using DotNetty.Buffers;
+using DotNetty.Common;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
 
@@ -100,13 +101,15 @@ public class PacketEncoderTests
     }
 
     [Test]
-    public void Released_encoder_buffers_are_none_when_the_channel_is_closed()
+    public void Write_to_a_closed_channel_loses_no_buffer()
     {
+        ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Paranoid;
         _channel.CloseAsync().GetAwaiter().GetResult();
 
         Assert.That(
             async () => await _channel.WriteAsync(new OutgoingPacket(1, Encoding.ASCII.GetBytes("x"))),
             Throws.Exception);
+        ResourceLeakDetector.Level = LeakDetection.RunLevel;
         LeakDetection.AssertNone();
     }
 

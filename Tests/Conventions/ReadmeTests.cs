@@ -8,21 +8,21 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Conventions;
 
-/// <summary>The READMEs' tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
+/// <summary>The manual's tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
 public sealed partial class ReadmeTests
 {
     private static IEnumerable<TestCaseData> Programs()
     {
-        yield return new TestCaseData("README.md", "### Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
-        yield return new TestCaseData("README.md", "### Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
-        yield return new TestCaseData("Benchmarks/README.md", "## Options", new CompareCommandLine().Set).SetArgDisplayNames("Benchmarks");
-        yield return new TestCaseData("Benchmarks/README.md", "### Options of senders", new SendersCommandLine().Set).SetArgDisplayNames("Senders");
+        yield return new TestCaseData("docs/operations.md", "## Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
+        yield return new TestCaseData("docs/load-client.md", "## Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
+        yield return new TestCaseData("docs/benchmarks.md", "## Options", new CompareCommandLine().Set).SetArgDisplayNames("Benchmarks");
+        yield return new TestCaseData("docs/benchmarks.md", "### Options of senders", new SendersCommandLine().Set).SetArgDisplayNames("Senders");
     }
 
     [TestCaseSource(nameof(Programs))]
-    public void Options_in_the_readme_are_those_of_help(string readme, string heading, OptionSet set)
+    public void Options_in_the_manual_are_those_of_help(string document, string heading, OptionSet set)
     {
-        IEnumerable<string> documented = File.ReadLines(Path.Combine(Repository.Root, readme))
+        IEnumerable<string> documented = File.ReadLines(Path.Combine(Repository.Root, document))
             .SkipWhile(line => line != heading).Skip(1)
             .TakeWhile(line => !line.StartsWith('#'))
             .Select(line => Row().Match(line))

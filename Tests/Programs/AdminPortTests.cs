@@ -10,6 +10,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>The admin port of the server as its users run it.</summary>
 [CancelAfter(90_000)]
+[Category("Slow")]
 public sealed class AdminPortTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };

@@ -12,6 +12,8 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>What the admin port tells under load is exact, and whoever abuses it harms nobody (FAULTS 29).</summary>
 [CancelAfter(150_000)]
+[Category("Slow")]
+[NonParallelizable]
 public sealed class AdminUnderLoadTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };

@@ -9,6 +9,8 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>FAULTS 13: a server under a low limit of open files that was asked for more connections than it leaves room for. Epoll.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
+[NonParallelizable]
 public sealed class DescriptorsUsedUpTests
 {
     private const int Limit = 250;

@@ -9,6 +9,7 @@ namespace DotNettyFraming.Tests.Programs;
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [Category("Slow")]
+[NonParallelizable]
 [CancelAfter(240_000)]
 public sealed class HalfPacketTests(string transport)
 {

@@ -10,38 +10,43 @@ namespace DotNettyFraming.Tests.Programs;
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [Category("Slow")]
+[NonParallelizable]
 [CancelAfter(300_000)]
 public sealed partial class LeakTests(string transport)
 {
     private const int MiB = 1024;
+
+    private static readonly int Connects = Scale.Of(gate: 20_000, full: 100_000);
+    private static readonly int PeersPerKind = Scale.Of(gate: 2_500, full: 12_500);
+
     private static readonly string[] Kinds =
         ["bad-prefix", "bad-prefix-late", "oversize", "slow-loris", "half-packet", "reset", "connect-flood", "random-bytes"];
 
     private static readonly TimeSpan RunPatience = TimeSpan.FromSeconds(120);
 
     [Test]
-    public async Task Hundred_thousand_connects_and_closes_leave_nothing_behind()
+    public async Task Connects_and_closes_leave_nothing_behind()
     {
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync();
         using ProgramRun server = run;
         int atRest = Descriptors.Of(server.Id);
-        await ConnectAndCloseAsync(endpoint, 100_000);
+        await ConnectAndCloseAsync(endpoint, Connects);
         Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(atRest + 10));
         int descriptors = Descriptors.Of(server.Id);
         long memory = server.ResidentKiB();
 
-        await ConnectAndCloseAsync(endpoint, 100_000);
+        await ConnectAndCloseAsync(endpoint, Connects);
 
         Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors));
         Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
-        await StopAsync(server, accepted: 200_000);
+        await StopAsync(server, accepted: 2 * Connects);
     }
 
     [Test]
     public async Task Hostile_connections_of_every_kind_leave_nothing_behind()
     {
-        int connections = transport == "epoll" ? 100_000 : 30_000; // the same server, and a third of the time
+        int connections = Kinds.Length * PeersPerKind;
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync("--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
         using ProgramRun server = run;
         await AttackAsync(endpoint, 1);
@@ -100,7 +105,7 @@ public sealed partial class LeakTests(string transport)
                 "LoadClient",
                 [
                     "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "3s",
-                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", "12500",
+                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
                 ]);
             Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
             made += client.Output.Select(line => PeersMade().Match(line)).Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));

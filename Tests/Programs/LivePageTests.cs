@@ -12,6 +12,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>The live page in a real browser, of the server as its users run it.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed partial class LivePageTests
 {
     /// <summary>A headline's figure by its label.</summary>
@@ -33,8 +34,6 @@ public sealed partial class LivePageTests
     }
 
     [TestCase(1280, ColorScheme.Light)]
-    [TestCase(1280, ColorScheme.Dark)]
-    [TestCase(390, ColorScheme.Light)]
     [TestCase(390, ColorScheme.Dark)]
     public async Task Page_shows_load_as_it_comes_and_asks_nobody_else(int width, ColorScheme colors, CancellationToken cancel)
     {
@@ -184,8 +183,6 @@ public sealed partial class LivePageTests
     }
 
     [TestCase(1280, ColorScheme.Light)]
-    [TestCase(1280, ColorScheme.Dark)]
-    [TestCase(390, ColorScheme.Light)]
     [TestCase(390, ColorScheme.Dark)]
     public async Task Axe_finds_nothing_that_keeps_a_reader_out(int width, ColorScheme colors)
     {

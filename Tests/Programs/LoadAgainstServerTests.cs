@@ -10,8 +10,8 @@ namespace DotNettyFraming.Tests.Programs;
 public sealed class LoadAgainstServerTests
 {
     [TestCase(100, 100_000, 1)]
-    [TestCase(100, 3_000_001, 1000)]
-    [TestCase(1, 10_000, 64)]
+    [TestCase(100, 3_000_001, 1000, Category = "Slow")]
+    [TestCase(1, 10_000, 64, Category = "Slow")]
     public async Task Every_packet_sent_is_processed(int connections, int packets, int packetsPerWrite)
     {
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync();
@@ -32,6 +32,7 @@ public sealed class LoadAgainstServerTests
 
     /// <summary>FAULTS 14, and more.</summary>
     [Test]
+    [Category("Slow")]
     public async Task Ten_thousand_connections_connect_and_send()
     {
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync();
@@ -53,6 +54,7 @@ public sealed class LoadAgainstServerTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Server_that_dies_in_the_middle_leaves_a_full_report_and_exit_code_4()
     {
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "1000");
@@ -70,6 +72,7 @@ public sealed class LoadAgainstServerTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Interrupt_ends_the_run_early_with_the_full_report()
     {
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "1000");
@@ -87,6 +90,7 @@ public sealed class LoadAgainstServerTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Unknown_variable_is_a_warning_in_the_clients_log_as_in_the_servers()
     {
         using ProgramRun client = ProgramRun.Start(

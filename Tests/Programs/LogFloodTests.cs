@@ -10,6 +10,8 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>FAULTS 27: hostile peers while an operator has turned on Debug, for libraries too.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
+[NonParallelizable]
 public sealed partial class LogFloodTests
 {
     private const int LinesPerSecond = 200;

@@ -9,6 +9,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary><c>--memory-profile</c> as its users run it, and read what it wrote.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class MemoryProfileTests
 {
     private string _folder = "";

@@ -11,6 +11,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>What the server tells about itself to a Prometheus, and to a collector of OpenTelemetry's.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed partial class MetricsTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };

@@ -8,6 +8,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>Profiles of a running server, as <c>go tool pprof URL</c> fetches them.</summary>
 [CancelAfter(90_000)]
+[Category("Slow")]
 public sealed class ProfileEndpointTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };

@@ -8,6 +8,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>Signals that come at bad moments.</summary>
 [CancelAfter(90_000)]
+[Category("Slow")]
 public sealed class StopSignalTests
 {
     [Test]

@@ -9,6 +9,7 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary>The server under systemd's two protocols, without systemd: sd_notify(3) and sd_listen_fds(3).</summary>
 [CancelAfter(90_000)]
 [Platform("Linux")]
+[Category("Slow")]
 public sealed class SystemdTests
 {
     [Test]

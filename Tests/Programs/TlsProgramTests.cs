@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary>TLS as users meet it: options, files, and the load client against the server.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class TlsProgramTests : IDisposable
 {
     private readonly TestCertificates _certificates = new();

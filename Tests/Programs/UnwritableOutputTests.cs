@@ -6,6 +6,7 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary>Standard output or error that takes nothing changes no exit code.</summary>
 [CancelAfter(60_000)]
 [Platform("Linux", Reason = "The redirections are a shell's, and /dev/full is Linux's.")]
+[Category("Slow")]
 public sealed class UnwritableOutputTests
 {
     [Test]

@@ -13,6 +13,7 @@ namespace DotNettyFraming.Tests.Server;
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class FlooderTests(TransportChoice transport)
 {
     private const int Senders = 100;

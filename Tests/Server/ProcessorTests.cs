@@ -93,4 +93,59 @@ public sealed class ProcessorTests(TransportChoice transport)
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(5000));
         server.AssertClosed(CloseReason.PeerClosed);
     }
+
+    [Test]
+    public async Task Full_loop_takes_in_no_more_than_its_mark_from_many_peers()
+    {
+        var processor = new GatedProcessor();
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, processor, options => options with { EventLoops = 1, MemoryBytes = 16 * 1024 * 1024 }); // a quarter may wait: 4 MiB
+        Peer[] peers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => server.ConnectAsync()));
+        byte[] packets = Repeat(OfLength(1000), 59); // 200 × 59,413 = 11.9 MB
+
+        await Task.WhenAll(peers.Select(peer => peer.SendAsync(packets)));
+        Eventually.That(() => server.Counters.Paused, Is.EqualTo(200));
+        await server.LoopsAsync();
+        long received = server.Counters.BytesReceived;
+        // One read comes on top; and with DotNetty's sockets those that were scheduled before the pause, 256 bytes each.
+        int scheduled = transport == TransportChoice.Sockets ? 200 * 256 : 0;
+        Assert.That(received, Is.InRange(2_000_000, 4_194_304 + 65_536 + scheduled));
+
+        while (server.Counters.PacketsProcessed < 200 * 59)
+        {
+            processor.CompleteAll();
+            await Task.Yield();
+            TestContext.CurrentContext.CancellationToken.ThrowIfCancellationRequested();
+        }
+
+        Assert.That(server.Counters.Paused, Is.Zero);
+        Array.ForEach(peers, peer => peer.Dispose());
+        server.AssertClosed(CloseReason.PeerClosed, 200);
+    }
+
+    [Test]
+    public async Task Long_work_on_many_packets_is_slept_in_pieces()
+    {
+        var time = new ImmediateTime();
+        var processor = new SimulatedWorkProcessor(TimeSpan.FromHours(1), time);
+        var batch = new DotNettyFraming.Codec.PacketBatch(DotNetty.Buffers.Unpooled.WrappedBuffer(Repeat(Article, 2000)), 2000, 0);
+        var source = new PacketSource(1, peer: null, eventLoop: 0);
+
+        await processor.ProcessAsync(batch, source, CancellationToken.None).AsTask().WaitAsync(Peer.Patience);
+
+        Assert.That(time.Slept, Is.EqualTo(TimeSpan.FromHours(2000)), "83 days; a single sleep may take 49");
+        batch.Release();
+    }
+
+    /// <summary>Timers that fire immediately, and their times added up.</summary>
+    private sealed class ImmediateTime : TimeProvider
+    {
+        public TimeSpan Slept { get; private set; }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Slept += dueTime;
+            return System.CreateTimer(callback, state, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        }
+    }
 }

@@ -143,21 +143,4 @@ public class ConnectingContract<T> : TransportContract<T>
                 .ConnectAsync(listener.LocalEndPoint!, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 0)).WaitAsync(Cancel),
             Throws.Exception);
     }
-
-    /// <summary>A listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
-    private async Task<EndPoint> SilentListener()
-    {
-        Socket listener = RawListener(backlog: 0);
-        for (int i = 0; i < 2; i++)
-        {
-            Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
-            if (i == 0)
-            {
-                await Eventually(() => filler.Connected);
-            }
-        }
-
-        return listener.LocalEndPoint!;
-    }
 }

@@ -4,6 +4,7 @@ using DotNetty.Buffers;
 using DotNetty.Common;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
@@ -48,7 +49,12 @@ public abstract class TransportContract<T>
         _disposables.Clear();
         await Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Limit);
         _cancel.Dispose();
+        bool looksForLeaks = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         ResourceLeakDetector.Level = _levelBefore;
+        if (looksForLeaks)
+        {
+            LeakDetection.AssertNone();
+        }
     }
 
     /// <summary>Skips the test, by name and with the reason, on a transport without the capability.</summary>
@@ -114,6 +120,23 @@ public abstract class TransportContract<T>
         return listener;
     }
 
+    /// <summary>A listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
+    protected async Task<EndPoint> SilentListener()
+    {
+        Socket listener = RawListener(backlog: 0);
+        for (int i = 0; i < 2; i++)
+        {
+            Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+            if (i == 0)
+            {
+                await Eventually(() => filler.Connected);
+            }
+        }
+
+        return listener.LocalEndPoint!;
+    }
+
     protected async Task<byte[]> ReceiveAll(Socket socket)
     {
         using var all = new MemoryStream();
@@ -142,6 +165,16 @@ public abstract class TransportContract<T>
     /// <summary>Runs on the channel's loop and waits; afterwards all that was queued there before is done.</summary>
     protected async Task<TResult> OnLoop<TResult>(IChannel channel, Func<TResult> function) =>
         await channel.EventLoop.SubmitAsync(function).WaitAsync(Cancel);
+
+    /// <summary>Wake-ups of the channel's loop over 100 ms in which nothing happens; a spinning loop makes tens of thousands.</summary>
+    protected async Task<long> WakeUpsWhileIdle(IChannel channel)
+    {
+        var loop = (EpollEventLoop)channel.EventLoop;
+        await OnLoop(channel, () => 0);
+        long before = loop.WakeUps;
+        await loop.ScheduleAsync(() => { }, TimeSpan.FromMilliseconds(100)).WaitAsync(Cancel);
+        return loop.WakeUps - before;
+    }
 
     /// <summary>What the task fails with.</summary>
     protected async Task<Exception> Failure(Task task)

@@ -35,7 +35,10 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
     /// <summary>Whether the listener is paused.</summary>
     public bool IsActive => _timer is not null;
 
-    /// <summary>Our own process has closed a descriptor: whoever waits for one tries again. Any thread; one look at a field when nobody waits.</summary>
+    /// <summary>
+    /// Our own process has closed a descriptor: whoever waits for one tries again. Any thread; one look at a field when nobody
+    /// waits.
+    /// </summary>
     public static void DescriptorClosed()
     {
         if (!_anyWaiting)

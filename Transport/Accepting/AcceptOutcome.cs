@@ -9,16 +9,17 @@ internal enum AcceptOutcome
     NobodyWaits,
 
     /// <summary>
-    /// This one connection is lost, or a signal came: go on with the next. accept(2) says that Linux passes errors of
-    /// the new connection's network on to accept, and that they should be treated like EAGAIN by retrying.
+    /// This one connection is lost, a signal came, or nothing that accept(2) names (EINVAL where the socket no longer listens):
+    /// go on with the next, a few times. accept(2) says that Linux passes errors of the new connection's network on to accept,
+    /// and that they should be treated like EAGAIN by retrying.
     /// </summary>
     TryNext,
 
-    /// <summary>The system is out of something (descriptors, memory). The connection stays in the backlog, the listener stays readable: pause, or spin.</summary>
+    /// <summary>
+    /// The system is out of something (descriptors, memory). The connection stays in the backlog, the listener stays readable:
+    /// pause, or spin.
+    /// </summary>
     Exhausted,
-
-    /// <summary>The listener itself is broken (EBADF, EINVAL, ENOTSOCK ...): a bug, told down the pipeline.</summary>
-    Broken,
 }
 
 /// <summary>Sorts the errnos of accept4(2).</summary>
@@ -27,10 +28,7 @@ internal static class AcceptOutcomes
     public static AcceptOutcome Of(int errno) => errno switch
     {
         Errno.EAGAIN => AcceptOutcome.NobodyWaits,
-        Errno.EINTR or Errno.ECONNABORTED or Errno.EPROTO or Errno.EPERM or Errno.ETIMEDOUT
-            or Errno.ENETDOWN or Errno.ENETUNREACH or Errno.EHOSTDOWN or Errno.EHOSTUNREACH
-            or Errno.ENONET or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP => AcceptOutcome.TryNext,
         Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM => AcceptOutcome.Exhausted,
-        _ => AcceptOutcome.Broken,
+        _ => AcceptOutcome.TryNext,
     };
 }

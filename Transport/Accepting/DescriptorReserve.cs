@@ -15,7 +15,10 @@ internal sealed class DescriptorReserve
 
     private ulong _mark = Mark();
 
-    /// <summary>Whether the last descriptor given out reached the reserve, so that nothing more may be accepted now; at the beginning it may be.</summary>
+    /// <summary>
+    /// Whether the last descriptor given out reached the reserve, so that nothing more may be accepted now; at the beginning it may
+    /// be.
+    /// </summary>
     public bool IsReached { get; private set; } = true;
 
     /// <summary>How many descriptors are kept under a limit.</summary>
@@ -28,7 +31,9 @@ internal sealed class DescriptorReserve
     /// <summary>Accept had none to give.</summary>
     public void Exhausted() => IsReached = true;
 
-    /// <summary>Whether a connection may be accepted. No system call unless the reserve was reached; then a try, with the limit read anew.</summary>
+    /// <summary>
+    /// Whether a connection may be accepted. No system call unless the reserve was reached; then a try, with the limit read anew.
+    /// </summary>
     public bool HasRoom()
     {
         if (!IsReached)

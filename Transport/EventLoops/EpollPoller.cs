@@ -20,38 +20,39 @@ internal sealed unsafe class EpollPoller : IDisposable
     private const long NanosecondsPerSecond = 1_000_000_000;
     private const long NanosecondsPerMillisecond = 1_000_000;
 
-    private readonly int _epoll;
-    private readonly int _eventFd;
+    private readonly int _epoll = -1;
+    private readonly int _eventFd = -1;
     private byte* _events;
+    private bool _disposed;
 
     /// <summary>Makes an epoll instance.</summary>
     /// <param name="fineWaits"><c>false</c>: do without epoll_pwait2, as an older system does. For tests.</param>
+    /// <param name="eventFd">A descriptor in place of a new eventfd, owned from here on. For tests.</param>
     /// <exception cref="System.Net.Sockets.SocketException">No descriptor or no memory left.</exception>
-    public EpollPoller(bool fineWaits = true)
+    public EpollPoller(bool fineWaits = true, int? eventFd = null)
     {
-        _epoll = LibC.EpollCreate(LibC.EPOLL_CLOEXEC);
-        if (_epoll < 0)
+        try
         {
-            throw SocketErrors.LastError("epoll_create1");
+            _eventFd = eventFd ?? Made(LibC.EventFd(0, LibC.EFD_CLOEXEC | LibC.EFD_NONBLOCK), "eventfd");
+            _epoll = Made(LibC.EpollCreate(LibC.EPOLL_CLOEXEC), "epoll_create1");
+            _events = (byte*)NativeMemory.AllocZeroed(MaxEvents, (nuint)EpollEventLayout.Current.Size);
+            Control(LibC.EPOLL_CTL_ADD, _eventFd, LibC.EPOLLIN | LibC.EPOLLET, WakeUpKey);
+            WaitsFinely = fineWaits && CanWaitFinely();
         }
-
-        _eventFd = LibC.EventFd(0, LibC.EFD_CLOEXEC | LibC.EFD_NONBLOCK);
-        if (_eventFd < 0)
+        catch
         {
-            System.Net.Sockets.SocketException error = SocketErrors.LastError("eventfd");
-            _ = LibC.Close(_epoll);
-            throw error;
+            Dispose();
+            throw;
         }
-
-        _events = (byte*)NativeMemory.AllocZeroed(MaxEvents, (nuint)EpollEventLayout.Current.Size);
-        Control(LibC.EPOLL_CTL_ADD, _eventFd, LibC.EPOLLIN | LibC.EPOLLET, WakeUpKey);
-        WaitsFinely = fineWaits && CanWaitFinely();
     }
 
     /// <summary>The key under which wake-ups are reported; no channel has generation 0.</summary>
     public static ulong WakeUpKey => 0;
 
-    /// <summary>Whether waits are to the nanosecond; otherwise to the millisecond, rounded up, as one that ends early would be asked for again and again until its time.</summary>
+    /// <summary>
+    /// Whether waits are to the nanosecond; otherwise to the millisecond, rounded up, as one that ends early would be asked for
+    /// again and again until its time.
+    /// </summary>
     public bool WaitsFinely { get; }
 
     /// <summary>How often epoll_ctl was called. The read path calls it never: tests hold it to that.</summary>
@@ -72,7 +73,10 @@ internal sealed unsafe class EpollPoller : IDisposable
         return Marshal.GetLastPInvokeError() == Errno.EINTR ? 0 : throw SocketErrors.LastError("epoll_wait");
     }
 
-    /// <summary>The event at an index below the last wait's result. Read before anything is dispatched, as it is overwritten by the next wait only.</summary>
+    /// <summary>
+    /// The event at an index below the last wait's result. Read before anything is dispatched, as it is overwritten by the next wait
+    /// only.
+    /// </summary>
     public (uint Events, ulong Key) EventAt(int index)
     {
         byte* entry = _events + (index * EpollEventLayout.Current.Size);
@@ -93,7 +97,10 @@ internal sealed unsafe class EpollPoller : IDisposable
         }
     }
 
-    /// <summary>Takes a descriptor out that is about to be closed. It cannot fail for one that is in; and a close must not fail for one that is not.</summary>
+    /// <summary>
+    /// Takes a descriptor out that is about to be closed. It cannot fail for one that is in; and a close must not fail for one that
+    /// is not.
+    /// </summary>
     public void Remove(int fd)
     {
         ControlCalls++;
@@ -108,23 +115,29 @@ internal sealed unsafe class EpollPoller : IDisposable
         _ = LibC.Write(_eventFd, &one, sizeof(ulong));
     }
 
-    /// <summary>Closes both descriptors. The caller has made sure that no <see cref="Wake"/> is under way.</summary>
+    /// <summary>Closes both descriptors, once. The caller has made sure that no <see cref="Wake"/> is under way.</summary>
     public void Dispose()
     {
-        if (_events is null)
+        if (_disposed)
         {
             return;
         }
 
+        _disposed = true;
         _ = LibC.Close(_eventFd);
         _ = LibC.Close(_epoll);
         NativeMemory.Free(_events);
         _events = null;
     }
 
+    private static int Made(int descriptor, string operation) =>
+        descriptor >= 0 ? descriptor : throw SocketErrors.LastError(operation);
+
     private int WaitMilliseconds(long nanoseconds)
     {
-        int milliseconds = nanoseconds <= 0 ? (int)nanoseconds : (int)Math.Min(int.MaxValue, ((nanoseconds - 1) / NanosecondsPerMillisecond) + 1);
+        int milliseconds = nanoseconds <= 0
+            ? (int)nanoseconds
+            : (int)Math.Min(int.MaxValue, ((nanoseconds - 1) / NanosecondsPerMillisecond) + 1);
         return LibC.EpollWait(_epoll, _events, MaxEvents, milliseconds);
     }
 

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport.EventLoops;
@@ -11,8 +13,12 @@ namespace DotNettyFraming.Transport.EventLoops;
 /// The arrays must not move while the kernel reads them. A pinned handle costs far more to allocate than to point
 /// elsewhere, so a few live as long as the loop; buffers of DotNetty's pool share their arrays, and neighbours in one
 /// array share one pin.
+/// <para>
+/// <see cref="ChannelOutboundBuffer.GetSharedBufferList()"/> is not used. It appends to a list of the thread that DotNetty
+/// clears only after promises have completed, so a write from a promise's continuation would send these bytes too.
+/// </para>
 /// </remarks>
-internal sealed unsafe class GatheringWriter : IDisposable
+internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessageProcessor, IDisposable
 {
     /// <summary>Vectors a call, the kernel's limit.</summary>
     public const int MaxVectors = LibC.IOV_MAX;
@@ -23,7 +29,9 @@ internal sealed unsafe class GatheringWriter : IDisposable
     private const int MaxPins = 64;
 
     private readonly PinnedGCHandle<byte[]?>[] _pins = new PinnedGCHandle<byte[]?>[MaxPins];
+    private readonly List<ArraySegment<byte>> _segments = [];
     private LibC.IoVector* _vectors;
+    private long _collected;
 
     public GatheringWriter()
     {
@@ -37,26 +45,68 @@ internal sealed unsafe class GatheringWriter : IDisposable
     /// <summary>How often the kernel was asked to take something. For tests.</summary>
     public long Calls { get; private set; }
 
-    /// <summary>Sends the segments in order, as many as fit one call.</summary>
+    /// <summary>Sends flushed messages in order, as many as fit one call. Runs no code of others.</summary>
     /// <param name="fd">The socket.</param>
-    /// <param name="segments">Not empty segments.</param>
-    /// <param name="offered">Bytes offered to the kernel, at most the sum of the segments.</param>
+    /// <param name="output">The channel's messages, byte buffers all of them. None is removed.</param>
+    /// <param name="offered">Bytes offered to the kernel.</param>
     /// <returns>Bytes that the kernel took, or −errno.</returns>
-    public nint Send(int fd, List<ArraySegment<byte>> segments, out nint offered)
+    public nint Send(int fd, ChannelOutboundBuffer output, out nint offered)
     {
-        if (segments.Count == 0)
+        // Cleared here and not only below: a buffer that was released too early throws while messages are collected.
+        _segments.Clear();
+        _collected = 0;
+        output.ForEachFlushedMessage(this);
+
+        nint sent = 0;
+        offered = 0;
+        if (_segments.Count == 1)
         {
-            return offered = 0;
+            offered = _segments[0].Count;
+            sent = Send(fd, _segments[0].AsSpan());
+        }
+        else if (_segments.Count > 1)
+        {
+            Calls++;
+            sent = SendMany(fd, out offered);
         }
 
-        if (segments.Count == 1)
+        _segments.Clear();
+        return sent;
+    }
+
+    /// <summary>Collects one message's segments.</summary>
+    /// <returns>Whether the next message may fit too.</returns>
+    bool ChannelOutboundBuffer.IMessageProcessor.ProcessMessage(object message)
+    {
+        var buffer = (IByteBuffer)message;
+        int count = buffer.ReadableBytes;
+        if (count == 0)
         {
-            offered = segments[0].Count;
-            return Send(fd, segments[0].AsSpan());
+            return true;
         }
 
-        Calls++;
-        return SendMany(fd, segments, out offered);
+        if (_collected > 0 && _collected + count > MaxBytes)
+        {
+            return false;
+        }
+
+        _collected += count;
+        if (buffer.IoBufferCount == 1)
+        {
+            _segments.Add(buffer.GetIoBuffer(buffer.ReaderIndex, count));
+        }
+        else
+        {
+            foreach (ArraySegment<byte> segment in buffer.GetIoBuffers())
+            {
+                if (segment.Count > 0)
+                {
+                    _segments.Add(segment);
+                }
+            }
+        }
+
+        return _segments.Count < MaxVectors;
     }
 
     /// <summary>Sends bytes that lie together.</summary>
@@ -96,7 +146,7 @@ internal sealed unsafe class GatheringWriter : IDisposable
         _vectors = null;
     }
 
-    private nint SendMany(int fd, List<ArraySegment<byte>> segments, out nint offered)
+    private nint SendMany(int fd, out nint offered)
     {
         int pins = 0;
         int vectors = 0;
@@ -104,7 +154,7 @@ internal sealed unsafe class GatheringWriter : IDisposable
         byte* start = null;
         offered = 0;
 
-        foreach (ArraySegment<byte> segment in segments)
+        foreach (ArraySegment<byte> segment in _segments)
         {
             if (segment.Array != pinned)
             {

@@ -6,7 +6,10 @@ namespace DotNettyFraming.Transport.EventLoops;
 /// <summary>What the event loop asks of a channel. All on the loop's thread.</summary>
 internal interface IEpollChannel : IChannel
 {
-    /// <summary>epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch did may have changed it.</summary>
+    /// <summary>
+    /// epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch
+    /// did may have changed it.
+    /// </summary>
     void OnReady(uint events);
 }
 
@@ -21,7 +24,7 @@ internal struct EpollRegistration
     private uint _watched;
     private int _fd;
 
-    /// <summary>The events watched for now; 0 = the descriptor is not in epoll.</summary>
+    /// <summary>The events watched; 0 = the descriptor is not in epoll. Between two loops: those that the next one will watch.</summary>
     public readonly uint Watched => _watched;
 
     /// <summary>Whether the channel is in its loop's table.</summary>
@@ -33,48 +36,85 @@ internal struct EpollRegistration
     /// <summary>The bare descriptor, for the loop's own calls; beside <see cref="Loop"/> for the same reason.</summary>
     public readonly int Descriptor => _fd;
 
-    /// <summary>Enters the loop's table, watching nothing yet.</summary>
+    /// <summary>Enters the loop's table, and watches what was watched in the loop before.</summary>
+    /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
     public void Attach(EpollEventLoop loop, int fd, IEpollChannel channel)
     {
         _key = loop.Channels.Add(fd, channel);
         _loop = loop;
         _fd = fd;
+
+        uint kept = _watched;
+        _watched = 0;
+        Watch(kept);
     }
 
-    /// <summary>
-    /// Watches for exactly these events. Nothing to watch is EPOLL_CTL_DEL and not an empty mask: EPOLLERR and EPOLLHUP
-    /// cannot be masked, and a reset peer whose channel does not read would wake the loop without end.
-    /// </summary>
-    /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
+    /// <summary>Watches for exactly these events; 0 leaves epoll (EPOLL_CTL_DEL).</summary>
+    /// <remarks>
+    /// EPOLLERR and EPOLLHUP cannot be masked. With an empty mask a reset peer would wake the loop without end; EPOLLET alone
+    /// reports them once.
+    /// </remarks>
+    /// <exception cref="ChannelException">epoll_ctl failed (ENOMEM, ENOSPC). Not a SocketException: no peer can cause it.</exception>
     public void Watch(uint events)
     {
-        if (events == _watched || _loop is null)
+        if (events == _watched)
         {
             return;
         }
 
-        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
-            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
-            : Native.LibC.EPOLL_CTL_MOD;
-        _loop.Poller.Control(operation, _fd, events, _key);
-        _watched = events;
+        if (_loop is null)
+        {
+            _watched = events; // between two loops: the next one watches it
+            return;
+        }
+
+        Change(_loop, events);
     }
 
-    /// <summary>Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody. Does nothing the second time.</summary>
+    /// <summary>Leaves the loop for another one, which will watch the same events. Does nothing after <see cref="Detach"/>.</summary>
+    public void Leave()
+    {
+        uint watched = _watched;
+        Detach();
+        _watched = watched;
+    }
+
+    /// <summary>
+    /// Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody.
+    /// Does nothing the second time.
+    /// </summary>
     public void Detach()
     {
+        uint watched = _watched;
+        _watched = 0;
         if (_loop is null)
         {
             return;
         }
 
-        if (_watched != 0)
+        if (watched != 0)
         {
             _loop.Poller.Remove(_fd);
-            _watched = 0;
         }
 
         _loop.Channels.Remove(_key);
         _loop = null;
+    }
+
+    private void Change(EpollEventLoop loop, uint events)
+    {
+        int operation = _watched == 0 ? Native.LibC.EPOLL_CTL_ADD
+            : events == 0 ? Native.LibC.EPOLL_CTL_DEL
+            : Native.LibC.EPOLL_CTL_MOD;
+        try
+        {
+            loop.Poller.Control(operation, _fd, events, _key);
+        }
+        catch (SocketException e)
+        {
+            throw new ChannelException(e.Message, e);
+        }
+
+        _watched = events;
     }
 }

@@ -36,6 +36,12 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
     public IByteBuffer Rent()
     {
         Rented++;
+        if (_shared is { ReferenceCount: 0 })
+        {
+            // Released too often after its read was over.
+            Abandon();
+        }
+
         _private = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         return _private
             ? allocator.Buffer(capacity, capacity)
@@ -63,14 +69,14 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
             return;
         }
 
-        _shared = null;
         if (references > 1)
         {
+            _shared = null;
             rented.Release();
         }
         else
         {
-            Logger.Error("A handler released the receive buffer more often than it was given it; the buffer is abandoned.");
+            Abandon();
         }
     }
 
@@ -88,5 +94,11 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
     {
         _shared?.Release();
         _shared = null;
+    }
+
+    private void Abandon()
+    {
+        _shared = null;
+        Logger.Error("A handler released the receive buffer more often than it was given it; the buffer is abandoned.");
     }
 }

@@ -5,26 +5,28 @@ namespace DotNettyFraming.Transport.EventLoops;
 /// <summary>When a loop that shuts down may end. Times are ticks of <see cref="PreciseTimeSpan"/>; the loop's thread only.</summary>
 internal sealed class ShutdownPlan(TimeSpan quietPeriod, TimeSpan timeout)
 {
-    /// <summary>What a time-out of zero still grants: closing channels queues tasks, and they shall run.</summary>
+    /// <summary>The least time-out: closing channels queues tasks, and they run first.</summary>
     private static readonly TimeSpan LeastTimeout = TimeSpan.FromMilliseconds(100);
 
-    private readonly long _quietTicks = PreciseTimeSpan.FromTimeSpan(quietPeriod).Ticks;
-    private readonly long _timeoutTicks = PreciseTimeSpan.FromTimeSpan(timeout > LeastTimeout ? timeout : LeastTimeout).Ticks;
-    private long _started;
-    private long _lastRan;
+    private long _end;
+    private long _quiet;
 
-    /// <summary>The shutdown begins.</summary>
-    public void Start(long now) => _started = _lastRan = now;
+    /// <summary>When to check again at the latest.</summary>
+    public long NextCheck => Math.Min(_quiet, _end);
 
-    /// <summary>Tasks have run.</summary>
-    public void Ran(long now) => _lastRan = now;
+    /// <summary>Starts the shutdown.</summary>
+    public void Start(long now)
+    {
+        _end = TimerQueue.After(now, timeout > LeastTimeout ? timeout : LeastTimeout);
+        Ran(now);
+    }
 
-    /// <summary>Whether its time is over, tasks or not.</summary>
-    public bool IsOver(long now) => now - _started >= _timeoutTicks;
+    /// <summary>Notes that tasks have run.</summary>
+    public void Ran(long now) => _quiet = TimerQueue.After(now, quietPeriod);
+
+    /// <summary>Whether the time-out has passed, tasks or not.</summary>
+    public bool IsOver(long now) => now >= _end;
 
     /// <summary>Whether no task has run for the quiet period.</summary>
-    public bool IsQuiet(long now) => now - _lastRan >= _quietTicks;
-
-    /// <summary>When to look again at the latest.</summary>
-    public long NextLook() => Math.Min(_lastRan + _quietTicks, _started + _timeoutTicks);
+    public bool IsQuiet(long now) => now >= _quiet;
 }

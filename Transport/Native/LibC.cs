@@ -75,7 +75,10 @@ internal static unsafe partial class LibC
     public const int EFD_NONBLOCK = 0x800;
     public const int EFD_CLOEXEC = 0x80000;
 
-    /// <summary>socket(2). EAFNOSUPPORT: no IPv6 in this kernel, the caller falls back to IPv4. Others (EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES) are thrown.</summary>
+    /// <summary>
+    /// socket(2). EAFNOSUPPORT: no IPv6 in this kernel, the caller falls back to IPv4. Others (EMFILE, ENFILE, ENOBUFS, ENOMEM,
+    /// EACCES) are thrown.
+    /// </summary>
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
 
@@ -91,7 +94,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
     public static partial int Accept4(int fd, byte* address, uint* length, int flags);
 
-    /// <summary>connect(2). EINPROGRESS, and EINTR which on a non-blocking socket means the same: wait for EPOLLOUT. Others fail the attempt.</summary>
+    /// <summary>
+    /// connect(2). EINPROGRESS, and EINTR which on a non-blocking socket means the same: wait for EPOLLOUT. Others fail the attempt.
+    /// </summary>
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     public static partial int Connect(int fd, byte* address, uint length);
 
@@ -115,7 +120,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(int fd, int how);
 
-    /// <summary>close(2). Never called again on EINTR: Linux has released the descriptor by then, and the number may already be somebody else's.</summary>
+    /// <summary>
+    /// close(2). Never called again on EINTR: Linux has released the descriptor by then, and the number may already be somebody
+    /// else's.
+    /// </summary>
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
 
@@ -127,7 +135,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int GetSocketOption(int fd, int level, int name, void* value, uint* length);
 
-    /// <summary>ioctl(2), for FIONREAD alone (ioctl_tty(2), tcp(7) SIOCINQ). The C function is variadic, which on Linux's x86-64 and arm64 passes one pointer like any other.</summary>
+    /// <summary>
+    /// ioctl(2), for FIONREAD alone (ioctl_tty(2), tcp(7) SIOCINQ). The C function is variadic, which on Linux's x86-64 and arm64
+    /// passes one pointer like any other.
+    /// </summary>
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int IoControl(int fd, nuint request, int* value);
 
@@ -152,7 +163,8 @@ internal static unsafe partial class LibC
     public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
 
     /// <summary>
-    /// epoll_pwait2(2): epoll_wait with a time-out to the nanosecond (Linux 5.11, glibc 2.35). ENOSYS: an older kernel; EPERM: the same, as sandboxes say
+    /// epoll_pwait2(2): epoll_wait with a time-out to the nanosecond (Linux 5.11, glibc 2.35). ENOSYS: an older kernel; EPERM: the
+    /// same, as sandboxes say
     /// that do not know the call; no entry point: an older libc, or another one. EINTR as <see cref="EpollWait"/>.
     /// </summary>
     [LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
@@ -162,13 +174,20 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     public static partial int EventFd(uint initial, int flags);
 
-    /// <summary>write(2) on the eventfd. EAGAIN would need 2^64 unread wake-ups; EINTR does not occur for an eventfd that does not block.</summary>
+    /// <summary>
+    /// write(2) on the eventfd. EAGAIN would need 2^64 unread wake-ups; EINTR does not occur for an eventfd that does not block.
+    /// </summary>
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int fd, ulong* value, nuint length);
 
-    /// <summary>gettid(2). Cannot fail.</summary>
-    [LibraryImport("libc", EntryPoint = "gettid")]
-    public static partial int GetThreadId();
+    /// <summary>
+    /// gettid(2). Cannot fail. Through syscall(2): glibc has no function of that name before 2.30, and .NET runs on 2.27.
+    /// </summary>
+    public static int GetThreadId() => (int)SystemCall(RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 186 : 178);
+
+    /// <summary>syscall(2), for gettid alone. Variadic, as <see cref="IoControl"/>.</summary>
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number);
 
     /// <summary>clock_gettime(2). EINVAL: the thread whose clock this is has ended.</summary>
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]

@@ -78,6 +78,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
             throw SocketErrors.LastError("fcntl");
         }
 
+        LingerNot(fd);
         return new SocketDescriptor(fd, family);
     }
 
@@ -97,6 +98,9 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
 
     /// <summary>Seconds of SO_LINGER; −1 = off. Any thread.</summary>
     /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// Above 0: close(2) would wait for the peer, even on a non-blocking socket, and every channel of the loop with it.
+    /// </exception>
     public unsafe int Linger
     {
         get
@@ -109,7 +113,8 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
 
         set
         {
-            var option = new LibC.LingerOption { OnOff = value < 0 ? 0 : 1, Seconds = Math.Max(value, 0) };
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 0);
+            var option = new LibC.LingerOption { OnOff = value < 0 ? 0 : 1 };
             SetOption(LibC.SOL_SOCKET, LibC.SO_LINGER, &option, (uint)sizeof(LibC.LingerOption));
         }
     }
@@ -141,7 +146,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         }
     }
 
-    /// <summary>The local address, or <c>null</c> when there is none (not bound, or closed). Any thread.</summary>
+    /// <summary>The local address, or <c>null</c> when there is none: not bound, bound to any address and no port yet, or closed. Any thread.</summary>
     public unsafe EndPoint? LocalAddress
     {
         get
@@ -152,7 +157,10 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
                 DangerousAddRef(ref borrowed);
                 var address = default(NativeSocketAddress);
                 uint length = NativeSocketAddress.Capacity;
-                return LibC.GetSockName(Number, (byte*)&address, &length) < 0 ? null : address.Decode();
+                EndPoint? local = LibC.GetSockName(Number, (byte*)&address, &length) < 0 ? null : address.Decode();
+
+                // The kernel's answer for a socket that is not bound.
+                return local is IPEndPoint { Port: 0 } ip && (ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any)) ? null : local;
             }
             catch (ObjectDisposedException)
             {
@@ -175,6 +183,13 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         // EINTR and EIO included, the descriptor is gone; a second close could hit a number that is in use again.
         _ = LibC.Close((int)handle);
         return true;
+    }
+
+    /// <summary>Turns SO_LINGER off, as accepted sockets inherit it and their close would block the loop. A failure changes nothing.</summary>
+    private static unsafe void LingerNot(int fd)
+    {
+        var off = default(LibC.LingerOption);
+        _ = LibC.SetSocketOption(fd, LibC.SOL_SOCKET, LibC.SO_LINGER, &off, (uint)sizeof(LibC.LingerOption));
     }
 
     // Of a number that is not ours yet, so that a failure does not close what belongs to somebody else.

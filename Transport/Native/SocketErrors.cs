@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Transport.Native;
 
@@ -19,6 +20,19 @@ internal static class SocketErrors
     /// <summary>The exception for an errno; the shared one for ECONNRESET.</summary>
     public static SocketException ToException(int errno) =>
         errno == Errno.ECONNRESET ? ConnectionReset : ToException(errno, operation: null);
+
+    /// <summary>The exception for a connection that is lost, for the pipeline.</summary>
+    /// <returns>A <see cref="SocketException"/> if a peer or the network can cause the errno; a <see cref="ChannelException"/> around one if not.</returns>
+    public static Exception OfConnection(int errno)
+    {
+        SocketException e = ToException(errno);
+        return IsOfPeerOrNetwork(errno) ? e : new ChannelException(e.Message, e);
+    }
+
+    /// <summary>Whether a peer or the network can make a connection's calls fail with the errno: what TCP and ICMP turn into one.</summary>
+    public static bool IsOfPeerOrNetwork(int errno) => errno is Errno.ECONNRESET or Errno.EPIPE or Errno.ETIMEDOUT or Errno.ECONNREFUSED
+        or Errno.ECONNABORTED or Errno.EHOSTUNREACH or Errno.EHOSTDOWN or Errno.ENETUNREACH or Errno.ENETDOWN or Errno.ENONET
+        or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.EACCES;
 
     /// <summary>The exception for an errno, naming the call that gave it.</summary>
     public static SocketException ToException(int errno, string? operation)

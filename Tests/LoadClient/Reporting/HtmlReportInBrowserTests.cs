@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
 /// <summary>The page in a real browser: it shows its plots, asks for nothing, and fits a desk and a telephone.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class HtmlReportInBrowserTests
 {
     /// <summary>Pairs of words of one plot that lie over each other, or words that stick out of it.</summary>

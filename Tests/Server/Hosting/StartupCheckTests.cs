@@ -6,7 +6,7 @@ public sealed class StartupCheckTests
 {
     private const long GiB = 1L << 30;
 
-    private static readonly ServerOptions Options = new() { MaxConnections = 19_488, Backlog = 4096, MaxBufferedBytes = GiB / 2, EventLoops = 2 };
+    private static readonly ServerOptions Options = new() { MaxConnections = 19_488, Backlog = 4096, MaxBufferedBytes = GiB / 2, EventLoops = 2, MemoryBytes = 4 * GiB };
 
     [Test]
     public void What_fits_is_no_line() =>
@@ -47,9 +47,13 @@ public sealed class StartupCheckTests
     public void Default_of_max_buffered_is_512_MiB_or_a_quarter(long memory, long buffered) =>
         Assert.That(ServerOptions.DefaultMaxBufferedBytes(memory), Is.EqualTo(buffered));
 
-    [TestCase("max\n", long.MaxValue)]
-    [TestCase("536870912\n", 536_870_912)]
-    [TestCase(null, long.MaxValue)]
-    [TestCase("nonsense", long.MaxValue)]
-    public void Memory_limit_of_a_group_is_read(string? text, long bytes) => Assert.That(MemoryLimit.Parse(text), Is.EqualTo(bytes));
+    [Test]
+    public void What_may_wait_is_32_MiB_per_loop_or_a_quarter_of_the_memory()
+    {
+        Assert.That((Options with { MemoryBytes = 4 * GiB }).MaxPendingBytes, Is.EqualTo(33_554_432));
+        Assert.That((Options with { MemoryBytes = 33_554_432 }).MaxPendingBytes, Is.EqualTo(4_194_304));
+        Assert.That(
+            StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 4 * GiB }) - StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 33_554_432 }),
+            Is.EqualTo(2 * (33_554_432 - 4_194_304)));
+    }
 }

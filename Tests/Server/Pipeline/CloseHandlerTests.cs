@@ -67,4 +67,48 @@ public sealed class CloseHandlerTests
 
         Assert.That(buffer.ReferenceCount, Is.Zero);
     }
+
+    [TestCase(SocketError.TimedOut, true)]
+    [TestCase(SocketError.HostUnreachable, true)]
+    [TestCase(SocketError.Shutdown, true)]
+    [TestCase(SocketError.NoBufferSpaceAvailable, false)]
+    [TestCase(SocketError.TooManyOpenSockets, false)]
+    [TestCase(SocketError.InvalidArgument, false)]
+    [TestCase(SocketError.SocketError, false)]
+    public void Socket_error_is_the_peers_or_our_own(SocketError error, bool isPeers)
+    {
+        using HandlerRig rig = Rig();
+
+        rig.Channel.Pipeline.FireExceptionCaught(new SocketException((int)error));
+        rig.Channel.RunPendingTasks();
+
+        Assert.That(rig.Counters.Closed(isPeers ? CloseReason.PeerReset : CloseReason.InternalError), Is.EqualTo(1));
+        Assert.That(rig.Log.Errors.Count(), Is.EqualTo(isPeers ? 0 : 1));
+    }
+
+    [Test]
+    public void End_that_a_failing_handler_stops_on_its_way_is_counted_and_gives_back_the_place()
+    {
+        var limits = new ConnectionLimits(1, 0);
+        limits.Enter(null);
+        var counters = new ServerCounters();
+        using var rig = new HandlerRig(
+            rig => [new FailsAtTheEnd(), new CloseHandler(rig.Connection, rig.Log)], loop: HandlerRig.NewLoop(counters, limits: limits));
+
+        rig.Channel.CloseAsync();
+        rig.Channel.RunPendingTasks();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((counters.Accepted, counters.Open), Is.EqualTo((1, 0)));
+            Assert.That(counters.Closed(CloseReason.InternalError), Is.EqualTo(1));
+            Assert.That(limits.Enter(null), Is.Null);
+        });
+    }
+
+    private sealed class FailsAtTheEnd : DotNetty.Transport.Channels.ChannelHandlerAdapter
+    {
+        public override void ChannelInactive(DotNetty.Transport.Channels.IChannelHandlerContext context) =>
+            throw new InvalidOperationException("a bug");
+    }
 }

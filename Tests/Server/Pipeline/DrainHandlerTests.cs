@@ -53,9 +53,28 @@ public sealed class DrainHandlerTests
         {
             rig.Receive(read);
             rig.Channel.RunPendingTasks();
-            Assert.That(++reads * read.Length, Is.LessThan(DrainHandler.MostBytes + read.Length + 1));
+            Assert.That(++reads * read.Length, Is.LessThan(1_048_576 + read.Length + 1));
         }
 
-        Assert.That(reads * read.Length, Is.GreaterThanOrEqualTo(DrainHandler.MostBytes));
+        Assert.That(reads * read.Length, Is.GreaterThanOrEqualTo(1_048_576));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Connection_that_opens_during_the_stop_is_ended_as_well(bool byForce)
+    {
+        var counters = new ServerCounters();
+        LoopState loop = HandlerRig.NewLoop(counters);
+        loop.BeginDrain(connection => connection.Pipeline.AddFirst(new DrainHandler(connection, _ => byForce ? 1 : 0)));
+        if (byForce)
+        {
+            loop.AbortAll();
+        }
+
+        using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1), loop: loop);
+        rig.Channel.RunPendingTasks();
+
+        Assert.That(rig.Channel.Open, Is.False);
+        Assert.That(counters.Closed(CloseReason.ServerStopping), Is.EqualTo(1));
     }
 }

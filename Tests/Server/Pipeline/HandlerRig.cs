@@ -12,10 +12,10 @@ namespace DotNettyFraming.Tests.Server.Pipeline;
 /// <summary>A connection over an <see cref="EmbeddedChannel"/>, with the handlers that a test asks for.</summary>
 internal sealed class HandlerRig : IDisposable
 {
-    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers, int maxPayloadBytes = PacketHeader.MaxPayloadLength)
+    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers, int maxPayloadBytes = PacketHeader.MaxPayloadLength, LoopState? loop = null)
     {
         Channel = new EmbeddedChannel();
-        Loop = NewLoop(Counters);
+        Loop = loop ?? NewLoop(Counters);
         Decoder = new PacketDecoder(maxPayloadBytes, Loop.Counters.Bytes);
         Connection = new Connection(1, Channel, Loop, Decoder, limitedAs: null, Log);
         Channel.Pipeline.AddLast("head", new Head());
@@ -24,21 +24,24 @@ internal sealed class HandlerRig : IDisposable
     }
 
     /// <summary>The server's whole pipeline.</summary>
-    public static HandlerRig WholePipeline(IPacketProcessor processor, int maxPayloadBytes = PacketHeader.MaxPayloadLength) => new(rig =>
+    public static HandlerRig WholePipeline(
+        IPacketProcessor processor, int maxPayloadBytes = PacketHeader.MaxPayloadLength, LoopState? loop = null) => new(rig =>
     [
         rig.Decoder,
         new PrefixValidationHandler(rig.Connection, rig.Log),
         new ProcessingHandler(rig.Connection, processor, CancellationToken.None),
         new CloseHandler(rig.Connection, rig.Log),
-    ], maxPayloadBytes);
+    ], maxPayloadBytes, loop);
 
     /// <summary>A loop's state without limits and deadlines.</summary>
-    public static LoopState NewLoop(ServerCounters counters) => new(
+    public static LoopState NewLoop(
+        ServerCounters counters, long maxPendingBytes = BackPressure.MaxLoopMark, ConnectionLimits? limits = null) => new(
         0,
         counters.AddLoop(),
-        new ConnectionLimits(int.MaxValue, 0),
+        limits ?? new ConnectionLimits(int.MaxValue, 0),
         new DeadlineSweep(PeerDeadlines.None, TimeProvider.System),
-        new BufferBudget(long.MaxValue, eventLoops: 1));
+        new BufferBudget(long.MaxValue, eventLoops: 1),
+        maxPendingBytes);
 
     public EmbeddedChannel Channel { get; }
 

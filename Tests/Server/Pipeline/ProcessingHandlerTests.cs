@@ -134,7 +134,7 @@ public sealed class ProcessingHandlerTests
     {
         var processor = new GatedProcessor();
         using HandlerRig rig = Rig(processor);
-        int packets = (int)(Admission.ConnectionMark / 4 / Article.Length) + 1; // four batches pass the mark
+        int packets = (int)(BackPressure.MaxConnectionMark / 4 / Article.Length) + 1; // four batches pass the mark
 
         for (int i = 0; i < 3; i++)
         {
@@ -164,7 +164,7 @@ public sealed class ProcessingHandlerTests
     {
         var processor = new GatedProcessor();
         using HandlerRig rig = Rig(processor);
-        rig.Channel.WriteInbound(Batch((int)(Admission.ConnectionMark / Article.Length) + 1));
+        rig.Channel.WriteInbound(Batch((int)(BackPressure.MaxConnectionMark / Article.Length) + 1));
         rig.Channel.WriteInbound(Batch(1));
         TaskCompletionSource[] gates = processor.TakeGates();
 
@@ -175,5 +175,194 @@ public sealed class ProcessingHandlerTests
         Assert.That(rig.Channel.Configuration.AutoRead, Is.False);
         gates[1].SetResult();
         rig.RunLoopUntil(() => !rig.Channel.Open);
+    }
+
+    [Test]
+    public void What_is_behind_a_failed_batch_is_dropped_though_it_completed()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        rig.Channel.WriteInbound(Batch(1), Batch(2), Batch(4));
+        TaskCompletionSource[] gates = processor.TakeGates();
+
+        gates[1].SetResult();
+        gates[2].SetResult();
+        gates[0].SetException(new InvalidOperationException("failed"));
+
+        rig.RunLoopUntil(() => rig.Counters.PacketsDropped == 7);
+        Assert.Multiple(() =>
+        {
+            Assert.That(rig.Counters.PacketsProcessed, Is.Zero);
+            Assert.That(rig.Connection.PacketsProcessed, Is.Zero);
+            Assert.That(rig.Log.Errors.Count(), Is.EqualTo(1));
+            Assert.That(rig.Counters.Closed(CloseReason.ProcessingFailed), Is.EqualTo(1));
+            Assert.That(rig.Loop.BackPressure.Cost, Is.Zero);
+        });
+    }
+
+    [Test]
+    public void Failure_behind_a_pending_batch_stops_the_processor_and_keeps_that_batch()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        rig.Channel.WriteInbound(Batch(1), Batch(2), Batch(4));
+        TaskCompletionSource[] gates = processor.TakeGates();
+
+        gates[1].SetException(new InvalidOperationException("failed"));
+        rig.RunLoopUntil(() => rig.Counters.PacketsDropped == 6);
+        Hand(rig, processor, Batch(8));
+        Assert.That((processor.Batches, rig.Counters.PacketsDropped, rig.Counters.PacketsProcessed), Is.EqualTo((3, 14, 0)));
+        gates[0].SetResult();
+
+        rig.RunLoopUntil(() => rig.Counters.PacketsProcessed == 1);
+        Assert.That(rig.Connection.PacketsProcessed, Is.EqualTo(1));
+        gates[2].SetException(new InvalidOperationException("failed, too"));
+        rig.Channel.RunPendingTasks();
+        Assert.That(rig.Log.Errors.Count(), Is.EqualTo(1), "logged once");
+        Assert.That((rig.Counters.PacketsReceived, rig.Counters.PacketsDropped), Is.EqualTo((15, 14)));
+    }
+
+    [Test]
+    public void Task_that_has_failed_already_stops_the_processor_at_once()
+    {
+        var processor = new FailedProcessor();
+        using HandlerRig rig = Rig(processor);
+
+        rig.Channel.Pipeline.FireChannelRead(Batch(1));
+        Hand(rig, processor, Batch(2));
+        rig.Channel.Pipeline.FireUserEventTriggered(DotNetty.Transport.Channels.Sockets.ChannelInputShutdownEvent.Instance);
+        rig.Channel.RunPendingTasks();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(processor.Batches, Is.EqualTo(1));
+            Assert.That((rig.Counters.PacketsProcessed, rig.Counters.PacketsDropped), Is.EqualTo((0, 3)));
+            Assert.That(rig.Counters.Closed(CloseReason.ProcessingFailed), Is.EqualTo(1));
+            Assert.That(rig.Log.Errors.Count(), Is.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void One_call_moves_the_position_over_many_batches()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        for (int i = 0; i < 100; i++)
+        {
+            rig.Channel.WriteInbound(Batch(3));
+        }
+
+        rig.Connection.Pending.ProcessedTo(240);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((rig.Connection.PacketsReceived, rig.Connection.PacketsProcessed), Is.EqualTo((300, 240)));
+            Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(240));
+            Assert.That(rig.Connection.Pending.Cost, Is.EqualTo(20 * ((3 * 32) + 512)));
+        });
+        rig.Connection.Pending.ProcessedTo(300);
+        Assert.That(rig.Connection.HasPending, Is.False);
+        processor.CompleteAll();
+    }
+
+    [Test]
+    public void Batch_that_pins_its_read_buffer_costs_all_of_it()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        IByteBuffer read = Unpooled.Buffer(64 * 1024).WriteBytes(Repeat(Article, 1024)); // half of the buffer
+
+        rig.Channel.WriteInbound(new PacketBatch(read, 1024, 0));
+        Assert.That(rig.Loop.BackPressure.Cost, Is.EqualTo(65_536 + 512));
+        rig.Channel.WriteInbound(new PacketBatch(Unpooled.Buffer(64 * 1024).WriteBytes(Article), 1, 0));
+
+        Assert.That(rig.Loop.BackPressure.Cost, Is.EqualTo(65_536 + 512 + 32 + 512), "a copy, where it fills less");
+        rig.Connection.Pending.Abandon();
+    }
+
+    [Test]
+    public void Exceptions_of_dropped_tasks_are_observed()
+    {
+        var unobserved = new List<string>();
+        void Record(object? sender, UnobservedTaskExceptionEventArgs e) => unobserved.Add(e.Exception.InnerException!.Message);
+        TaskScheduler.UnobservedTaskException += Record;
+        try
+        {
+            FailAfterDrop();
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Assert.That(unobserved, Has.None.EqualTo("after the drop"));
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= Record;
+        }
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static void FailAfterDrop()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        rig.Channel.WriteInbound(Batch(1), Batch(1));
+        TaskCompletionSource[] gates = processor.TakeGates();
+        gates[1].SetException(new InvalidOperationException("after the drop"));
+        rig.Loop.AbortAll();
+        gates[0].SetException(new InvalidOperationException("after the drop"));
+        Assert.That(rig.Counters.PacketsDropped, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Packets_behind_a_forced_stop_are_dropped_and_not_processed()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        rig.Channel.WriteInbound(Batch(1));
+
+        rig.Loop.AbortAll();
+        Hand(rig, processor, Batch(5));
+
+        Assert.That((rig.Counters.PacketsDropped, rig.Counters.PacketsProcessed, processor.Batches), Is.EqualTo((6, 0, 1)));
+        processor.CompleteAll();
+        rig.Channel.RunPendingTasks();
+        Assert.That(rig.Counters.PacketsProcessed, Is.Zero);
+        Assert.That(rig.Counters.Closed(CloseReason.ServerStopping), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Connection_closed_at_its_deadline_with_pending_work_is_not_closed_again()
+    {
+        var processor = new GatedProcessor();
+        using HandlerRig rig = Rig(processor);
+        rig.Channel.WriteInbound(Batch(1));
+        rig.EndInput(CloseReason.InvalidPrefix);
+
+        Assert.That(Judge(), Is.EqualTo(CloseReason.InvalidPrefix));
+        rig.Connection.Abort(CloseReason.InvalidPrefix);
+        Assert.That(Judge(), Is.Null, "closing");
+        rig.Channel.RunPendingTasks();
+
+        Assert.That(rig.Channel.Open, Is.False);
+        Assert.That(Judge(), Is.Null, "closed");
+        processor.CompleteAll();
+        rig.RunLoopUntil(() => rig.Counters.PacketsProcessed == 1);
+
+        CloseReason? Judge() => rig.Connection.JudgePeer(long.MaxValue, sinceLast: 0, idleLimit: 0, packetLimit: 0);
+    }
+
+    /// <summary>A batch of the same read that follows the close: the closed channel's own pipeline has no handlers any more.</summary>
+    private static void Hand(HandlerRig rig, IPacketProcessor processor, PacketBatch batch) =>
+        new ProcessingHandler(rig.Connection, processor, CancellationToken.None).ChannelRead(null!, batch);
+
+    /// <summary>Fails before its first await, as an async method does: in its task.</summary>
+    private sealed class FailedProcessor : IPacketProcessor
+    {
+        public int Batches { get; private set; }
+
+        public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+        {
+            Batches++;
+            return ValueTask.FromException(new InvalidOperationException("failed"));
+        }
     }
 }

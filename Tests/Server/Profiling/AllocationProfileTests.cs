@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.Server.Profiling;
 
 /// <summary>A recording says where this process allocates, and how much: estimates, held to the truth.</summary>
 [CancelAfter(120_000)]
+[Category("Slow")]
 public sealed class AllocationProfileTests
 {
     private static readonly string Site = $"{typeof(AllocationProfileTests).FullName}.Allocate";

@@ -5,6 +5,7 @@ using DotNettyFraming.Tests.Harness;
 namespace DotNettyFraming.Tests.Server.Profiling;
 
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class HeapProfileTests
 {
     private const int Count = 12_345;

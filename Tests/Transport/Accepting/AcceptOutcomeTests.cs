@@ -15,8 +15,8 @@ public class AcceptOutcomeTests
     [TestCase(Errno.ENFILE, nameof(AcceptOutcome.Exhausted))]
     [TestCase(Errno.ENOBUFS, nameof(AcceptOutcome.Exhausted))]
     [TestCase(Errno.ENOMEM, nameof(AcceptOutcome.Exhausted))]
-    [TestCase(Errno.EBADF, nameof(AcceptOutcome.Broken))]
-    [TestCase(Errno.EINVAL, nameof(AcceptOutcome.Broken))]
+    [TestCase(Errno.EBADF, nameof(AcceptOutcome.TryNext))]
+    [TestCase(Errno.EINVAL, nameof(AcceptOutcome.TryNext))]
     public void Errno_of_accept_decides_what_the_listener_does(int errno, string expected)
     {
         Assert.That(AcceptOutcomes.Of(errno).ToString(), Is.EqualTo(expected));

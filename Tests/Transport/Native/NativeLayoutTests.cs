@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using DotNettyFraming.Transport.EventLoops;
@@ -9,6 +10,8 @@ namespace DotNettyFraming.Tests.Transport.Native;
 
 public class NativeLayoutTests
 {
+    private static string Triplet => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? "x86_64-linux-gnu" : "aarch64-linux-gnu";
+
     [TestCase(Architecture.X64, 12, 4)]
     [TestCase(Architecture.Arm64, 16, 8)]
     public void Epoll_event_is_packed_on_x64_alone(Architecture architecture, int size, int dataOffset)
@@ -42,6 +45,31 @@ public class NativeLayoutTests
         Assert.That(Unsafe.SizeOf<LibC.LingerOption>(), Is.EqualTo(8));
         Assert.That(Unsafe.SizeOf<LibC.TimeSpec>(), Is.EqualTo(16));
         Assert.That(Unsafe.SizeOf<NativeSocketAddress>(), Is.EqualTo(28));
+    }
+
+    [Test]
+    public void Functions_but_epoll_pwait2_are_in_glibc_2_27()
+    {
+        if (!NativeLibrary.TryLoad("libc.so.6", out nint libc) || !File.Exists($"/lib/{Triplet}/libc.so.6"))
+        {
+            Assert.Ignore("needs glibc");
+        }
+
+        // What .NET runs on at least is 2.27; each function has the version in which it last changed.
+        string[] versions = ["2.2.5", "2.3.2", "2.4", "2.7", "2.9", "2.10", "2.17", "2.27"];
+        IEnumerable<string> functions = typeof(LibC).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
+            .Select(m => m.GetCustomAttribute<LibraryImportAttribute>()?.EntryPoint).OfType<string>();
+
+        Assert.That(functions.Count(), Is.GreaterThan(20));
+        Assert.That(
+            functions.Where(f => versions.All(v => VersionedSymbol(libc, f, $"GLIBC_{v}") == 0)),
+            Is.EqualTo(new[] { "epoll_pwait2" }));
+    }
+
+    [Test]
+    public void Thread_id_is_the_kernels()
+    {
+        Assert.That(Directory.Exists($"/proc/self/task/{LibC.GetThreadId()}"), Is.True);
     }
 
     [TestCase("1.2.3.4:80", LibC.AF_INET, "1.2.3.4:80", 16u)]
@@ -96,4 +124,8 @@ public class NativeLayoutTests
         socket.Connect(listener.LocalEndPoint!);
         return socket;
     }
+
+    /// <summary>dlvsym(3); 0 = there is no such symbol of that version.</summary>
+    [DllImport("libdl.so.2", EntryPoint = "dlvsym")]
+    private static extern nint VersionedSymbol(nint library, string name, string version);
 }

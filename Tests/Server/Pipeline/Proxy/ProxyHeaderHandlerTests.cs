@@ -179,11 +179,11 @@ public sealed class ProxyHeaderHandlerTests
     public void Connection_held_back_by_the_server_is_not_judged()
     {
         using HandlerRig rig = Rig();
-        rig.Connection.HoldBack(true);
+        rig.Connection.Pause(PauseCauses.ProcessingBehind);
 
         _time.Advance(2 * ProxyRules.Deadline);
         rig.Sweep();
-        rig.Connection.HoldBack(false);
+        rig.Connection.Resume(PauseCauses.ProcessingBehind);
         rig.Sweep();
         Assert.That(rig.Channel.Open, Is.True);
         _time.Advance(ProxyRules.Deadline);

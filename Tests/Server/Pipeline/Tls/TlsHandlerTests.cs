@@ -36,10 +36,15 @@ public sealed class TlsHandlerTests : IDisposable
     public void Handshake_and_first_data_arrive_however_they_are_cut(
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol,
         [Values(false, true)] bool withCertificate,
-        [Values(1, 7, 100, int.MaxValue)] int bytesPerRead) =>
+        [Values(7, 100, int.MaxValue)] int bytesPerRead) =>
         Converse(protocol, withCertificate, bytes => bytes.Chunk(bytesPerRead), Glue(Article, OfLength(20_000)));
 
     [Test]
+    public void Handshake_and_first_data_arrive_byte_by_byte() =>
+        Converse(SslProtocols.Tls13, withCertificate: false, bytes => bytes.Chunk(1), Glue(Article, OfLength(2_000)));
+
+    [Test]
+    [Category("Slow")]
     public void Client_s_last_words_and_its_first_data_are_cut_in_two_at_many_places(
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values(false, true)] bool withCertificate)
     {

@@ -1,0 +1,8 @@
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>Counts of the stress tests: those of the gate, or the full ones with <c>FRAMING_TESTS_FULL=1</c> (<c>.ci/soak</c>).</summary>
+internal static class Scale
+{
+    /// <summary>Returns the count for this run.</summary>
+    public static int Of(int gate, int full) => Environment.GetEnvironmentVariable("FRAMING_TESTS_FULL") == "1" ? full : gate;
+}

@@ -1,0 +1,15 @@
+using System.Diagnostics.CodeAnalysis;
+using DotNettyFraming.Tests.Harness;
+
+// Two child processes at a time: most tests wait. What measures CPU time or pauses is marked NonParallelizable.
+[assembly: Parallelizable(ParallelScope.Fixtures)]
+[assembly: LevelOfParallelism(2)]
+
+/// <summary>Once per run of this assembly. In no namespace, so that NUnit applies it to all of them.</summary>
+[SetUpFixture]
+[SuppressMessage("Design", "CA1050:Declare types in namespaces", Justification = "NUnit would apply it to that namespace only.")]
+public sealed class ProgramsTestRun
+{
+    [OneTimeSetUp]
+    public void Count_the_slow_tests() => SlowTests.WriteCount(typeof(ProgramsTestRun).Assembly);
+}
