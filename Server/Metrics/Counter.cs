@@ -1,3 +1,5 @@
+using DotNettyFraming.Codec;
+
 namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The counters of an event loop; <see cref="CounterTable"/> says what each is called, and by that it is shown everywhere.</summary>
@@ -9,6 +11,7 @@ internal enum Counter
     PacketsProcessed,
     PacketsDropped,
     BytesReceived,
+    BytesHeader,
     BytesPayload,
     BytesDiscarded,
     BytesUnfinished,
@@ -51,6 +54,13 @@ internal static class CounterTable
         new(Counter.PacketsProcessed, "packets.processed", "framing.packets.processed", Packets, "Packets whose processing completed."),
         new(Counter.PacketsDropped, "packets.dropped", "framing.packets.dropped", Packets, "Packets received whose processing failed or was given up."),
         new(Counter.BytesReceived, "bytes.received", "framing.bytes.received", Bytes, "Bytes read from connections.", Source: loop => loop.Bytes.BytesReceived),
+        new(
+            Counter.BytesHeader,
+            "bytes.header",
+            "framing.bytes.header",
+            Bytes,
+            "Header bytes of the packets received.",
+            Source: loop => PacketHeader.Size * loop[Counter.PacketsReceived]),
         new(Counter.BytesPayload, "bytes.payload", "framing.bytes.payload", Bytes, "Payload bytes of the packets received."),
         new(
             Counter.BytesDiscarded,

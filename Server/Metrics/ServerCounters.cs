@@ -111,8 +111,8 @@ internal sealed record CounterReading(long[] Counts, long[] Closed)
     public long this[Counter counter] => Counts[(int)counter];
 
     /// <summary>Every counter with its name in <c>/api/stats</c>, dots for levels; those of one level follow each other.</summary>
-    /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = 7 × packets.received + payload +
-    /// discarded + unfinished</c>.</remarks>
+    /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = header + payload + discarded +
+    /// unfinished</c>.</remarks>
     public IEnumerable<KeyValuePair<string, long>> Named()
     {
         yield return new("connections.open", Open);

@@ -36,7 +36,9 @@ public sealed class ServerCountersTests
         LoopCounters loop = new ServerCounters().AddLoop();
         loop.Bytes.Allocated(4096);
         loop.Add(Counter.BytesPayload, 25);
+        loop.Add(Counter.PacketsReceived, 3);
 
+        Assert.That(loop[Counter.BytesHeader], Is.EqualTo(21));
         Assert.That(loop[Counter.BytesAllocated], Is.EqualTo(4096));
         Assert.That(loop[Counter.BytesPayload], Is.EqualTo(25));
     }
@@ -50,7 +52,7 @@ public sealed class ServerCountersTests
         {
             "connections.open", "connections.accepted", "connections.paused", "connections.closed.PeerClosed",
             "packets.received", "packets.processed", "packets.dropped",
-            "bytes.received", "bytes.payload", "bytes.discarded", "bytes.unfinished",
+            "bytes.received", "bytes.header", "bytes.payload", "bytes.discarded", "bytes.unfinished",
         }));
         Assert.That(
             named.Keys.Where(name => name.StartsWith("connections.closed.", StringComparison.Ordinal)).Select(name => name.Split('.')[2]),
