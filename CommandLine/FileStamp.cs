@@ -3,7 +3,7 @@ namespace DotNettyFraming.CommandLine;
 /// <summary>What tells one content of a file from another, links followed: to see that it has changed.</summary>
 /// <param name="Length">Its length, bytes.</param>
 /// <param name="Written">When it was last written.</param>
-public readonly record struct FileStamp(long Length, DateTime Written)
+internal readonly record struct FileStamp(long Length, DateTime Written)
 {
     /// <summary>A file as it is now.</summary>
     /// <param name="path">The file.</param>

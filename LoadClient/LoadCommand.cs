@@ -28,20 +28,21 @@ internal static class LoadCommand
         Func<LogDirectory, ProgramLogging>? startLogging,
         CancellationToken stop)
     {
-        var declarations = new LoadOptionDeclarations();
-        ParseOutcome outcome = declarations.Set.Parse(arguments, environment);
-        LoadOptions options = declarations.Read(outcome);
-        if (outcome.Conclude(streams.Output, streams.Error) is int exitCode)
+        ParsedOptions<LoadOptions> parsed = LoadOptionDeclarations.Declare().Parse(arguments, environment);
+        LoadOptions options = LoadOptionDeclarations.Read(parsed);
+        if (parsed.Conclude(streams.Output, streams.Error) is int exitCode)
         {
             return exitCode;
         }
 
         try
         {
+            OpenFileLimit.Require(OpenFileLimit.RuntimeFiles);
+
             // Before any DotNetty class is loaded: each takes its logger once.
-            using ProgramLogging? logging = startLogging?.Invoke(declarations.LogDirectoryOf(outcome));
+            using ProgramLogging? logging = startLogging?.Invoke(options.LogDirectory);
             ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);
-            foreach (string warning in outcome.Warnings)
+            foreach (string warning in parsed.Warnings)
             {
                 LoadClientLog.OptionWarning(logger, warning);
             }

@@ -1,4 +1,3 @@
-using System.Collections;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 
@@ -23,13 +22,7 @@ internal static class Program
         using var signals = new StopSignals();
         ForgivingConsole.Install();
 
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-        {
-            environment[(string)variable.Key] = (string?)variable.Value ?? "";
-        }
-
         return await LoadCommand.RunAsync(
-            arguments, environment, StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), signals.Requested);
+            arguments, ProgramEnvironment.OfProcess(), StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), signals.Requested);
     }
 }

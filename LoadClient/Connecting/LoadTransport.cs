@@ -28,7 +28,7 @@ internal sealed record LoadTransport(
 
     /// <summary>Our own, on Linux.</summary>
     private static LoadTransport Epoll(int eventLoops, AddressFamily family) => new(
-        EventLoopsOption.Start(eventLoops, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
+        CommonOptions.StartEventLoops(eventLoops, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
         () => new EpollSocketChannel(family),
         channel => ((EpollSocketChannel)channel).ShutdownOutputAsync(),
         (channel, bytes) => ((EpollSocketChannel)channel).TrySend(bytes));
@@ -39,7 +39,7 @@ internal sealed record LoadTransport(
     /// and closes: an answer that comes after our FIN is not read, and the close resets. Today no server answers.
     /// </remarks>
     private static LoadTransport Sockets(int eventLoops, AddressFamily family) => new(
-        EventLoopsOption.Start(
+        CommonOptions.StartEventLoops(
             eventLoops, filesEach: 0, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
         () => new ResettableSocketChannel(family),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());

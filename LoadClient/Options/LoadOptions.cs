@@ -1,11 +1,12 @@
 using System.Net;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Options;
 
-/// <summary>What the load client was asked to do; the options' own words are in <see cref="LoadOptionDeclarations"/>.</summary>
+/// <summary>What the load client was asked to do; declared in <see cref="LoadOptionDeclarations"/>.</summary>
 internal sealed record LoadOptions
 {
     /// <summary>How long the run lasts where neither <c>--duration</c> nor <c>--packets</c> says it.</summary>
@@ -73,6 +74,9 @@ internal sealed record LoadOptions
 
     /// <summary>Event-loop threads.</summary>
     public int EventLoops { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>The directory of the log's files.</summary>
+    public LogDirectory LogDirectory { get; init; } = LogDirectory.Default;
 
     /// <summary>Where the JSON report goes; null = nowhere.</summary>
     public string? JsonFile { get; init; }

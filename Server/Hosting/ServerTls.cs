@@ -40,7 +40,7 @@ internal sealed class ServerTls : IDisposable
         _files = [.. new[] { options.TlsCertificateFile, options.TlsKeyFile, options.TlsClientCaFile }.OfType<string>()];
         _current = _lastSeen = Stamps();
         _authentication = TlsFiles.Read(options);
-        Rules = new TlsRules(() => Volatile.Read(ref _authentication), options.TlsHandshakeTimeout, time, logger);
+        Rules = new TlsRules(() => Volatile.Read(ref _authentication), logger);
         LogCertificate();
         _timer = time.CreateTimer(_ => Look(), null, Period, Period);
     }

@@ -2,10 +2,9 @@ using System.Net;
 
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
-/// <summary>Who may send PROXY headers, and the clock that they are timed by. Any thread.</summary>
+/// <summary>The senders whose PROXY headers are trusted. Any thread.</summary>
 /// <param name="Trusted">The networks of the balancers.</param>
-/// <param name="Time">The clock.</param>
-internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, TimeProvider Time)
+internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted)
 {
     /// <summary>How long a header may take. The specification's least (proxy-protocol.txt, section 2: "at least 3 seconds to cover a
     /// TCP retransmit"): balancers send it at once.</summary>

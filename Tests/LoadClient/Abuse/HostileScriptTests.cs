@@ -17,7 +17,7 @@ public sealed class HostileScriptTests
     {
         AbuseKind[] kinds = Enum.GetValues<AbuseKind>();
 
-        Assert.That(kinds.Select(AbuseKindName.Of), Is.EqualTo(kinds.Select(ChoiceText<AbuseKind>.Format)));
+        Assert.That(kinds.Select(AbuseKindName.Of), Is.EqualTo(kinds.Select(OptionKind.Choice<AbuseKind>().Format)));
     }
 
     [Test]

@@ -75,10 +75,9 @@ public sealed class LoadOptionsTests
         Assert.That(Read("--port 2", environment).Options, Has.Property("Connections").EqualTo(7).And.Property("Port").EqualTo(2));
     }
 
-    private static (LoadOptions Options, ParseOutcome Outcome) Read(string arguments, Dictionary<string, string>? environment = null)
+    private static (LoadOptions Options, ParsedOptions<LoadOptions> Outcome) Read(string arguments, Dictionary<string, string>? environment = null)
     {
-        var declarations = new LoadOptionDeclarations();
-        ParseOutcome outcome = declarations.Set.Parse(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
-        return (declarations.Read(outcome), outcome);
+        ParsedOptions<LoadOptions> parsed = LoadOptionDeclarations.Declare().Parse(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
+        return (LoadOptionDeclarations.Read(parsed), parsed);
     }
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace DotNettyFraming.CommandLine;
 
-/// <summary>What <c>--help</c> prints: the same on every terminal, so that it can be compared and quoted.</summary>
+/// <summary>Renders <c>--help</c>, the same on every terminal, so that it can be compared and quoted.</summary>
 internal static class HelpPage
 {
     private const int Width = 100;
@@ -23,8 +23,8 @@ internal static class HelpPage
         page.AppendLine("  -h, --help").AppendLine("      Prints this and exits.");
         page.AppendLine("  --version").AppendLine("      Prints the version and exits.").AppendLine();
         AppendWrapped(page, "", """
-            A DURATION is an integer and us, ms, s, m or h (only 0 may be bare). BYTES are an integer, or one with KiB, MiB or GiB.
-            A value that begins with the name of an option is written --name=value. The command line wins over the environment.
+            A DURATION is an integer and us, ms, s, m, h or d (only 0 may be bare). BYTES are an integer, or one with KiB, MiB or GiB.
+            A value that starts with the name of an option is written --name=value. The command line wins over the environment.
             An empty variable is unset. Exit codes: 0 done, 1 could not run, 2 faulty options.
             """);
         return page.ToString().TrimEnd();
