@@ -102,6 +102,10 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <inheritdoc />
     public override bool Active => _listening;
 
+    /// <summary>Whether the kernel still accepts connections on the socket; false after it was shut down from outside. Any thread.</summary>
+    /// <exception cref="ObjectDisposedException">The channel is closed.</exception>
+    public bool IsListening => _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ACCEPTCONN) != 0;
+
     /// <summary>
     /// How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A
     /// snapshot; any thread.

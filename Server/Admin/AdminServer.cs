@@ -4,73 +4,60 @@ using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Admin.Page;
 using DotNettyFraming.Server.Diagnostics;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace DotNettyFraming.Server.Admin;
 
 /// <summary>The admin port: HTTP on Kestrel, with limits of its own (<see cref="AdminLimits"/>).</summary>
 /// <remarks>
-/// An application of its own inside the program's host, and not the host itself: with <c>--admin off</c> nothing of ASP.NET Core is
-/// loaded. It starts before the data port and stops after the drain, which is one of the things that it tells about.
+/// Kestrel alone, without a web host: nothing of its configuration comes from the environment (<c>ASPNETCORE_</c>, <c>DOTNET_</c>), and it
+/// starts faster. With <c>--admin off</c> nothing of it is loaded. It starts before the data port and stops after the drain, which it reports.
 /// </remarks>
 internal sealed class AdminServer : IHostedService, IAsyncDisposable
 {
-    private readonly IPEndPoint _endpoint;
+    private readonly AdminRules _rules;
     private readonly ServerSampler _sampler;
     private readonly ServerInstruments _instruments;
     private readonly MetricsExport _metrics;
-    private readonly IHost _application;
+    private readonly ServiceProvider _services = new ServiceCollection().BuildServiceProvider();
+    private readonly KestrelServer _kestrel;
+    private readonly Application _application;
     private readonly ILogger _lifecycle;
 
-    /// <param name="endpoint">Where to listen; port 0 picks a free one.</param>
+    /// <param name="rules">Where to listen and what to answer to.</param>
     /// <param name="probe">The server, which must not have started yet: from now on its batches are recorded.</param>
-    /// <param name="counters">What happened since start.</param>
-    /// <param name="life">Where the server is in its life.</param>
+    /// <param name="counters">The counters since start.</param>
+    /// <param name="life">The server's phase.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Where events go, Kestrel's too.</param>
-    public AdminServer(IPEndPoint endpoint, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
+    public AdminServer(AdminRules rules, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
     {
-        _endpoint = endpoint;
+        _rules = rules;
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _sampler = new ServerSampler(counters, probe, time);
         _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
         _metrics = new MetricsExport(probe.EventLoops.Count);
 
-        _application = new HostBuilder()
-            .ConfigureServices(services => services
-                .AddSingleton(loggers)
-                .AddSingleton<IHostLifetime, NoLifetime>()
-                .AddSingleton<IConnectionListenerFactory>(new PacedTransport(time, loggers))
-                .AddGate(endpoint)
-                .Configure<HostOptions>(host => host.ShutdownTimeout = AdminLimits.StopTimeout))
-            .ConfigureWebHost(web => web
-                .UseKestrelCore()
-                .ConfigureKestrel(Configure)
-                .SuppressStatusMessages(true)
-                .Configure(app =>
-                {
-                    var paths = new AdminPaths();
-                    paths.AddState(counters, life);
-                    paths.AddLive(new LiveJson(life, probe, _sampler, time));
-                    paths.AddPage();
-                    paths.AddProfiles();
-                    paths.Add("/metrics", _metrics.Prometheus(app.New()));
-                    app.UseGate(time);
-                    app.Run(paths.AnswerAsync);
-                }))
-            .Build();
+        var paths = new AdminPaths();
+        paths.AddState(counters, life);
+        paths.AddLive(new LiveJson(life, probe, _sampler, time));
+        paths.AddPage();
+        paths.AddProfiles(time);
+        paths.Add("/metrics", _metrics.Prometheus(new ApplicationBuilder(_services)));
+        _application = new Application(new AdminGate(rules, time), paths);
+        _kestrel = new KestrelServer(Options.Create(Configure()), new AdminConnections(time, loggers), loggers);
     }
 
     /// <summary>Where it answers, with the port that was picked.</summary>
-    public Uri Url => new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
+    public Uri Url => new(_kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
 
     /// <inheritdoc/>
     /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
@@ -78,38 +65,44 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     {
         try
         {
-            await _application.StartAsync(cancellationToken);
+            await _kestrel.StartAsync(_application, cancellationToken);
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new StartupException($"--admin {_endpoint}: cannot listen: {(e.GetBaseException() as SocketException ?? e).Message}", e);
+            throw new StartupException($"--admin {_rules.Endpoint}: cannot listen: {(e.GetBaseException() as SocketException ?? e).Message}", e);
         }
 
         _lifecycle.AdminReady(Url);
-        if (!IPAddress.IsLoopback(_endpoint.Address))
+        if (!IPAddress.IsLoopback(_rules.Endpoint.Address))
         {
-            _lifecycle.OptionWarning($"--admin {_endpoint}: whoever reaches this port can read all of it, and see the addresses of peers");
+            _lifecycle.OptionWarning($"--admin {_rules.Endpoint}: whoever reaches this port can read all of it, and see the addresses of peers");
         }
     }
 
     /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => _application.StopAsync(cancellationToken);
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(AdminLimits.StopTimeout);
+        await _kestrel.StopAsync(patience.Token);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await ((IAsyncDisposable)_application).DisposeAsync();
+        await StopAsync(CancellationToken.None);
+        _kestrel.Dispose();
+        await _services.DisposeAsync();
         _metrics.Dispose();
         _instruments.Dispose();
         _sampler.Dispose();
     }
 
-    private void Configure(KestrelServerOptions kestrel)
+    private KestrelServerOptions Configure()
     {
-        kestrel.AddServerHeader = false;
-        kestrel.AllowSynchronousIO = false;
+        var kestrel = new KestrelServerOptions { ApplicationServices = _services, AddServerHeader = false, AllowSynchronousIO = false };
         KestrelServerLimits limits = kestrel.Limits;
-        limits.MaxConcurrentConnections = AdminLimits.Connections;
+        limits.MaxConcurrentConnections = null; // AdminConnections counts
         limits.MaxRequestBodySize = AdminLimits.RequestBodyBytes;
         limits.MaxRequestLineSize = AdminLimits.RequestLineBytes;
         limits.MaxRequestHeadersTotalSize = AdminLimits.RequestHeaderBytes;
@@ -118,14 +111,19 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         limits.RequestHeadersTimeout = AdminLimits.HeadersTimeout;
         limits.KeepAliveTimeout = AdminLimits.KeepAliveTimeout;
         limits.MinResponseDataRate = new MinDataRate(AdminLimits.ResponseBytesPerSecond, AdminLimits.ResponseGrace);
-        kestrel.Listen(_endpoint, listen => listen.Protocols = HttpProtocols.Http1);
+        kestrel.Listen(_rules.Endpoint, listen => listen.Protocols = HttpProtocols.Http1);
+        return kestrel;
     }
 
-    /// <summary>Signals are the program's business; the default lifetime would listen for them too.</summary>
-    private sealed class NoLifetime : IHostLifetime
+    /// <summary>What Kestrel calls for each request.</summary>
+    private sealed class Application(AdminGate gate, AdminPaths paths) : IHttpApplication<HttpContext>
     {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task ProcessRequestAsync(HttpContext context) => gate.AnswerAsync(context, paths);
+
+        public void DisposeContext(HttpContext context, Exception? exception)
+        {
+        }
     }
 }

@@ -100,6 +100,7 @@ internal sealed class LiveJson
         json.WriteNumber("reads", sample.Batches);
         WriteList(json, "age", sample.Ages, (count, to) => to.WriteNumberValue(count));
         json.WriteNumber("clockSkew", sample.Skewed);
+        json.WriteNumber("clockUnset", sample.Unset);
         json.WriteNumber("queue", sample.PacketsReceived - sample.PacketsProcessed - sample.PacketsDropped);
     }
 

@@ -6,14 +6,21 @@ using Microsoft.AspNetCore.Http;
 namespace DotNettyFraming.Server.Admin;
 
 /// <summary>Memory profiles, as <c>go tool pprof http://HOST:PORT/debug/pprof/allocs?seconds=5</c> asks for them.</summary>
-/// <remarks>One at a time: a recording takes some processor time, and the heap's stops the event loops for a moment. So only GET: HEAD is to cost nothing.</remarks>
+/// <remarks>
+/// One at a time: a recording takes some processor time, and the heap's stops the event loops for a moment. After a heap profile the next
+/// one is refused for ten times the time that it took, so that a loop of requests costs a tenth of a core at most. Only GET, as HEAD must be cheap.
+/// </remarks>
 internal static class ProfileEndpoints
 {
     private const int DefaultSeconds = 5;
 
+    /// <summary>Pause between two heap profiles, as a multiple of the time that the first took.</summary>
+    private const int PauseFactor = 10;
+
     /// <summary>Adds <c>/debug/pprof/allocs</c> and <c>/debug/pprof/heap</c>.</summary>
-    public static void AddProfiles(this AdminPaths paths)
+    public static void AddProfiles(this AdminPaths paths, TimeProvider time)
     {
+        long pauseEnd = long.MinValue;
         paths.AddCostly("/debug/pprof/allocs", async context =>
         {
             if (Seconds(context.Request) is not TimeSpan duration)
@@ -24,7 +31,33 @@ internal static class ProfileEndpoints
 
             await AnswerAsync(context, await AllocationProfile.RecordAsync(duration, context.RequestAborted));
         });
-        paths.AddCostly("/debug/pprof/heap", async context => await AnswerAsync(context, await HeapProfile.WriteAsync(context.RequestAborted)));
+        paths.AddCostly("/debug/pprof/heap", async context =>
+        {
+            long start = time.GetTimestamp();
+            if (Volatile.Read(ref pauseEnd) > start)
+            {
+                double seconds = Math.Ceiling(time.GetElapsedTime(start, Volatile.Read(ref pauseEnd)).TotalSeconds);
+                context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, $"the last heap profile was costly; the next in {seconds} s");
+                return;
+            }
+
+            ProfileResult? result = null;
+            try
+            {
+                result = await HeapProfile.WriteAsync(context.RequestAborted);
+            }
+            finally
+            {
+                if (result?.Outcome != ProfileOutcome.Busy)
+                {
+                    long end = time.GetTimestamp();
+                    Volatile.Write(ref pauseEnd, end + (PauseFactor * (end - start)));
+                }
+            }
+
+            await AnswerAsync(context, result);
+        });
     }
 
     private static TimeSpan? Seconds(HttpRequest request)

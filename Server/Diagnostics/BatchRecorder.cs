@@ -13,6 +13,9 @@ internal sealed class BatchRecorder
     /// <summary>Headers have whole seconds, and clocks differ by milliseconds: a packet that seems to come from the next second is fresh.</summary>
     private const long Grain = 1;
 
+    /// <summary>2015-01-01. Before it, a clock was never set: they start at 1970, 1980 (GPS), 2000 or when their firmware was made.</summary>
+    private const long OldestSeconds = 1_420_070_400;
+
     private readonly Histogram<int> _packets;
     private readonly Histogram<long> _age;
     private readonly TimeProvider _time;
@@ -21,6 +24,7 @@ internal sealed class BatchRecorder
     private long _readAt = long.MinValue;
     private long _batches;
     private long _skewed;
+    private long _unset;
 
     /// <param name="packets">Takes the size of each batch.</param>
     /// <param name="age">Takes the age of each batch's first packet, seconds.</param>
@@ -38,6 +42,9 @@ internal sealed class BatchRecorder
     /// <summary>Batches whose first packet says that it was made later than now. Their age is told nowhere.</summary>
     public long Skewed => Volatile.Read(ref _skewed);
 
+    /// <summary>Batches whose first packet is from before 2015, by a clock that was never set. They are in no age either.</summary>
+    public long Unset => Volatile.Read(ref _unset);
+
     /// <summary>Batches whose first packet's age belongs to this bucket of <see cref="PacketAges"/>.</summary>
     public long WithAge(int bucket) => Volatile.Read(ref _ages[bucket]);
 
@@ -46,6 +53,12 @@ internal sealed class BatchRecorder
     {
         _batches++;
         _packets.Record(batch.Count);
+        if (batch.FirstTime < OldestSeconds)
+        {
+            _unset++;
+            return;
+        }
+
         long age = NowSeconds() - batch.FirstTime;
         if (age < -Grain)
         {

@@ -86,6 +86,9 @@ internal sealed class ServerCounters
     /// <summary>Batches since start whose first packet is from the future.</summary>
     public long Skewed => Sum(static loop => loop.Recorder?.Skewed ?? 0);
 
+    /// <summary>Batches since start whose first packet's clock was never set.</summary>
+    public long Unset => Sum(static loop => loop.Recorder?.Unset ?? 0);
+
     /// <summary>Batches since start whose first packet's age is in this bucket of <see cref="PacketAges"/>.</summary>
     public long WithAge(int bucket) => Loops.Sum(loop => loop.Recorder?.WithAge(bucket) ?? 0);
 

@@ -118,6 +118,8 @@ internal sealed class ServerInstruments : IDisposable
 
         _meter.CreateObservableCounter(
             "framing.clock_skew", () => _counters.Skewed, "{read}", "Reads whose first packet says that it was made in the future; in no age.");
+        _meter.CreateObservableCounter(
+            "framing.clock_unset", () => _counters.Unset, "{read}", "Reads whose first packet is from before 2015: a clock never set; in no age.");
     }
 
     private IEnumerable<Measurement<long>> Closed(IEnumerable<CloseReason> reasons) =>

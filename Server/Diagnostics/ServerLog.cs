@@ -40,8 +40,11 @@ internal static partial class ServerLog
     [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
     public static partial void Activated(this ILogger logger, int descriptor);
 
-    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
+    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: {State} could not be sent to the service manager: {Why}")]
     public static partial void NotNotified(this ILogger logger, string state, string why);
+
+    [LoggerMessage(12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
+    public static partial void ListenerLost(this ILogger logger, EndPoint endpoint, string why);
 
     [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]
     public static partial void AdminReady(this ILogger logger, Uri url);

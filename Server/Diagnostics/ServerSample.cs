@@ -57,6 +57,9 @@ internal sealed record ServerSample
     /// <summary>Batches whose first packet is from the future.</summary>
     public required long Skewed { get; init; }
 
+    /// <summary>Batches whose first packet is from before 2015.</summary>
+    public required long Unset { get; init; }
+
     /// <summary>Resident memory now, bytes.</summary>
     public required long WorkingSet { get; init; }
 

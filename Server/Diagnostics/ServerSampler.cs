@@ -144,6 +144,7 @@ internal sealed class ServerSampler : IDisposable
             Batches = _counters.Batches,
             Ages = [.. Enumerable.Range(0, PacketAges.Buckets).Select(_counters.WithAge)],
             Skewed = _counters.Skewed,
+            Unset = _counters.Unset,
             WorkingSet = Environment.WorkingSet,
             Heap = GC.GetTotalMemory(forceFullCollection: false),
             Collections = GC.CollectionCount(0),

@@ -13,6 +13,9 @@ internal sealed class MemoryProfile : IAsyncDisposable
 {
     private const string Option = "--memory-profile";
 
+    /// <summary>A profile names types, methods and paths of the program.</summary>
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
     private readonly string _path;
     private readonly ILogger _logger;
     private readonly AllocationRecorder _recorder;
@@ -26,8 +29,9 @@ internal sealed class MemoryProfile : IAsyncDisposable
 
     /// <summary>Finds out whether the file can be written, before there is anything to write.</summary>
     /// <param name="path">The full path; null where none was asked for.</param>
+    /// <param name="logger">Gets a warning where other users could replace the file.</param>
     /// <exception cref="StartupException">It cannot.</exception>
-    public static void Check(string? path)
+    public static void Check(string? path, ILogger logger)
     {
         if (path is null)
         {
@@ -42,9 +46,15 @@ internal sealed class MemoryProfile : IAsyncDisposable
                 throw new IOException("it is no regular file.");
             }
 
-            string beside = Beside(Target(path));
-            File.Create(beside).Dispose();
+            string target = Target(path);
+            string beside = Beside(target);
+            PrivateFile.CreateNew(beside, OwnerOnly).Dispose();
             File.Delete(beside);
+            string directory = Path.GetDirectoryName(target)!;
+            if (PrivateFile.IsWritableByOthers(directory))
+            {
+                logger.OptionWarning($"{Option}: directory '{directory}' is writable by other users, who can replace the profile");
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -63,7 +73,7 @@ internal sealed class MemoryProfile : IAsyncDisposable
             return null;
         }
 
-        Check(path);
+        Check(path, logger);
         try
         {
             AllocationRecorder recorder = await AllocationRecorder.StartAsync(CancellationToken.None).ConfigureAwait(false);
@@ -100,7 +110,12 @@ internal sealed class MemoryProfile : IAsyncDisposable
         string beside = Beside(target);
         try
         {
-            await File.WriteAllBytesAsync(beside, content).ConfigureAwait(false);
+            FileStream file = PrivateFile.CreateNew(beside, OwnerOnly);
+            await using (file.ConfigureAwait(false))
+            {
+                await file.WriteAsync(content).ConfigureAwait(false);
+            }
+
             File.Move(beside, target, overwrite: true);
         }
         catch
@@ -110,10 +125,12 @@ internal sealed class MemoryProfile : IAsyncDisposable
         }
     }
 
-    /// <summary>The file itself, where the path is a link to one: the link stays.</summary>
-    private static string Target(string path) =>
-        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+    /// <summary>The file itself, where the path is a link of this user's to one: the link stays.</summary>
+    /// <exception cref="IOException">A link on the way is another user's.</exception>
+    private static string Target(string path) => PrivateFile.ForeignLink(path) is { } link
+        ? throw new IOException($"'{link}' is a link of another user.")
+        : File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 
-    /// <summary>Where the file is until it is whole: in the same folder, so that it can be renamed, and no other process's.</summary>
-    private static string Beside(string path) => $"{path}.{Environment.ProcessId}.tmp";
+    /// <summary>Where the file is until it is whole: in the same folder, so that it can be renamed, under a name that nobody can foresee.</summary>
+    private static string Beside(string path) => $"{path}.{Path.GetRandomFileName()}.tmp";
 }

@@ -42,7 +42,7 @@ internal sealed class ServerTls : IDisposable
         _watch = new FileWatch(files, Period, time, Read, e => logger.CertificateNotUsed(ControlCharacters.Escape(e.Message)));
         Action<System.Net.IPAddress?, Action>? verify =
             options.TlsClientCaFile is null ? null : new VerificationQueue(Math.Max(1, Environment.ProcessorCount / 2)).Add;
-        Rules = new TlsRules(() => Volatile.Read(ref _authentication), options.TlsHandshakeTimeout, time, logger, verify);
+        Rules = new TlsRules(() => Volatile.Read(ref _authentication), logger, verify);
         _validity = time.CreateTimer(_ => WarnOfValidity(), null, Period, Period);
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Tracing;
+using System.Globalization;
 using System.Net.Sockets;
 using Microsoft.Diagnostics.NETCore.Client;
 using Microsoft.Diagnostics.Tracing;
@@ -17,8 +18,11 @@ internal static class RuntimeEvents
     private const int CodeBufferMiB = 64;
 
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
 
-    private static readonly DiagnosticsClient Client = new(Environment.ProcessId);
+    /// <summary>Turn the diagnostics off where they are 0.</summary>
+    private static readonly string[] Switches =
+        ["DOTNET_EnableDiagnostics", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics", "COMPlus_EnableDiagnostics_IPC"];
 
     /// <summary>Starts a session.</summary>
     /// <param name="level">The most verbose events that come.</param>
@@ -62,7 +66,59 @@ internal static class RuntimeEvents
 
     private static Task<EventPipeSession> StartAsync(
         EventPipeProvider provider, bool requestRundown, int bufferMiB, CancellationToken cancellationToken) =>
-        GuardAsync(() => Client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken));
+        GuardAsync(async () =>
+        {
+            DiagnosticsClient client = await ClientAsync(cancellationToken).ConfigureAwait(false);
+            return await client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken).ConfigureAwait(false);
+        });
+
+    /// <summary>A client of this very process.</summary>
+    /// <remarks>
+    /// By process id, the client would take the newest socket of that id in the temporary directory. Containers that share the directory
+    /// all have a process 1, so each socket is asked which process listens on it.
+    /// </remarks>
+    private static async Task<DiagnosticsClient> ClientAsync(CancellationToken cancellationToken)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return new DiagnosticsClient(Environment.ProcessId);
+        }
+
+        foreach (string path in Directory.GetFiles(Path.GetTempPath(), $"dotnet-diagnostic-{Environment.ProcessId}-*-socket"))
+        {
+            if (await IsOwnAsync(path, cancellationToken).ConfigureAwait(false))
+            {
+                DiagnosticsClientConnector connector = await DiagnosticsClientConnector.FromDiagnosticPort($"{path},connect", cancellationToken)
+                    .ConfigureAwait(false) ?? throw new IOException($"{path} cannot be used");
+                return connector.Instance;
+            }
+        }
+
+        string? off = Switches.FirstOrDefault(name => long.TryParse(
+            Environment.GetEnvironmentVariable(name), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out long value) && value == 0);
+        throw new IOException(off is null ? $"it has no socket in {Path.GetTempPath()}" : $"{off}=0 turns them off");
+    }
+
+    /// <summary>Whether this process listens on a socket: the kernel knows who called listen(2). Process 0 is one of another namespace.</summary>
+    private static async Task<bool> IsOwnAsync(string path, CancellationToken cancellationToken)
+    {
+        const int SocketLevel = 1; // SOL_SOCKET
+        const int PeerCredentials = 17; // SO_PEERCRED: struct ucred, the process id first
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(LongestConnect);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), patience.Token).ConfigureAwait(false);
+            byte[] credentials = new byte[12];
+            return socket.GetRawSocketOption(SocketLevel, PeerCredentials, credentials) == credentials.Length
+                && BitConverter.ToInt32(credentials) == Environment.ProcessId;
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return false; // left behind by a process that has ended, or stalled by another
+        }
+    }
 
     private static async Task<EventPipeSession> GuardAsync(Func<Task<EventPipeSession>> ask)
     {
@@ -70,7 +126,7 @@ internal static class RuntimeEvents
         {
             return await ask().ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is DiagnosticsClientException or IOException or SocketException or TimeoutException)
+        catch (Exception exception) when (exception is DiagnosticsClientException or IOException or UnauthorizedAccessException or SocketException or TimeoutException)
         {
             throw new NoDiagnosticsException(exception);
         }

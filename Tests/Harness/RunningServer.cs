@@ -55,7 +55,7 @@ internal sealed class RunningServer : IAsyncDisposable
         if (admin)
         {
             var life = new ServerLife(TimeProvider.System);
-            adminServer = new AdminServer(new IPEndPoint(IPAddress.Loopback, 0), server, counters, life, TimeProvider.System, NullLoggerFactory.Instance);
+            adminServer = new AdminServer(new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback), server, counters, life, TimeProvider.System, NullLoggerFactory.Instance);
             await adminServer.StartAsync(CancellationToken.None);
             life.BeginServing();
         }

@@ -136,12 +136,32 @@ public sealed class AdminPortTests
         using ProgramRun server = run;
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(admin, "api/stats"));
         request.Headers.Host = host;
-        request.Headers.Add("Origin", "http://evil.example");
+        request.Headers.Add("Origin", $"http://{host}");
 
         using HttpResponseMessage response = await Http.SendAsync(request);
 
         Assert.That(response.StatusCode, Is.EqualTo(expected));
         Assert.That(response.Headers.Select(header => header.Key), Has.None.StartsWith("Access-Control"));
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public async Task Environment_of_aspnet_images_changes_nothing_and_is_not_mentioned()
+    {
+        (ProgramRun server, _) = await ProgramRun.ListeningAsync(ProgramRun.Start(
+            "Server",
+            ["--port", "0", "--log-directory", "none", "--admin", "127.0.0.1:0"],
+            ("ASPNETCORE_HTTP_PORTS", "8080"),
+            ("DOTNET_URLS", "http://127.0.0.1:8081"),
+            ("ASPNETCORE_Kestrel__Limits__MaxRequestLineSize", "1"),
+            ("DOTNET_KESTREL__ENDPOINTS__A__URL", "http://127.0.0.1:8082")));
+        using ProgramRun run = server;
+        string line = await server.LineAsync(ProgramRun.AdminLine);
+        var admin = new Uri(line[(line.IndexOf(ProgramRun.AdminLine, StringComparison.Ordinal) + ProgramRun.AdminLine.Length)..]);
+
+        Assert.That(await StatusAsync(new Uri(admin, "health/live")), Is.EqualTo((HttpStatusCode.OK, "alive\n")));
+        Assert.That(Listeners(server.Id), Is.EqualTo(2));
+        Assert.That(server.Output, Has.None.Contains(" WARN ").And.None.Contains("808"));
     }
 
     [TestCase("POST /api/stats HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 ")]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -99,6 +100,63 @@ public sealed class MemoryProfileTests
         Assert.That(Directory.EnumerateFiles(_folder), Is.Empty);
     }
 
+    [Test]
+    [Platform("Linux", Reason = "Modes of files.")]
+    [UnsupportedOSPlatform("windows")]
+    public async Task Profile_is_for_its_owner_only_and_a_shared_folder_is_warned_of()
+    {
+        System.IO.File.SetUnixFileMode(_folder, (UnixFileMode)0x1FF); // 0777
+
+        using ProgramRun server = await RunServerAsync();
+
+        Assert.That(System.IO.File.GetUnixFileMode(File), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.That(server.Output, Has.Some.Contains($"--memory-profile: directory '{_folder}' is writable by other users"));
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "Owners of files.")]
+    public async Task Link_of_another_user_is_not_followed([Values] bool folder)
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Assert.Ignore("only root can give a file to another user");
+        }
+
+        string secrets = Directory.CreateDirectory(Path.Combine(_folder, "secrets")).FullName;
+        string secret = Path.Combine(secrets, "secret");
+        await System.IO.File.WriteAllTextAsync(secret, "secret");
+        string link = Path.Combine(_folder, "link");
+        System.IO.File.CreateSymbolicLink(link, folder ? secrets : secret);
+        using (Process chown = Process.Start("chown", ["-h", "65534", link]))
+        {
+            Assert.That(chown.WaitForExit(Peer.Patience) && chown.ExitCode == 0, Is.True);
+        }
+
+        string path = folder ? Path.Combine(link, "secret") : link;
+        using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path]);
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1));
+        Assert.That(server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: '{link}' is a link of another user."));
+        Assert.That(await System.IO.File.ReadAllTextAsync(secret), Is.EqualTo("secret"));
+    }
+
+    [Test]
+    [Platform("Linux", Reason = "Links.")]
+    public async Task Own_link_stays_a_link_to_the_profile()
+    {
+        string link = Path.Combine(_folder, "link");
+        await System.IO.File.WriteAllTextAsync(Path.Combine(_folder, "target"), "before");
+        System.IO.File.CreateSymbolicLink(link, "target");
+        (ProgramRun run, _) = await ProgramRun.StartServerAsync("--memory-profile", link);
+        using ProgramRun server = run;
+
+        server.Signal(PosixSignal.SIGTERM);
+
+        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        Assert.That(new FileInfo(link).LinkTarget, Is.EqualTo("target"));
+        Assert.That(new FileInfo(Path.Combine(_folder, "target")).Length, Is.GreaterThan(100));
+    }
+
     [TestCase("/dev/null")]
     [TestCase("/tmp")]
     [Platform("Linux", Reason = "Its paths.")]
@@ -117,7 +175,7 @@ public sealed class MemoryProfileTests
             "Server", ["--port", "0", "--log-directory", "none", "--memory-profile", File], ("DOTNET_EnableDiagnostics", "0"));
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(1));
-        Assert.That(server.Errors.Single(), Does.StartWith("--memory-profile: the runtime gives no diagnostics: "));
+        Assert.That(server.Errors.Single(), Is.EqualTo("--memory-profile: the runtime gives no diagnostics: DOTNET_EnableDiagnostics=0 turns them off"));
         Assert.That(Directory.EnumerateFiles(_folder), Is.Empty);
     }
 

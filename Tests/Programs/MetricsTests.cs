@@ -29,7 +29,7 @@ public sealed partial class MetricsTests
         "framing_event_loop_queue_length{loop=\"0\"}", "framing_accept_errors_total{errno=\"EMFILE\"}",
         // Ours, beyond what is promised.
         "framing_connections_refused_total{reason=\"TooManyConnections\"}", "framing_connections_limit", "framing_paused_seconds_total",
-        "framing_processor_queue_length", "framing_unfinished_allocated_bytes", "framing_unfinished_limit_bytes", "framing_uptime_seconds",
+        "framing_clock_unset_total", "framing_processor_queue_length", "framing_unfinished_allocated_bytes", "framing_unfinished_limit_bytes", "framing_uptime_seconds",
         "dotnet_process_memory_working_set_bytes",
     ];
 
@@ -56,6 +56,31 @@ public sealed partial class MetricsTests
                 metrics["framing_bytes_received_total"],
                 Is.EqualTo((7 * metrics["framing_packets_received_total"]) + metrics["framing_bytes_payload_total"]
                     + metrics["framing_bytes_discarded_total"] + metrics["framing_unfinished_bytes"]));
+        });
+    }
+
+    [Test]
+    public async Task Device_without_a_clock_is_counted_apart_and_in_no_age()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        uint now = (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        foreach (uint time in new[] { 0u, 946_684_800u, 1_420_070_399u, now, now + 1000, uint.MaxValue })
+        {
+            using Peer peer = await Peer.ConnectAsync(endpoint);
+            await peer.SendAsync(OfLength(5, time));
+            peer.Finish();
+            await peer.ClosedByServerAsync();
+        }
+
+        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_read_packets_count", 6);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(metrics["framing_packet_age_seconds_sum"], Is.InRange(0, 60));
+            Assert.That(metrics["framing_packet_age_seconds_count"], Is.EqualTo(1));
+            Assert.That(metrics["framing_clock_unset_total"], Is.EqualTo(3), "1970, 2000, the last second of 2014");
+            Assert.That(metrics["framing_clock_skew_total"], Is.EqualTo(2));
         });
     }
 

@@ -95,6 +95,79 @@ public sealed class ProfileEndpointTests
         Task<HttpResponseMessage> RecordAsync() => Http.GetAsync(new Uri(admin, "/debug/pprof/allocs?seconds=600"), leave.Token);
     }
 
+    [Test]
+    public async Task Heap_profile_is_refused_for_ten_times_as_long_as_the_last_took()
+    {
+        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
+        using ProgramRun server = run;
+        long start = Stopwatch.GetTimestamp();
+        Assert.That(Status(new Uri(admin, "/debug/pprof/heap")), Is.EqualTo(HttpStatusCode.OK));
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+
+        using HttpResponseMessage second = await Http.GetAsync(new Uri(admin, "/debug/pprof/heap"));
+        HttpStatusCode allocations = Status(new Uri(admin, "/debug/pprof/allocs?seconds=1"));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+            Assert.That(second.Headers.RetryAfter?.Delta?.TotalSeconds, Is.InRange(1, Math.Ceiling(10 * took.TotalSeconds)));
+            Assert.That(allocations, Is.EqualTo(HttpStatusCode.OK), "which is cheap");
+        });
+    }
+
+    /// <summary>Two servers with process id 1, as containers have it that share a temporary directory: only the first has connections.</summary>
+    [Test]
+    [Platform("Linux")]
+    public async Task Profile_is_that_of_the_process_asked_not_of_its_namesake()
+    {
+        string unshare = InstalledProgram.Find("unshare", "util-linux");
+        string directory = Directory.CreateTempSubdirectory("shared-tmp-").FullName;
+        try
+        {
+            (ProgramRun first, IPEndPoint endpoint, Uri admin) = await StartAsync();
+            using ProgramRun older = first;
+            (ProgramRun second, _, Uri otherAdmin) = await StartAsync();
+            using ProgramRun newer = second;
+            Peer[] peers = await Task.WhenAll(Enumerable.Range(0, 7).Select(_ => Peer.ConnectAsync(endpoint)));
+            Eventually.That(() => Http.GetStringAsync(new Uri(admin, "api/stats")).Result, Does.Contain("\"open\":7"));
+
+            Assert.That(await ConnectionsAsync(admin), Is.EqualTo(7));
+            Assert.That(await ConnectionsAsync(otherAdmin), Is.Zero);
+            Array.ForEach(peers, peer => peer.Dispose());
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        async Task<(ProgramRun Run, IPEndPoint Endpoint, Uri Admin)> StartAsync()
+        {
+            ProgramRun run = ProgramRun.StartFile(
+                unshare,
+                [
+                    "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child",
+                    Repository.Program("Server"), "--port", "0", "--log-directory", "none", "--admin", "127.0.0.1:0",
+                ],
+                ("TMPDIR", directory));
+            IPEndPoint data;
+            try
+            {
+                (run, data) = await ProgramRun.ListeningAsync(run);
+            }
+            catch (AssertionException) when (run.Everything().Contains("unshare:", StringComparison.Ordinal))
+            {
+                Assert.Ignore($"no namespaces here: {run.Everything()}");
+                throw;
+            }
+
+            string line = await run.LineAsync(ProgramRun.AdminLine);
+            return (run, data, new Uri(line[(line.IndexOf(ProgramRun.AdminLine, StringComparison.Ordinal) + ProgramRun.AdminLine.Length)..]));
+        }
+
+        static async Task<long> ConnectionsAsync(Uri admin) => new PprofFile(await Http.GetByteArrayAsync(new Uri(admin, "debug/pprof/heap")))
+            .Flat("DotNettyFraming.Server.Pipeline.Connection").Objects;
+    }
+
     private static HttpStatusCode Status(Uri address)
     {
         using HttpResponseMessage answer = Http.Send(new HttpRequestMessage(HttpMethod.Get, address));

@@ -92,7 +92,7 @@ export const charts = [
       line('p50', h.agePercentiles(0.5), index => age(h, index), 2, { wide: true, steps: true }),
       line('p99', h.agePercentiles(0.99), index => age(h, index), 5, { dash: 'dot', steps: true }),
     ],
-    notes: h => [`${count(h.last.clockSkew)} reads from the future`],
+    notes: h => [`${count(h.last.clockSkew)} reads from the future, ${count(h.last.clockUnset)} from before 2015`],
     classes: h => [...h.answer.ageBounds.map((seconds, i) => (i === 0 ? '0 s' : `≤ ${bound(seconds)}`)), `> ${bound(h.answer.ageBounds.at(-1))}`],
   },
   {

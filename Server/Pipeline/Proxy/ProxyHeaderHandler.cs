@@ -22,7 +22,6 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
     private readonly ProxyRules _rules;
     private byte[] _held = [];
     private int _count;
-    private long _since;
 
     public ProxyHeaderHandler(Connection connection, ProxyRules rules)
     {
@@ -33,11 +32,7 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
     /// <summary>Bytes of memory held for a header that is not complete.</summary>
     public int HeldBytes => _held.Length;
 
-    public override void HandlerAdded(IChannelHandlerContext context)
-    {
-        _connection.AwaitedProxyHeader = this;
-        _since = _rules.Time.GetTimestamp();
-    }
+    public override void HandlerAdded(IChannelHandlerContext context) => _connection.AwaitedProxyHeader = this;
 
     public override void HandlerRemoved(IChannelHandlerContext context) => Forget();
 
@@ -76,18 +71,6 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         {
             context.FireChannelRead(input); // out of the pipeline by now, and still before the handler that comes next
         }
-    }
-
-    /// <summary>For the event loop's sweep: whether the header has not come in time.</summary>
-    /// <param name="heldBack">The server itself does not read from the connection at the moment: its time starts anew.</param>
-    public bool IsOverdue(bool heldBack)
-    {
-        if (heldBack)
-        {
-            _since = _rules.Time.GetTimestamp();
-        }
-
-        return !_connection.InputEnded && _rules.Time.GetElapsedTime(_since) >= ProxyRules.Deadline;
     }
 
     /// <summary>Frees what is held, and awaits no header any more.</summary>

@@ -70,7 +70,6 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
     private ValueTask<int>? _nextData;
 
     private long _dataRecords;
-    private long _accepted;
     private int _charged;
     private bool _isEstablished;
 
@@ -116,7 +115,6 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
     {
         _connection.Tls = this;
         _stream = new TlsStream(_records, context) { Allowance = MaxHandshakeBytes };
-        _accepted = _rules.Time.GetTimestamp();
     }
 
     public override void HandlerRemoved(IChannelHandlerContext context) => LetGo();
@@ -221,17 +219,8 @@ internal sealed class TlsHandler : ChannelHandlerAdapter
         return context.CloseAsync();
     }
 
-    /// <summary>For the event loop's sweep: whether the handshake has not been completed in time.</summary>
-    /// <param name="heldBack">The server itself does not read from the connection at the moment: its time starts anew.</param>
-    public bool IsOverdue(bool heldBack)
-    {
-        if (heldBack)
-        {
-            _accepted = _rules.Time.GetTimestamp();
-        }
-
-        return !_isEstablished && !_isOver && !_connection.InputEnded && _rules.Time.GetElapsedTime(_accepted) >= _rules.HandshakeTimeout;
-    }
+    /// <summary>Whether the handshake is not complete; the sweep judges how long that may take.</summary>
+    public bool IsHandshakePending => !_isEstablished && !_isOver;
 
     /// <summary>Frees what is held; nothing is decrypted or encrypted any more.</summary>
     public void LetGo()

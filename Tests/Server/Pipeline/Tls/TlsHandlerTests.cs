@@ -99,19 +99,15 @@ public sealed class TlsHandlerTests : IDisposable
     }
 
     [Test]
-    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    public void Shed_releases_what_is_held_immediately()
     {
         using var rig = new TlsRig(_tls);
         DotNettyFraming.Codec.DecoderCounters counters = rig.Server.Loop.Counters.Bytes;
-        bool? shed = null;
-        counters.AllocationMark = 0;
-        counters.AllocationPassedMark = () => shed = rig.Server.Connection.Shed();
 
         rig.Server.Receive(22, 3, 1);
-        Assert.That(shed, Is.False);
         Assert.That(counters.BytesAllocated, Is.EqualTo(5));
 
-        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        rig.Server.Connection.Shed();
         Assert.That(counters.BytesAllocated, Is.Zero);
         rig.Server.Channel.RunPendingTasks();
         Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
@@ -126,7 +122,7 @@ public sealed class TlsHandlerTests : IDisposable
         rig.Deliver();
         rig.Server.Receive(Glue([23, 3, 3, 0x40, 0], new byte[10_000]));
 
-        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        rig.Server.Connection.Shed();
 
         Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
         Assert.That(rig.Client.ReadByte(), Is.EqualTo(-1));
@@ -150,12 +146,11 @@ public sealed class TlsHandlerTests : IDisposable
         using var rig = new TlsRig(_tls);
 
         rig.Server.Receive(22, 3, 1);
-        _time.Advance(new ServerOptions().TlsHandshakeTimeout - TimeSpan.FromTicks(1));
+        rig.Server.Sweep();
+        rig.Server.Sweep(after: TimeSpan.FromSeconds(10) - TimeSpan.FromTicks(1));
         rig.Server.Receive(0);
-        rig.Server.Sweep();
         Assert.That(rig.Server.Connection.InputEnded, Is.False);
-        _time.Advance(TimeSpan.FromTicks(1));
-        rig.Server.Sweep();
+        rig.Server.Sweep(after: TimeSpan.FromTicks(1));
         rig.Server.Channel.RunPendingTasks();
 
         Assert.That(rig.Server.Counters.Closed(CloseReason.TlsTimeout), Is.EqualTo(1));
@@ -223,7 +218,7 @@ public sealed class TlsHandlerTests : IDisposable
         rig.Client.Write(Article);
         rig.Deliver();
 
-        Assert.That(rig.Server.Connection.Shed(), Is.True);
+        rig.Server.Connection.Shed();
         rig.Server.Channel.RunPendingTasks();
         Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
         Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.GreaterThan(8 * 1024), "held as long as the other thread needs it");
