@@ -64,6 +64,9 @@ internal static partial class ServerLog
     [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
     public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
 
+    [LoggerMessage(26, LogLevel.Debug, "connection {Id} from {Sender}: PROXY header {Fault}")]
+    public static partial void ProxyHeaderFault(this ILogger logger, long id, EndPoint? sender, string fault);
+
     [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
     public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
 
@@ -75,6 +78,9 @@ internal static partial class ServerLog
 
     [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
     public static partial void CertificateNotUsed(this ILogger logger, string fault);
+
+    [LoggerMessage(42, LogLevel.Warning, "--tls-certificate: the certificate of {Subject} {Fault}")]
+    public static partial void CertificateValidity(this ILogger logger, string subject, string fault);
 
     [LoggerMessage(50, LogLevel.Information, "--memory-profile: recording allocations, for {File}")]
     public static partial void RecordingAllocations(this ILogger logger, string file);

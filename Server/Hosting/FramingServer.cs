@@ -79,7 +79,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
                 options.MaxPendingBytes)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exceeded = ShedOnEachLoop;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted) : null;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, logger) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(NewListener)
