@@ -28,13 +28,9 @@ public sealed class DecoderCounters
     /// <summary>Bytes allocated at the moment for packets that are not whole yet: somewhat more than <see cref="BytesUnfinished"/>.</summary>
     public long BytesAllocated => Volatile.Read(ref _allocated);
 
-    /// <summary>Above this many bytes allocated <see cref="AllocationPassedMark"/> is called, for each growth until the mark is raised.
-    /// On the event loop.</summary>
-    public long AllocationMark { get; set; } = long.MaxValue;
-
-    /// <summary>Told that more is allocated than <see cref="AllocationMark"/>; on the event loop, inside a decoder, whose connection must
-    /// not be closed now (<see cref="PacketDecoder.Abandon"/>); must not throw.</summary>
-    public Action? AllocationPassedMark { get; set; }
+    /// <summary>Called with each change of <see cref="BytesAllocated"/>, on the event loop.</summary>
+    /// <remarks>Inside a decoder: it must not throw, and must not abandon a decoder (<see cref="PacketDecoder.Abandon"/>).</remarks>
+    public Action<int>? AllocationChanged { get; set; }
 
     internal void Received(int bytes) => _received += bytes;
 
@@ -48,15 +44,14 @@ public sealed class DecoderCounters
         _letGo += bytes;
     }
 
-    /// <summary>More, or less, is allocated for what is not a whole packet yet; by decoders, and by handlers in front of them for what they
-    /// hold. On the event loop.</summary>
-    /// <param name="change">Bytes.</param>
+    /// <summary>Counts memory for unfinished packets, of decoders and of the handlers in front of them. On the event loop.</summary>
+    /// <param name="change">Bytes; negative when memory is released.</param>
     public void Allocated(int change)
     {
-        _allocated += change;
-        if (_allocated > AllocationMark && change > 0)
+        if (change != 0)
         {
-            AllocationPassedMark?.Invoke();
+            _allocated += change;
+            AllocationChanged?.Invoke(change);
         }
     }
 }

@@ -34,7 +34,6 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     private UnfinishedPacket _unfinished;
     private long _packets;
     private bool _faulted;
-    private bool _allocating;
 
     /// <summary>The run that <see cref="ExtractFrame"/> found; good between that call and the end of <c>Decode</c>.</summary>
     private PacketRun _run;
@@ -72,18 +71,12 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     /// <summary>Bytes allocated for the packet that is not whole yet; 0 when there is none.</summary>
     public int UnfinishedPacketCapacity => _unfinished.AllocatedBytes;
 
-    /// <summary>Gives the connection up: frees what is held of a packet, and discards all further input. Both are counted as discarded.</summary>
-    /// <returns>False, and nothing happens, inside <see cref="DecoderCounters.AllocationPassedMark"/> as called by this very decoder.</returns>
-    public bool Abandon()
+    /// <summary>Releases the unfinished packet and discards all further input; both count as discarded.</summary>
+    /// <remarks>Not to be called inside a read.</remarks>
+    public void Abandon()
     {
-        if (_allocating)
-        {
-            return false;
-        }
-
         _faulted = true;
         DiscardUnfinished();
-        return true;
     }
 
     /// <inheritdoc/>
@@ -192,10 +185,8 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     private void ContinueUnfinished(IChannelHandlerContext context, IByteBuffer input, List<object> output)
     {
         int before = _unfinished.AllocatedBytes;
-        _counters.Held(_unfinished.Take(context.Allocator, input));
-        _allocating = true;
+        _counters.Held(_unfinished.Take(context.Allocator, input, _counters.BytesAllocated));
         _counters.Allocated(_unfinished.AllocatedBytes - before);
-        _allocating = false;
         if (_unfinished.PacketLength == 0)
         {
             return;

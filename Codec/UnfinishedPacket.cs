@@ -15,6 +15,12 @@ internal struct UnfinishedPacket
     /// would round 65,541 bytes up to 131,072.</summary>
     private const int WholeAtOnceLength = 1024;
 
+    /// <summary>
+    /// With more than this held on the loop, pieces live long: the collector would copy each into its second generation. Such arrays are
+    /// pinned, so they stay where they are.
+    /// </summary>
+    private const long PinnedAboveHeld = 16 * 1024 * 1024;
+
     private IByteBuffer? _buffer;
     private int _packetLength;
 
@@ -37,9 +43,12 @@ internal struct UnfinishedPacket
     public readonly int Missing => (_packetLength == 0 ? PacketHeader.LengthKnownAt : _packetLength) - Length;
 
     /// <summary>Moves as much of <paramref name="input"/> into the packet as it still needs to be whole.</summary>
+    /// <param name="allocator">For small packets.</param>
+    /// <param name="input">The read.</param>
+    /// <param name="held">Bytes held by all unfinished packets of the loop.</param>
     /// <returns>The bytes taken, at least 1 if <paramref name="input"/> has any.</returns>
     /// <remarks>Stops where the length becomes known, so that the caller can refuse it before anything is taken for it.</remarks>
-    public int Take(IByteBufferAllocator allocator, IByteBuffer input)
+    public int Take(IByteBufferAllocator allocator, IByteBuffer input, long held)
     {
         if (_buffer is null && input.ReadableBytes >= PacketHeader.LengthKnownAt)
         {
@@ -47,7 +56,7 @@ internal struct UnfinishedPacket
         }
 
         int count = Math.Min(Missing, input.ReadableBytes);
-        IByteBuffer buffer = Reserve(allocator, Length + count);
+        IByteBuffer buffer = Reserve(allocator, Length + count, held);
         buffer.WriteBytes(input, count);
         if (_packetLength == 0 && buffer.ReadableBytes >= PacketHeader.LengthKnownAt)
         {
@@ -73,7 +82,7 @@ internal struct UnfinishedPacket
         this = default;
     }
 
-    private IByteBuffer Reserve(IByteBufferAllocator allocator, int needed)
+    private IByteBuffer Reserve(IByteBufferAllocator allocator, int needed, long held)
     {
         if (_buffer is { } present && present.Capacity >= needed)
         {
@@ -81,9 +90,9 @@ internal struct UnfinishedPacket
         }
 
         int capacity = Capacity(needed);
-        IByteBuffer larger = capacity <= WholeAtOnceLength
-            ? allocator.HeapBuffer(capacity, capacity)
-            : UnpooledByteBufferAllocator.Default.HeapBuffer(capacity, capacity);
+        IByteBuffer larger = capacity <= WholeAtOnceLength ? allocator.HeapBuffer(capacity, capacity)
+            : held <= PinnedAboveHeld ? UnpooledByteBufferAllocator.Default.HeapBuffer(capacity, capacity)
+            : Unpooled.WrappedBuffer(GC.AllocateUninitializedArray<byte>(capacity, pinned: true)).Clear();
         if (_buffer is { } old)
         {
             larger.WriteBytes(old);

@@ -9,7 +9,7 @@ namespace DotNettyFraming.CommandLine;
 /// and paragraph separators, and format characters, among them those that reverse the direction of what follows. Backslashes stay as
 /// they are, so the escaping cannot be undone; it is for reading.
 /// </remarks>
-public static class ControlCharacters
+internal static class ControlCharacters
 {
     /// <summary>Escapes what a line of output must not contain.</summary>
     /// <param name="text">Any text.</param>

@@ -6,10 +6,13 @@ namespace DotNettyFraming.CommandLine;
 /// <remarks>.NET raises the soft limit to the hard one when it starts, so that the two are mostly equal.</remarks>
 /// <param name="Soft">The limit in force; <see cref="Unlimited"/> if there is none.</param>
 /// <param name="Hard">How far the process may raise it itself; <see cref="Unlimited"/> if there is no such bound.</param>
-public readonly record struct OpenFileLimit(long Soft, long Hard)
+internal readonly record struct OpenFileLimit(long Soft, long Hard)
 {
     /// <summary>Stands for no limit.</summary>
     public const long Unlimited = long.MaxValue;
+
+    /// <summary>Files that a program has open before its event loops start. Measured: with 130 in all the runtime cannot load it, with 160 it can.</summary>
+    public const int RuntimeFiles = 150;
 
     /// <summary>Reads the limit of this process.</summary>
     /// <returns>Null where the system does not say (anything but Linux), or says something else than expected.</returns>
@@ -23,6 +26,17 @@ public readonly record struct OpenFileLimit(long Soft, long Hard)
         {
             // Not Linux, or /proc is hidden: the limit is unknown, which callers have to cope with anyway.
             return null;
+        }
+    }
+
+    /// <summary>Refuses a limit with which the runtime could not load the program: it would end with a stack trace.</summary>
+    /// <param name="files">The number of files that the program opens before it is ready.</param>
+    /// <exception cref="StartupException">The hard limit is lower.</exception>
+    public static void Require(int files)
+    {
+        if (Read() is { Hard: long hard } && hard < files)
+        {
+            throw new StartupException($"the limit of open files is {hard}, and the runtime needs about {files} to start (ulimit -n)");
         }
     }
 

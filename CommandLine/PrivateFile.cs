@@ -4,7 +4,7 @@ namespace DotNettyFraming.CommandLine;
 
 /// <summary>Files that other users of the machine must neither read nor redirect.</summary>
 /// <remarks>Linux only; elsewhere links are followed and modes are the system's.</remarks>
-public static partial class PrivateFile
+internal static partial class PrivateFile
 {
     private const UnixFileMode OthersWrite = UnixFileMode.OtherWrite | UnixFileMode.GroupWrite;
 
@@ -23,6 +23,33 @@ public static partial class PrivateFile
         File.SetUnixFileMode(file.SafeFileHandle, mode); // the umask has no say here
         return file;
     }
+
+    /// <summary>Opens a file at its end, created if it is missing, with exactly this mode; refuses a link or a file of another user.</summary>
+    /// <exception cref="IOException">It belongs to another user, or cannot be written.</exception>
+    public static FileStream Append(string path, UnixFileMode mode)
+    {
+        if (OperatingSystem.IsLinux() && Status(path, followLinks: false) is null)
+        {
+            return CreateNew(path, mode);
+        }
+
+        if (ForeignPart(path) is { } foreign)
+        {
+            throw new IOException($"'{foreign}' belongs to another user");
+        }
+
+        var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(file.SafeFileHandle, mode);
+        }
+
+        return file;
+    }
+
+    /// <summary>Returns the first link on the way to the path that another user owns, or the file itself if another user owns it.</summary>
+    public static string? ForeignPart(string path) => ForeignLink(path)
+        ?? (OperatingSystem.IsLinux() && Status(path, followLinks: true) is { } status && status.User != GetUser() ? path : null);
 
     /// <summary>Returns the first link on the way to the path that another user owns, the path itself included; null if none.</summary>
     /// <remarks>Links of this user and of root are followed. A later part that does not exist ends the search.</remarks>

@@ -3,22 +3,18 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.CommandLine;
 
-/// <summary>
-/// How a program is asked to stop: the first SIGTERM, SIGINT (Ctrl+C), SIGQUIT or SIGHUP asks for an orderly stop, the second one ends
-/// the process at once with <see cref="ExitCode.Killed"/>.
-/// </summary>
-/// <remarks>Made first in <c>Program</c>, so that no signal is lost while the program starts; it waits in <see cref="Requested"/>.</remarks>
-public sealed class StopSignals : IDisposable
+/// <summary>Stop requests: the first SIGTERM, SIGINT (Ctrl+C), SIGQUIT or SIGHUP stops gracefully, the second immediately.</summary>
+/// <remarks>Created first in <c>Program</c>: a signal during the start waits in <see cref="Requested"/>.</remarks>
+internal sealed class StopSignals : IDisposable
 {
-    /// <summary>Two signals so close are one wish: <c>timeout</c> and some supervisors signal a process, and then its whole group. Each is handled
-    /// on a thread of its own, which on a busy machine may begin tens of milliseconds after the signal.</summary>
-    private static readonly TimeSpan OneWish = TimeSpan.FromMilliseconds(100);
+    // `timeout` and some supervisors signal a process and then its group. On a busy machine the handlers run tens of milliseconds apart.
+    private static readonly TimeSpan OneRequest = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;
     private long _firstSignal;
 
-    /// <summary>Begins to listen for signals.</summary>
+    /// <summary>Starts to listen for signals.</summary>
     public StopSignals() => _registrations =
     [
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
@@ -49,9 +45,29 @@ public sealed class StopSignals : IDisposable
         {
             _ = _requested.CancelAsync();
         }
-        else if (Stopwatch.GetElapsedTime(first) >= OneWish)
+        else if (Stopwatch.GetElapsedTime(first) >= OneRequest)
         {
             ImmediateExit.Now(ExitCode.Killed);
         }
     }
+}
+
+/// <summary>Ends the process without running anything else.</summary>
+internal static partial class ImmediateExit
+{
+    /// <summary>Ends the process now. Any thread.</summary>
+    /// <remarks><see cref="Environment.Exit"/> lets libraries finish first: with a stalled reader of standard output that never ends.</remarks>
+    public static void Now(int exitCode)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Environment.Exit(exitCode);
+        }
+
+        ExitProcess(exitCode);
+    }
+
+    /// <summary>_exit(2); never fails, never returns.</summary>
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    private static partial void ExitProcess(int status);
 }

@@ -46,11 +46,18 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     {
     }
 
-    /// <summary>A socket of one family; IPv6 is dual-stack.</summary>
+    /// <summary>A socket of one family.</summary>
+    /// <param name="family">IPv4 or IPv6.</param>
+    /// <param name="isDualStack">Whether an IPv6 socket accepts IPv4 connections too, as mapped addresses.</param>
     /// <exception cref="SocketException">No descriptor left.</exception>
-    public EpollServerSocketChannel(AddressFamily family)
+    public EpollServerSocketChannel(AddressFamily family, bool isDualStack = true)
         : this(SocketDescriptor.Open(EpollSocketChannel.ToNative(family)))
     {
+        if (!isDualStack && _socket.Family == LibC.AF_INET6)
+        {
+            _socket.SetOption(LibC.IPPROTO_IPV6, LibC.IPV6_V6ONLY, 1);
+        }
+
         _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
     }
 
@@ -94,6 +101,10 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
 
     /// <inheritdoc />
     public override bool Active => _listening;
+
+    /// <summary>Whether the kernel still accepts connections on the socket; false after it was shut down from outside. Any thread.</summary>
+    /// <exception cref="ObjectDisposedException">The channel is closed.</exception>
+    public bool IsListening => _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ACCEPTCONN) != 0;
 
     /// <summary>
     /// How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A

@@ -16,9 +16,9 @@ internal static class CompareCommand
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var commandLine = new CompareCommandLine();
-        ParseOutcome outcome = commandLine.Set.Parse(arguments);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        ParsedOptions<CompareOptions> parsed = CompareOptions.Declare().Parse(arguments);
+        CompareOptions options = parsed.Options;
+        if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
@@ -27,12 +27,12 @@ internal static class CompareCommand
         {
             WarnOfDebugBuild();
             IReadOnlyList<Contestant> contestants =
-                await Contestants.PrepareAsync(commandLine.ContestantsOf(outcome), Console.Out.WriteLine);
+                await Contestants.PrepareAsync(Contestants.All.Where(contestant => options.Only.Contains(contestant.Name)), Console.Out.WriteLine);
             ComparisonResult result =
-                await new ComparisonRun(commandLine.PlanOf(outcome), contestants, Console.Out.WriteLine).RunAsync();
+                await new ComparisonRun(options.Plan, contestants, Console.Out.WriteLine).RunAsync();
             IReadOnlyList<ReportTable> tables = ResultTables.From(result);
             TablePrinter.Print(tables);
-            if (commandLine.OutputOf(outcome) is { } folder)
+            if (options.Output is { } folder)
             {
                 ResultsDocument.Write(folder, arguments, result, tables);
             }

@@ -25,22 +25,28 @@ internal static class FloorSenderProgram
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var set = new OptionSet($"{Program.Name} {Mode}", "The least that a sender can be.", EnvironmentPrefix.Benchmarks);
-        OptionDeclaration<int> port = set.Number("--port", "PORT", 9999, "The server's TCP port on 127.0.0.1.", 1, ushort.MaxValue);
-        OptionDeclaration<int> connections = set.Number("--connections", "N", 100, "Connections to make.", 1, 1_000_000);
-        OptionDeclaration<int> packets = set.Number("--packets-per-write", "N", 1, "Packets of 32 bytes in one write.", 1, 100_000);
-        OptionDeclaration<TimeSpan> duration = set.Duration(
-            "--duration", TimeSpan.FromSeconds(3), "How long to send.", TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1));
-        ParseOutcome outcome = set.Parse(arguments);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        (int Port, int Connections, int Packets, TimeSpan Duration) none = (9999, 100, 1, TimeSpan.FromSeconds(3));
+        var set = new OptionSet<(int Port, int Connections, int Packets, TimeSpan Duration)>(
+            $"{Program.Name} {Mode}", "The least that a sender can be.", EnvironmentPrefix.Benchmarks, none);
+        set.Add(
+            "--port", OptionKind.Integer(1, (int)ushort.MaxValue, "PORT"), none.Port, (o, v) => o with { Port = v },
+            "The server's TCP port on 127.0.0.1.");
+        set.Add("--connections", OptionKind.Integer(1, 1_000_000), none.Connections, (o, v) => o with { Connections = v }, "Connections to make.");
+        set.Add(
+            "--packets-per-write", OptionKind.Integer(1, 100_000), none.Packets, (o, v) => o with { Packets = v }, "Packets of 32 bytes in one write.");
+        set.Add(
+            "--duration", OptionKind.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1)), none.Duration, (o, v) => o with { Duration = v },
+            "How long to send.");
+        ParsedOptions<(int Port, int Connections, int Packets, TimeSpan Duration)> parsed = set.Parse(arguments);
+        if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
 
-        var load = new Workload("", outcome.Value(connections), outcome.Value(packets), ArticlePayload, WritesASecond: 0);
+        var load = new Workload("", parsed.Options.Connections, parsed.Options.Packets, ArticlePayload, WritesASecond: 0);
         try
         {
-            Console.WriteLine(JsonSerializer.Serialize(Send(outcome.Value(port), load, outcome.Value(duration))));
+            Console.WriteLine(JsonSerializer.Serialize(Send(parsed.Options.Port, load, parsed.Options.Duration)));
             return ExitCode.Success;
         }
         catch (Exception e) when (e is SocketException or IOException)

@@ -26,19 +26,21 @@ internal static class MicroCommand
     /// <returns>The exit code.</returns>
     public static int Run(string[] arguments)
     {
-        var set = new OptionSet(
-            $"{Program.Name} {Mode}", "Micro-benchmarks of the decoder, the encoder and the event loop.", EnvironmentPrefix.Benchmarks);
-        OptionDeclaration<bool> quick = set.Flag("--quick", "Each benchmark once, to see that it works. The figures mean nothing.");
-        OptionDeclaration<string?> output = set.OptionalPath(
-            "--output", "FOLDER", "Where BenchmarkDotNet's reports go.", "BenchmarkDotNet.Artifacts");
-        ParseOutcome outcome = set.Parse(arguments);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        var set = new OptionSet<(bool Quick, string? Output)>(
+            $"{Program.Name} {Mode}", "Micro-benchmarks of the decoder, the encoder and the event loop.", EnvironmentPrefix.Benchmarks, default);
+        set.Add(
+            "--quick", OptionKind.Flag, false, (o, v) => o with { Quick = v }, "Each benchmark once, to see that it works. The figures mean nothing.");
+        set.Add(
+            "--output", OptionKind.Path("FOLDER"), null!, (o, v) => o with { Output = v },
+            "Where BenchmarkDotNet's reports go.", "BenchmarkDotNet.Artifacts");
+        ParsedOptions<(bool Quick, string? Output)> parsed = set.Parse(arguments);
+        if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
 
         ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Disabled; // as the server does
-        IConfig config = Configure(outcome.Value(quick), outcome.Value(output));
+        IConfig config = Configure(parsed.Options.Quick, parsed.Options.Output);
         Summary[] summaries = BenchmarkRunner.Run(
             [typeof(DecoderBenchmarks), typeof(EncoderBenchmarks), typeof(WakeUpBenchmarks)], config);
         return summaries.All(summary => !summary.HasCriticalValidationErrors && summary.Reports.All(report => report.Success))

@@ -34,11 +34,11 @@ internal static class PeerProgram
             return ExitCode.Usage;
         }
 
-        var set = new OptionSet(
-            $"{Program.Name} {Mode} {arguments[0]}", "One of the servers that ours is compared with.", EnvironmentPrefix.Benchmarks);
-        OptionDeclaration<int> port = set.Number("--port", "PORT", 0, "TCP port on 127.0.0.1; 0 picks a free one.", 0, ushort.MaxValue);
-        ParseOutcome outcome = set.Parse(arguments[1..]);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        var set = new OptionSet<int>(
+            $"{Program.Name} {Mode} {arguments[0]}", "One of the servers that ours is compared with.", EnvironmentPrefix.Benchmarks, 0);
+        set.Add("--port", OptionKind.Integer(0, (int)ushort.MaxValue, "PORT"), 0, (_, port) => port, "TCP port on 127.0.0.1; 0 picks a free one.");
+        ParsedOptions<int> parsed = set.Parse(arguments[1..]);
+        if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
@@ -47,7 +47,7 @@ internal static class PeerProgram
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         IPeer peer = make();
-        IPEndPoint endpoint = await peer.StartAsync(outcome.Value(port));
+        IPEndPoint endpoint = await peer.StartAsync(parsed.Options);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"listening on {endpoint}"));
         await stop.Task;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"stopped: packets.processed={peer.PacketsProcessed}"));

@@ -14,9 +14,8 @@ internal static class SendersCommand
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] arguments)
     {
-        var commandLine = new SendersCommandLine();
-        ParseOutcome outcome = commandLine.Set.Parse(arguments);
-        if (outcome.Conclude(Console.Out, Console.Error) is int exitCode)
+        ParsedOptions<SendersOptions> parsed = SendersOptions.Declare().Parse(arguments);
+        if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
@@ -25,7 +24,7 @@ internal static class SendersCommand
         {
             CompareCommand.WarnOfDebugBuild();
             SendersResult result = await new SendersRun(
-                commandLine.PlanOf(outcome),
+                parsed.Options.Plan,
                 Contestants.Floor,
                 new FloorSenderProcess(Environment.ProcessPath!),
                 new LoadClientProcess(BuiltPrograms.LoadClient),

@@ -2,78 +2,98 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.CommandLine.Logging;
 
-/// <summary>Bounds what the log may become, whatever peers do and at whatever level; what it holds back, it counts and sums up.</summary>
+/// <summary>Bounds the log in front of all loggers and targets; held-back events are counted and summed up.</summary>
 /// <remarks>
-/// <para>Of each <see cref="LogEventKind"/>, the first <see cref="FirstOfAKind"/> events of a window of <see cref="Window"/> are written;
-/// one line at the window's end says how many more there were. Over all kinds together, <see cref="OrdinaryLines"/> lines in any second
-/// are written; one line a second says how many events did not fit. So each event is either written or in exactly one sum.</para>
-/// <para>The case that matters is an operator who turns on Debug in the middle of an attack: his disk must not fill, and the lines that
-/// he looks for must not drown.</para>
-/// <para>Any thread.</para>
+/// <para>Of each kind of event, the first <see cref="FirstOfAKind"/> in a <see cref="Window"/> are written, and one line at its end has the
+/// number of the others. All kinds together are bounded per second, with the sum of the others in one line per second. So each event is
+/// either written or in exactly one sum. Warnings and errors keep room that Debug and Information cannot take.</para>
+/// <para>Never held back: Critical, and the categories that end in <see cref="LifecycleSuffix"/> or <see cref="ProgressSuffix"/>.</para>
+/// <para>NLog's LimitingWrapper and whenRepeated cannot do this: both drop errors in a flood of Debug, neither counts what it drops, and
+/// with Warn past them DotNetty's acceptor alone writes thousands of warnings per second. Any thread.</para>
 /// </remarks>
-internal sealed class LogLimit : IDisposable
+internal sealed partial class LogLimit : ILoggerProvider
 {
     /// <summary>Lines in any second, at most.</summary>
     public const int LinesPerSecond = 200;
 
-    /// <summary>Those of them that may be held back. The rest is room for the ones that never are (up to 20 a second of progress, a
-    /// few about start and stop), for the sum of what did not fit, and for threads that are late in writing what they were allowed.</summary>
+    /// <summary>Those that may be held back. The rest is for the others: up to 20 per second of progress, start, stop, and the sums.</summary>
     public const int OrdinaryLines = 170;
+
+    /// <summary>Those of Debug and Information.</summary>
+    public const int DetailLines = 100;
 
     /// <summary>Events of one kind that are written in a window.</summary>
     public const int FirstOfAKind = 20;
 
-    /// <summary>Kinds that are told apart in a window; those after count as one, so that odd templates cannot use up memory either.</summary>
+    /// <summary>Kinds counted separately in a window; later ones count as one, so that odd templates cannot use up memory.</summary>
     public const int MaxKinds = 256;
 
-    /// <summary>How long repetitions are counted before their sum is written.</summary>
+    /// <summary>The ending of a category with few lines, about the program itself.</summary>
+    public const string LifecycleSuffix = ".Lifecycle";
+
+    /// <summary>The ending of a category that bounds itself, at 20 lines per second.</summary>
+    public const string ProgressSuffix = ".Progress";
+
+    /// <summary>The time between two sums of one kind.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    private static readonly LogEventKind AnyOther = new("", 0, LogLevel.None, "(events of other kinds)");
-
-    private readonly ILogger _logger;
+    private readonly ILoggerProvider _inner;
+    private readonly ILogger _sums;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
-    private readonly Dictionary<LogEventKind, Repetitions> _kinds = [];
-    private readonly RecentLines _recent;
+    private readonly Dictionary<Kind, Repetitions> _kinds = [];
+    private readonly Queue<long> _recent = new(LinesPerSecond);
     private readonly ITimer _timer;
     private long _windowStart;
-    private long _tickStart;
+    private long _secondStart;
     private long _unfitting;
     private LogLevel _unfittingLevel;
 
-    /// <summary>Starts with nothing counted.</summary>
-    /// <param name="logger">Where the sums over several kinds go; not one that is itself limited.</param>
-    /// <param name="time">The clock.</param>
-    public LogLimit(ILogger logger, TimeProvider time)
+    public LogLimit(ILoggerProvider inner, TimeProvider time)
     {
-        _logger = logger;
+        _inner = inner;
+        _sums = inner.CreateLogger(typeof(LogLimit).FullName!);
         _time = time;
-        _recent = new RecentLines(LinesPerSecond, time);
-        _windowStart = _tickStart = time.GetTimestamp();
-        _timer = time.CreateTimer(_ => OnTick(), null, Tick, Tick);
+        _windowStart = _secondStart = time.GetTimestamp();
+        _timer = time.CreateTimer(_ => OnSecond(), null, Second, Second);
     }
 
-    /// <summary>Whether an event is to be written now; if not, it has been counted.</summary>
-    /// <param name="kind">What it is.</param>
-    /// <param name="exception">What will be written below it.</param>
-    /// <param name="logger">Where the sum of its like is to go.</param>
-    public bool Admits(LogEventKind kind, Exception? exception, ILogger logger)
+    public ILogger CreateLogger(string categoryName) => new Limited(_inner.CreateLogger(categoryName), categoryName, this);
+
+    /// <summary>Writes the last sums. <see cref="ProgramLogging"/> flushes and closes the inner provider.</summary>
+    public void Dispose()
+    {
+        _timer.Dispose();
+        lock (_lock)
+        {
+            EndWindow();
+            SumUnfitting();
+        }
+    }
+
+    [LoggerMessage(Message = "… and {Count} more in the last {Seconds} s: {Template}")]
+    private static partial void MoreOfAKind(ILogger logger, LogLevel level, long count, int seconds, string template);
+
+    [LoggerMessage(Message = "… and {Count} more of several kinds in the last {Seconds} s, as the log is kept below {Limit} lines a second")]
+    private static partial void MoreOfAll(ILogger logger, LogLevel level, long count, int seconds, int limit);
+
+    /// <summary>Whether to write an event now; otherwise it has been counted.</summary>
+    private bool Admits(Kind kind, Exception? exception, ILogger logger)
     {
         lock (_lock)
         {
-            Repetitions repetitions = Find(ref kind, logger);
+            Repetitions repetitions = Find(kind, logger);
             if (repetitions.Written == FirstOfAKind)
             {
                 repetitions.HeldBack++;
                 return false;
             }
 
-            // Looked at before the stack is made into text, which takes long and is what a flood of exceptions would make us do.
-            int room = OrdinaryLines - _recent.Count();
-            int lines = room > 0 && exception is not null ? 1 + ExceptionLines.CountOf(exception) : 1;
+            // Before the stack becomes text, which takes long: a flood of exceptions would cost that.
+            int room = (kind.Level >= LogLevel.Warning ? OrdinaryLines : DetailLines) - RecentLines();
+            int lines = room > 0 ? LinesOf(exception) : 1;
             if (lines > room)
             {
                 AddUnfitting(1, kind.Level);
@@ -81,32 +101,23 @@ internal sealed class LogLimit : IDisposable
             }
 
             repetitions.Written++;
-            _recent.Add(lines);
+            AddRecent(lines);
             return true;
         }
     }
 
-    /// <summary>Notes an event that is never held back; others have that much less room.</summary>
-    public void Note(Exception? exception)
+    /// <summary>Counts the lines of an event that is never held back; others have less room.</summary>
+    private void Note(Exception? exception)
     {
         lock (_lock)
         {
-            _recent.Add(exception is null ? 1 : 1 + ExceptionLines.CountOf(exception));
+            AddRecent(LinesOf(exception));
         }
     }
 
-    /// <summary>Writes the sums of what was held back since the last ones. Afterwards the limit holds, but nobody is told.</summary>
-    public void Dispose()
-    {
-        _timer.Dispose();
-        lock (_lock)
-        {
-            EndWindow();
-            TellUnfitting();
-        }
-    }
+    private static int LinesOf(Exception? exception) => exception is null ? 1 : 1 + ExceptionLines.CountOf(exception);
 
-    private void OnTick()
+    private void OnSecond()
     {
         lock (_lock)
         {
@@ -115,11 +126,11 @@ internal sealed class LogLimit : IDisposable
                 EndWindow();
             }
 
-            TellUnfitting();
+            SumUnfitting();
         }
     }
 
-    private Repetitions Find(ref LogEventKind kind, ILogger logger)
+    private Repetitions Find(Kind kind, ILogger logger)
     {
         if (_kinds.TryGetValue(kind, out Repetitions? found))
         {
@@ -128,31 +139,22 @@ internal sealed class LogLimit : IDisposable
 
         if (_kinds.Count >= MaxKinds)
         {
-            kind = AnyOther with { Level = kind.Level };
-            logger = _logger;
-            if (_kinds.TryGetValue(kind, out found))
-            {
-                return found;
-            }
+            kind = new Kind("", 0, kind.Level, "(events of other kinds)");
+            logger = _sums;
         }
 
-        return _kinds[kind] = new Repetitions(logger);
+        return _kinds.TryGetValue(kind, out found) ? found : _kinds[kind] = new Repetitions(logger);
     }
 
     private void EndWindow()
     {
         int seconds = SecondsSince(_windowStart);
-        foreach ((LogEventKind kind, Repetitions repetitions) in _kinds)
+        foreach ((Kind kind, Repetitions repetitions) in _kinds.Where(pair => pair.Value.HeldBack > 0))
         {
-            if (repetitions.HeldBack == 0)
+            if (RecentLines() < OrdinaryLines)
             {
-                continue;
-            }
-
-            if (_recent.Count() < OrdinaryLines)
-            {
-                _recent.Add(1);
-                repetitions.Logger.MoreOfAKind(kind.Level, repetitions.HeldBack, seconds, kind.Template);
+                AddRecent(1);
+                MoreOfAKind(repetitions.Logger, kind.Level, repetitions.HeldBack, seconds, kind.Template);
             }
             else
             {
@@ -164,20 +166,19 @@ internal sealed class LogLimit : IDisposable
         _windowStart = _time.GetTimestamp();
     }
 
-    private void TellUnfitting()
+    private void SumUnfitting()
     {
         if (_unfitting > 0)
         {
-            int seconds = SecondsSince(_tickStart);
-            _recent.Add(1);
-            _logger.MoreOfAll(_unfittingLevel, _unfitting, seconds, LinesPerSecond);
+            AddRecent(1);
+            MoreOfAll(_sums, _unfittingLevel, _unfitting, SecondsSince(_secondStart), LinesPerSecond);
             (_unfitting, _unfittingLevel) = (0, LogLevel.Trace);
         }
 
-        _tickStart = _time.GetTimestamp();
+        _secondStart = _time.GetTimestamp();
     }
 
-    // At the highest level of those that it stands for: whoever would have seen one of them sees their sum.
+    /// <summary>The sum has the highest level of its events: a reader of one of them sees it.</summary>
     private void AddUnfitting(long events, LogLevel level)
     {
         _unfitting += events;
@@ -186,7 +187,29 @@ internal sealed class LogLimit : IDisposable
 
     private int SecondsSince(long start) => Math.Max(1, (int)Math.Round(_time.GetElapsedTime(start).TotalSeconds));
 
-    /// <summary>What happened to one kind of event in this window.</summary>
+    /// <summary>Lines of the last second: of any second, as twice as many would fit around the end of one by the clock.</summary>
+    private int RecentLines()
+    {
+        while (_recent.TryPeek(out long oldest) && _time.GetElapsedTime(oldest) >= Second)
+        {
+            _recent.Dequeue();
+        }
+
+        return _recent.Count;
+    }
+
+    private void AddRecent(int lines)
+    {
+        long now = _time.GetTimestamp();
+        for (int i = Math.Min(lines, LinesPerSecond - RecentLines()); i > 0; i--)
+        {
+            _recent.Enqueue(now);
+        }
+    }
+
+    /// <summary>Two events of one kind differ in their arguments only.</summary>
+    private readonly record struct Kind(string Category, int EventId, LogLevel Level, string Template);
+
     private sealed class Repetitions(ILogger logger)
     {
         public ILogger Logger { get; } = logger;
@@ -194,5 +217,42 @@ internal sealed class LogLimit : IDisposable
         public int Written { get; set; }
 
         public long HeldBack { get; set; }
+    }
+
+    /// <summary>A logger that writes what the limit admits; an event that is not enabled costs as much as without a limit.</summary>
+    private sealed class Limited(ILogger inner, string category, LogLimit limit) : ILogger
+    {
+        private readonly bool _neverHeldBack =
+            category.EndsWith(LifecycleSuffix, StringComparison.Ordinal) || category.EndsWith(ProgressSuffix, StringComparison.Ordinal);
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => inner.BeginScope(state);
+
+        public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (!inner.IsEnabled(logLevel))
+            {
+                return;
+            }
+
+            if (_neverHeldBack || logLevel == LogLevel.Critical)
+            {
+                limit.Note(exception);
+            }
+            else if (!limit.Admits(new Kind(category, eventId.Id, logLevel, TemplateOf(state)), exception, inner))
+            {
+                return;
+            }
+
+            inner.Log(logLevel, eventId, state, exception, formatter);
+        }
+
+        // The template is the last of an event's values, by this name (Microsoft.Extensions.Logging, FormattedLogValues).
+        private static string TemplateOf<TState>(TState state) =>
+            state is IReadOnlyList<KeyValuePair<string, object?>> { Count: > 0 } values && values[^1] is { Key: "{OriginalFormat}", Value: string text }
+                ? text
+                : "";
     }
 }

@@ -6,24 +6,40 @@ using NLog.Extensions.Logging;
 
 namespace DotNettyFraming.CommandLine.Logging;
 
-/// <summary>A program's log, from its first line to its last: NLog, as nlog.config says.</summary>
-/// <remarks>
-/// <para>It is one log for our own code, DotNetty and the host.</para>
-/// <para>Start it before any DotNetty class is used: each of them takes its logger once, when it is loaded, from whatever factory is
-/// there. Give <see cref="Factory"/> to the host as its <see cref="ILoggerFactory"/>, and dispose of this last; that writes out what
-/// is queued.</para>
-/// <para>What is worth a line is nlog.config's business alone; Microsoft.Extensions.Logging filters nothing. The file may be edited
-/// while the program runs. However much is worth a line, <see cref="LogLimit"/> bounds how many there are. Loggers may be
-/// used from any thread; starting and disposing belong to <c>Program</c>.</para>
-/// </remarks>
-public sealed class ProgramLogging : IDisposable
+/// <summary>The directory of the log's files; null is none, standard output only.</summary>
+internal sealed record LogDirectory(string? Path)
 {
-    // Long enough for full queues on a slow disk, shorter than the patience of whoever asked the program to stop.
+    private const string NoneText = "none";
+
+    /// <summary>Standard output only.</summary>
+    public static LogDirectory None { get; } = new((string?)null);
+
+    /// <summary><c>logs</c> next to the executable.</summary>
+    public static LogDirectory Default { get; } = new(System.IO.Path.Combine(AppContext.BaseDirectory, "logs")) { IsDefault = true };
+
+    /// <summary>The text of <c>--log-directory</c>.</summary>
+    public static OptionKind<LogDirectory> Kind { get; } = new(
+        "DIRECTORY",
+        text => text == NoneText ? Parsed.Of(None) : OptionKind.ParsePath(text).Select(path => new LogDirectory(path)),
+        directory => directory.Path is null ? NoneText : System.IO.Path.GetFullPath(directory.Path));
+
+    /// <summary>Whether none was given; then it may fail, as in a read-only image, and there are no files.</summary>
+    public bool IsDefault { get; internal init; }
+}
+
+/// <summary>The log of a program: NLog as nlog.config configures it, for our own code, DotNetty and Kestrel alike.</summary>
+/// <remarks>
+/// Start it before any DotNetty class is used (each takes its logger once, when it loads), and dispose of it last, which writes out what
+/// is queued. Only nlog.config filters by level, and may be edited while the program runs; <see cref="LogLimit"/> bounds the rate.
+/// </remarks>
+internal sealed class ProgramLogging : IDisposable
+{
+    // Long enough for full queues on a slow disk, shorter than a supervisor waits.
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
 
     private readonly LogFactory _logFactory;
     private readonly ConfigurationWatch _watch;
-    private readonly LimitedLoggerProvider _limited;
+    private readonly LogLimit _limit;
     private readonly string _programName;
 
     private ProgramLogging(string programName, LogFactory logFactory, ConfigurationWatch watch, TimeProvider clock)
@@ -34,33 +50,31 @@ public sealed class ProgramLogging : IDisposable
         var provider = new NLogLoggerProvider(
             new NLogProviderOptions
             {
-                // The text is made by Microsoft.Extensions.Logging alone; NLog would parse its templates a second time, by other rules.
+                // NLog would parse the templates a second time, by other rules.
                 ParseMessageTemplates = false,
                 CaptureMessageTemplates = false,
                 IncludeScopes = false,
                 ShutdownOnDispose = false,
             },
             logFactory);
-        _limited = new LimitedLoggerProvider(provider, clock);
+        _limit = new LogLimit(provider, clock);
         Factory = new LoggerFactory(
-            [_limited],
+            [_limit],
             new LoggerFilterOptions { MinLevel = Microsoft.Extensions.Logging.LogLevel.Trace });
     }
 
     /// <summary>Makes loggers. Disposed of with this.</summary>
     public ILoggerFactory Factory { get; }
 
-    /// <summary>Starts logging as the nlog.config beside the executable says.</summary>
+    /// <summary>Starts logging as the nlog.config next to the executable configures it.</summary>
     /// <param name="programName">The executable's name; files are named by it and by the process's id.</param>
-    /// <param name="directory">Where files go.</param>
-    /// <returns>The log; dispose of it last.</returns>
+    /// <param name="directory">The directory of the files.</param>
     /// <exception cref="StartupException">nlog.config is missing or broken, or the directory that was asked for cannot be written to.</exception>
     public static ProgramLogging Start(string programName, LogDirectory directory) =>
         Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"), TimeProvider.System);
 
-    /// <summary>Makes the logger whose lines reach standard output at once, whatever queues the others wait in.</summary>
-    /// <returns>A logger for the start-up line and the <c>stopped:</c> line, not for anything frequent.</returns>
-    public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LimitedLogger.LifecycleSuffix);
+    /// <summary>Returns the logger whose lines are on standard output before the call returns; for few lines.</summary>
+    public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LogLimit.LifecycleSuffix);
 
     /// <summary>Writes out what is queued, for at most two seconds, and closes the files. Loggers stay usable and write nothing.</summary>
     public void Dispose()
@@ -71,7 +85,7 @@ public sealed class ProgramLogging : IDisposable
             InternalLoggerFactory.DefaultFactory = NullLoggerFactory.Instance;
         }
 
-        _limited.Dispose();
+        _limit.Dispose();
         Factory.Dispose();
         _watch.Dispose();
         _logFactory.Flush(FlushTimeout);
@@ -88,10 +102,7 @@ public sealed class ProgramLogging : IDisposable
             throw new StartupException($"--log-directory '{directory.Path}': cannot be written to: {noFiles}");
         }
 
-        var logFactory = new LogFactory { ThrowConfigExceptions = true };
-        logFactory.Setup().SetupExtensions(extensions => extensions
-            .RegisterLayoutRenderer<EscapedLayoutRenderer>(EscapedLayoutRenderer.Name)
-            .RegisterLayoutRenderer<ExceptionLinesLayoutRenderer>(ExceptionLinesLayoutRenderer.Name));
+        LogFactory logFactory = LoggingConfigurationFile.NewFactory();
         ConfigurationWatch watch;
         try
         {
@@ -107,11 +118,22 @@ public sealed class ProgramLogging : IDisposable
             throw new StartupException($"{configurationPath}: {e.Message}", e);
         }
 
+        if (((LoggingConfigurationFile)logFactory.Configuration!).ForeignPart() is { } foreign)
+        {
+            watch.Dispose();
+            logFactory.Dispose();
+            throw new StartupException($"--log-directory '{directory.Path}': '{foreign}' belongs to another user");
+        }
+
         var logging = new ProgramLogging(programName, logFactory, watch, clock);
         InternalLoggerFactory.DefaultFactory = logging.Factory;
         if (noFiles is not null)
         {
             logFactory.GetLogger(nameof(ProgramLogging)).Warn("no log files: {0} cannot be written to: {1}", directory.Path, noFiles);
+        }
+        else if (absolute is not null && PrivateFile.IsWritableByOthers(absolute))
+        {
+            logFactory.GetLogger(nameof(ProgramLogging)).Warn("--log-directory '{0}': other users can replace files in it", absolute);
         }
 
         return logging;
@@ -126,8 +148,9 @@ public sealed class ProgramLogging : IDisposable
         {
             string absolute = Path.GetFullPath(directory);
             Directory.CreateDirectory(absolute);
-            string probe = Path.Combine(absolute, $".writable-{Environment.ProcessId}");
-            using FileStream _ = new(probe, FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            string probe = Path.Combine(absolute, Path.GetRandomFileName());
+            PrivateFile.CreateNew(probe, UnixFileMode.UserWrite).Dispose();
+            File.Delete(probe);
             return absolute;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)

@@ -39,6 +39,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     private readonly CancellationTokenSource _forcedStop = new();
     private readonly TimeProvider _time;
     private IChannel? _listener;
+    private ListenerWatch? _listenerWatch;
     private ITimer? _sweeps;
 
     public FramingServer(
@@ -63,13 +64,22 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         ];
         var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
         var budget = new BufferBudget(options.MaxBufferedBytes, options.EventLoops);
-        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout);
+        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout)
+        {
+            TlsHandshake = options.TlsHandshakeTimeout,
+            Write = options.WriteTimeout,
+        };
         _states = _loops.Items
-            .Select((loop, index) => (
-                Loop: loop, State: new LoopState(index, counters.AddLoop(), limits, new DeadlineSweep(deadlines, time), budget, options.MaxPendingBytes)))
+            .Select((loop, index) => (Loop: loop, State: new LoopState(
+                index,
+                counters.AddLoop(),
+                limits,
+                new DeadlineSweep(deadlines, time) { AvailableBytes = _transport.AvailableBytes },
+                budget,
+                options.MaxPendingBytes)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
-        budget.Exhausted = new BufferRelief(budget, _states).Request;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, time) : null;
+        budget.Exceeded = ShedOnEachLoop;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, logger) : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(NewListener)
@@ -84,6 +94,9 @@ internal sealed class FramingServer : IServerProbe, IDisposable
 
     /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
     public int? ListeningDescriptor { get; init; }
+
+    /// <summary>Completes with the cause when the listening socket no longer listens, and the server did not close it. After the start.</summary>
+    public Task<string> ListenerLost => _listenerWatch!.Lost;
 
     /// <inheritdoc/>
     public string TransportName => _transport.Name;
@@ -141,7 +154,8 @@ internal sealed class FramingServer : IServerProbe, IDisposable
             throw new StartupException($"{what}: cannot listen: {e.Message}", e);
         }
 
-        _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
+        _listenerWatch = new ListenerWatch(_listener, _transport.IsListening, _time);
+        StartSweeps();
         return (IPEndPoint)_listener.LocalAddress;
     }
 
@@ -157,6 +171,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
 
         _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
+        _listenerWatch?.Dispose();
         await _listener.CloseAsync().ConfigureAwait(false);
         OnEachLoop(state => state.BeginDrain(connection =>
             connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
@@ -177,12 +192,43 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _listenerWatch?.Dispose();
         _sweeps?.Dispose();
         _forcedStop.Dispose();
     }
 
-    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, goes round for ever.</summary>
-    private ValueTask StopSweepsAsync() => _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>On the loops' own timers; with a clock that is not the system's, on a timer of that.</summary>
+    private void StartSweeps()
+    {
+        if (_time != TimeProvider.System)
+        {
+            _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
+            return;
+        }
+
+        foreach ((IEventLoop loop, LoopState state) in _states)
+        {
+            state.StartSweeps(loop);
+        }
+    }
+
+    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, spins forever.</summary>
+    private ValueTask StopSweepsAsync()
+    {
+        OnEachLoop(state => state.StopSweeps());
+        return _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
+    }
+
+    private void ShedOnEachLoop()
+    {
+        foreach ((IEventLoop loop, LoopState state) in _states)
+        {
+            if (state.RequestShedding())
+            {
+                Execute(loop, state.ShedOldest);
+            }
+        }
+    }
 
     private IServerChannel NewListener() =>
         ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
@@ -201,14 +247,19 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     {
         foreach ((IEventLoop loop, LoopState state) in _states)
         {
-            try
-            {
-                loop.Execute(() => action(state));
-            }
-            catch (RejectedExecutionException)
-            {
-                // This loop has ended, and its connections with it.
-            }
+            Execute(loop, () => action(state));
+        }
+    }
+
+    private static void Execute(IEventLoop loop, Action action)
+    {
+        try
+        {
+            loop.Execute(action);
+        }
+        catch (RejectedExecutionException)
+        {
+            // This loop has ended, and its connections with it.
         }
     }
 

@@ -1,219 +1,131 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Hosting;
 
-/// <summary>The server's options: declared here once each, for the command line, the environment, <c>--help</c> and the README.</summary>
-internal sealed class ServerCommandLine
+/// <summary>The server's options, each declared once: for the command line, the environment, <c>--help</c>, <c>--check</c> and the README.</summary>
+internal static class ServerCommandLine
 {
-    private static readonly ServerOptions Defaults = new();
+    private const int MaxConnections = 10_000_000;
 
-    private readonly OptionDeclaration<IPAddress?> _address;
-    private readonly OptionDeclaration<int> _port;
-    private readonly OptionDeclaration<TransportChoice> _transport;
-    private readonly OptionDeclaration<int> _eventLoops;
-    private readonly OptionDeclaration<int> _backlog;
-    private readonly OptionDeclaration<long> _maxPayload;
-    private readonly OptionDeclaration<int> _maxConnections;
-    private readonly OptionDeclaration<int> _maxConnectionsPerIp;
-    private readonly OptionDeclaration<TimeSpan> _idleTimeout;
-    private readonly OptionDeclaration<TimeSpan> _packetTimeout;
-    private readonly OptionDeclaration<long> _maxBuffered;
-    private readonly OptionDeclaration<TimeSpan> _drainTimeout;
-    private readonly OptionDeclaration<string?> _tlsCertificate;
-    private readonly OptionDeclaration<string?> _tlsKey;
-    private readonly OptionDeclaration<string?> _tlsClientCa;
-    private readonly OptionDeclaration<TimeSpan> _tlsHandshakeTimeout;
-    private readonly OptionDeclaration<ProxyProtocol> _proxyProtocol;
-    private readonly OptionDeclaration<IReadOnlyList<IPNetwork>?> _proxyTrusted;
-    private readonly OptionDeclaration<long> _reportEvery;
-    private readonly OptionDeclaration<TimeSpan> _work;
-    private readonly OptionDeclaration<IPEndPoint?> _admin;
-    private readonly OptionDeclaration<IReadOnlyList<string>> _adminHosts;
-    private readonly OptionDeclaration<ProfileAccess> _adminProfiles;
-    private readonly OptionDeclaration<LogDirectory> _logDirectory;
-    private readonly OptionDeclaration<bool> _check;
-    private readonly OptionDeclaration<string?> _memoryProfile;
-
-    public ServerCommandLine()
+    /// <summary>Declares the options.</summary>
+    public static OptionSet<ServerOptions> Declare()
     {
-        _address = Set.Custom(
-            "--address",
-            "ADDRESS",
-            Defaults.Address,
-            "any",
-            "Address to listen on: any (IPv4 and IPv6), or an IP address.",
-            ListenAddress.Parse,
-            address => $"{address}");
-        _port = Set.Number("--port", "PORT", Defaults.Port, "TCP port; 0 picks a free one, which the start-up line names.", 0, IPEndPoint.MaxPort);
-        _transport = TransportOption.Declare(Set);
-        _eventLoops = EventLoopsOption.Declare(
-            Set, Defaults.EventLoops, "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
-        _backlog = Set.Number(
-            "--backlog",
-            "N",
-            Defaults.Backlog,
-            "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at net.core.somaxconn.",
-            1,
-            1_000_000);
-        _maxPayload = Set.Size(
-            "--max-payload", Defaults.MaxPayloadBytes, "Largest payload accepted, bytes; a connection that announces more is closed.", 0, PacketHeader.MaxPayloadLength);
-        _maxConnections = Set.Number(
-            "--max-connections",
-            "N",
-            Defaults.MaxConnections,
-            "Connections that may be open; more are closed at once, and counted. Asking for more than the limit of open files allows warns, and runs.",
-            1,
-            10_000_000,
+        var none = new ServerOptions();
+        var set = new OptionSet<ServerOptions>(
+            "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server, none);
+        set.Add(
+            "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
+            "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
+        set.Add(
+            "--port", OptionKind.Integer(0, IPEndPoint.MaxPort, "PORT"), none.Port, (o, v) => o with { Port = v },
+            "TCP port; 0 picks a free one, which the start-up line names.");
+        set.AddTransport((o, v) => o with { Transport = v });
+        set.AddEventLoops(
+            (o, v) => o with { EventLoops = v },
+            "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
+        set.Add(
+            "--backlog", OptionKind.Integer(1, 1_000_000), none.Backlog, (o, v) => o with { Backlog = v },
+            "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at "
+            + "net.core.somaxconn.");
+        set.Add(
+            "--max-payload", OptionKind.Size(0, PacketHeader.MaxPayloadLength), none.MaxPayloadBytes, (o, v) => o with { MaxPayloadBytes = (int)v },
+            "Largest payload accepted, bytes; a connection that announces more is closed.");
+        set.Add(
+            "--max-connections", OptionKind.Integer(1, MaxConnections), none.MaxConnections, (o, v) => o with { MaxConnections = v },
+            "Connections that may be open; more are closed immediately, and counted. Asking for more than the limit of open files allows warns, and runs.",
             "the limit of open files less 512, at least half of it");
-        _maxConnectionsPerIp = Set.Number(
-            "--max-connections-per-ip",
-            "N",
-            Defaults.MaxConnectionsPerIp,
-            "Connections that one IPv4 address, or IPv6 /64, may have open; 0 = no limit.",
-            0,
-            10_000_000);
-        _idleTimeout = Set.Duration(
-            "--idle-timeout",
-            Defaults.IdleTimeout,
-            "Close when no byte has come for so long; 0 = never. It stands still while the server itself does not read the connection.");
-        _packetTimeout = Set.Duration(
-            "--packet-timeout",
-            Defaults.PacketTimeout,
-            "Close when a started packet is not complete so long after its first byte, however often bytes trickle in; 0 = never.");
-        _maxBuffered = Set.Size(
-            "--max-buffered",
-            Defaults.MaxBufferedBytes,
-            "Memory held for packets that are not whole yet, over all connections; above it those that have held a part for the longest are closed.",
-            1024 * 1024,
-            defaultText: "512MiB, or a quarter of the memory limit if that is less");
-        _drainTimeout = Set.Duration(
-            "--drain-timeout",
-            Defaults.DrainTimeout,
-            "How long an orderly stop (SIGTERM, Ctrl+C) may take; then what is left is closed by force. docker stop kills at 10 s.",
-            max: TimeSpan.FromDays(1));
-        _tlsCertificate = Set.OptionalPath(
-            "--tls-certificate",
-            "FILE",
+        set.Add(
+            "--max-connections-per-ip", OptionKind.Integer(0, MaxConnections), none.MaxConnectionsPerIp, (o, v) => o with { MaxConnectionsPerIp = v },
+            "Connections that one IPv4 address, or IPv6 /64, may have open; 0 = no limit.");
+        set.Add(
+            "--idle-timeout", OptionKind.Duration(), none.IdleTimeout, (o, v) => o with { IdleTimeout = v },
+            "Close when no byte arrives for this time; 0 = never. It stops while the server itself does not read the connection.");
+        set.Add(
+            "--packet-timeout", OptionKind.Duration(), none.PacketTimeout, (o, v) => o with { PacketTimeout = v },
+            "Close when a packet is unfinished this long after its first byte, even if bytes keep arriving; 0 = never.");
+        set.Add(
+            "--write-timeout", OptionKind.Duration(), none.WriteTimeout, (o, v) => o with { WriteTimeout = v },
+            "Close when a peer takes nothing of what waits to be sent to it for this time; 0 = never.");
+        set.Add(
+            "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
+            "Memory for unfinished packets on all connections; above it the connections that hold a part for the longest are closed.",
+            "512MiB, or a quarter of the memory limit if that is less");
+        set.Add(
+            "--drain-timeout", OptionKind.Duration(max: TimeSpan.FromDays(1)), none.DrainTimeout, (o, v) => o with { DrainTimeout = v },
+            "Longest graceful stop (SIGTERM, Ctrl+C); then the connections left are closed by force. docker stop kills at 10 s.");
+        AddTls(set, none);
+        set.Add(
+            "--proxy-protocol", OptionKind.Choice<ProxyProtocol>(), none.ProxyProtocol, (o, v) => o with { ProxyProtocol = v },
+            "Whether each connection starts with a PROXY header (version 1 or 2), in which a balancer names its client.");
+        set.Add(
+            "--proxy-trusted", AddressText.Networks, none.ProxyTrusted, (o, v) => o with { ProxyTrusted = v },
+            "Networks that may send PROXY headers: the balancers' (CIDR, comma-separated). Other connections are closed immediately.", "none");
+        set.Add(
+            "--report-every", OptionKind.Integer(0, long.MaxValue), none.ReportEvery, (o, v) => o with { ReportEvery = v },
+            "Log a line every N packets; 0 = never.");
+        set.Add(
+            "--work", OptionKind.Duration(max: TimeSpan.FromHours(1)), none.Work, (o, v) => o with { Work = v },
+            "Simulated processing time per packet, off the event loops; 0 = none.");
+        AddAdmin(set, none);
+        set.AddLogDirectory((o, v) => o with { LogDirectory = v });
+        set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Validate the options, print what would run, and exit.");
+        set.Add(
+            "--memory-profile", OptionKind.Path(), none.MemoryProfile!, (o, v) => o with { MemoryProfile = Path.GetFullPath(v) },
+            "Record allocations while running, and write them to FILE at exit, in the format of `go tool pprof`. Costs some CPU time, 5 % at most.",
+            "none");
+        return set;
+    }
+
+    /// <summary>Adds the conflicts between options to the faults.</summary>
+    public static void AddConflicts(ParsedOptions<ServerOptions> parsed)
+    {
+        parsed.Require("--tls-certificate", "--tls-key", "--tls-client-ca");
+        if (parsed.Options.ProxyProtocol == ProxyProtocol.Required && !parsed.IsGiven("--proxy-trusted"))
+        {
+            parsed.Reject("--proxy-protocol", "'required' needs --proxy-trusted, the networks that may send PROXY headers");
+        }
+    }
+
+    private static void AddTls(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        set.Add(
+            "--tls-certificate", OptionKind.Path(), none.TlsCertificateFile!, (o, v) => o with { TlsCertificateFile = v },
             "Encrypts all connections (TLS 1.2 or 1.3) with this certificate: PEM, its intermediate ones behind it, or a PFX without password. "
-            + "It is read again when it changes.");
-        _tlsKey = Set.OptionalPath("--tls-key", "FILE", "PEM file of the certificate's key.", "in the certificate's file");
-        _tlsClientCa = Set.OptionalPath(
-            "--tls-client-ca", "FILE", "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
-        _tlsHandshakeTimeout = Set.Duration(
-            "--tls-handshake-timeout",
-            Defaults.TlsHandshakeTimeout,
-            "How long a TLS handshake may take, from when the connection is accepted.",
-            TimeSpan.FromMilliseconds(1),
-            TimeSpan.FromDays(1));
-        _proxyProtocol = Set.Choice(
-            "--proxy-protocol",
-            Defaults.ProxyProtocol,
-            "Whether each connection begins with a PROXY header (version 1 or 2), with which a balancer says whose connection it passes on.");
-        _proxyTrusted = Set.Custom<IReadOnlyList<IPNetwork>?>(
-            "--proxy-trusted",
-            "NETWORKS",
-            null,
-            "none",
-            "Networks that may send PROXY headers: the balancers' (CIDR, comma-separated). Anybody else is closed at once.",
-            text => NetworkList.Parse(text).Select(networks => (IReadOnlyList<IPNetwork>?)networks),
-            networks => string.Join(',', networks!));
-        _reportEvery = Set.Number(
-            "--report-every", "N", Defaults.ReportEvery, "Log a line every so many packets; 0 = never.", 0, long.MaxValue);
-        _work = Set.Duration(
-            "--work",
-            Defaults.Work,
-            "Simulated processing time a packet, off the event loops; 0 = none.",
-            max: TimeSpan.FromHours(1));
-        _admin = Set.Custom(
-            "--admin",
-            "HOST:PORT",
-            Defaults.Admin,
-            AdminAddress.Format(Defaults.Admin),
-            "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It asks nobody who they are: think before giving another address.",
-            AdminAddress.Parse,
-            AdminAddress.Format);
-        _adminHosts = Set.Custom<IReadOnlyList<string>>(
+            + "It is read again when it changes.",
+            "none");
+        set.Add(
+            "--tls-key", OptionKind.Path(), none.TlsKeyFile!, (o, v) => o with { TlsKeyFile = v },
+            "PEM file of the certificate's key.", "in the certificate's file");
+        set.Add(
+            "--tls-client-ca", OptionKind.Path(), none.TlsClientCaFile!, (o, v) => o with { TlsClientCaFile = v },
+            "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
+        set.Add(
+            "--tls-handshake-timeout", OptionKind.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)), none.TlsHandshakeTimeout,
+            (o, v) => o with { TlsHandshakeTimeout = v },
+            "Longest TLS handshake, from when the connection is accepted.");
+    }
+
+    private static void AddAdmin(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        set.Add(
+            "--admin", AddressText.EndPointOrOff, none.Admin, (o, v) => o with { Admin = v },
+            "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It authenticates no client: think before giving another address.");
+        set.Add(
             "--admin-hosts",
-            "NAMES",
-            Defaults.AdminHosts,
-            "loopback names, literal addresses",
+            OptionKind.List(
+                "NAMES",
+                name => Uri.CheckHostName(name) != UriHostNameType.Unknown ? Parsed.Of(name) : Parsed.Fault<string>("is no host name"),
+                "is no list of host names without ports (framing.example,metrics.internal)"),
+            none.AdminHosts,
+            (o, v) => o with { AdminHosts = v },
             "Host names that requests to the admin port may be addressed to, besides those, comma-separated; others are refused (DNS rebinding).",
-            AdminAddress.ParseHosts,
-            names => string.Join(',', names));
-        _adminProfiles = Set.Choice(
-            "--admin-profiles",
-            Defaults.AdminProfiles,
+            "loopback names, literal addresses");
+        set.Add(
+            "--admin-profiles", OptionKind.Choice<ProfileAccess>(), none.AdminProfiles, (o, v) => o with { AdminProfiles = v },
             "Who may ask the admin port for /debug/pprof/…: this machine, any machine that reaches the port, or none.");
-        _logDirectory = LogDirectory.Declare(Set);
-        _check = Set.Flag("--check", "Validate the options, print what would run, and exit.");
-        _memoryProfile = Set.OptionalPath(
-            "--memory-profile",
-            "FILE",
-            "Record allocations while running, and write them to FILE at exit, in the format of `go tool pprof`. Costs some CPU time, 5 % at most.");
     }
-
-    /// <summary>The declarations.</summary>
-    public OptionSet Set { get; } = new(
-        "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server);
-
-    /// <summary>All that the server runs with; <c>--check</c> is the one that says it does not.</summary>
-    public IEnumerable<OptionDeclaration> Settings => Set.Declarations.Where(option => option != _check);
-
-    /// <summary>Reads what was given, and adds the conflicts that only show between options to the faults.</summary>
-    public ServerOptions Read(ParseOutcome outcome)
-    {
-        foreach (OptionDeclaration option in new OptionDeclaration[] { _tlsKey, _tlsClientCa })
-        {
-            if (outcome.IsGiven(option) && !outcome.IsGiven(_tlsCertificate))
-            {
-                outcome.Reject(option, "needs --tls-certificate");
-            }
-        }
-
-        if (outcome.Value(_proxyProtocol) == ProxyProtocol.Required && !outcome.IsGiven(_proxyTrusted))
-        {
-            outcome.Reject(_proxyProtocol, "'required' needs --proxy-trusted, the networks that may send PROXY headers");
-        }
-
-        return Options(outcome);
-    }
-
-    /// <summary>Where the log's files go.</summary>
-    public LogDirectory LogDirectoryOf(ParseOutcome outcome) => outcome.Value(_logDirectory);
-
-    /// <summary>Whether only to check.</summary>
-    public bool IsCheck(ParseOutcome outcome) => outcome.Value(_check);
-
-    private ServerOptions Options(ParseOutcome outcome) => new()
-    {
-        Address = outcome.Value(_address),
-        Port = outcome.Value(_port),
-        Transport = outcome.Value(_transport),
-        EventLoops = outcome.Value(_eventLoops),
-        Backlog = outcome.Value(_backlog),
-        MaxPayloadBytes = (int)outcome.Value(_maxPayload),
-        MaxConnections = outcome.Value(_maxConnections),
-        MaxConnectionsPerIp = outcome.Value(_maxConnectionsPerIp),
-        IdleTimeout = outcome.Value(_idleTimeout),
-        PacketTimeout = outcome.Value(_packetTimeout),
-        MaxBufferedBytes = outcome.Value(_maxBuffered),
-        DrainTimeout = outcome.Value(_drainTimeout),
-        TlsCertificateFile = outcome.Value(_tlsCertificate),
-        TlsKeyFile = outcome.Value(_tlsKey),
-        TlsClientCaFile = outcome.Value(_tlsClientCa),
-        TlsHandshakeTimeout = outcome.Value(_tlsHandshakeTimeout),
-        ProxyProtocol = outcome.Value(_proxyProtocol),
-        ProxyTrusted = outcome.Value(_proxyTrusted) ?? [],
-        ReportEvery = outcome.Value(_reportEvery),
-        Work = outcome.Value(_work),
-        Admin = outcome.Value(_admin),
-        AdminHosts = outcome.Value(_adminHosts),
-        AdminProfiles = outcome.Value(_adminProfiles),
-        MemoryProfile = outcome.Value(_memoryProfile) is { } path ? Path.GetFullPath(path) : null,
-    };
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
+using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
@@ -40,6 +41,9 @@ internal sealed record ServerOptions
     /// <summary>How long a packet may take from its first byte to its last; zero is for ever.</summary>
     public TimeSpan PacketTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a peer may take none of the bytes that wait to be sent to it; zero is forever.</summary>
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Bytes that may be held, as allocated, for packets that are not whole yet, over all connections.</summary>
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);
 
@@ -69,6 +73,12 @@ internal sealed record ServerOptions
 
     /// <summary>From where profiles may be requested of the admin port.</summary>
     public ProfileAccess AdminProfiles { get; init; } = ProfileAccess.Loopback;
+
+    /// <summary>The directory of the log's files.</summary>
+    public LogDirectory LogDirectory { get; init; } = LogDirectory.Default;
+
+    /// <summary>Whether only to validate the options.</summary>
+    public bool Check { get; init; }
 
     /// <summary>Where the allocations of the whole run are written to at its end, a full path; null is nowhere, and nothing is recorded.</summary>
     public string? MemoryProfile { get; init; }

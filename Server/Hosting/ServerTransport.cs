@@ -12,11 +12,12 @@ namespace DotNettyFraming.Server.Hosting;
 /// <summary>What differs from transport to transport; the one place where one is chosen.</summary>
 /// <param name="Name">Its name, as <c>--transport</c> and the log have it.</param>
 /// <param name="NewEventLoops">Starts so many event loops.</param>
-/// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="NewListener">Makes a channel that can listen on an address, IPv6 ones without IPv4; null is any address, IPv4 and IPv6.</param>
 /// <param name="AdoptListener">Makes one of a listening socket's descriptor; null where the transport cannot.</param>
 /// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
 /// <param name="LoadOf">What tells the load of one of its event loops; null where they do not tell.</param>
 /// <param name="AcceptErrors">What a listener counts; null where it does not.</param>
+/// <param name="IsListening">Asks the kernel whether a listener's socket still listens; any thread.</param>
 /// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
 internal sealed record ServerTransport(
     string Name,
@@ -26,29 +27,32 @@ internal sealed record ServerTransport(
     IRecvByteBufAllocator? ReceiveBuffers,
     Func<IEventLoop, IEventLoopLoad?> LoadOf,
     Func<IChannel, IReadOnlyDictionary<string, long>>? AcceptErrors,
+    Func<IChannel, bool> IsListening,
     Func<IChannel, int> AvailableBytes)
 {
     /// <summary>Our own, on Linux.</summary>
     private static ServerTransport Epoll { get; } = new(
         "epoll",
-        count => EventLoopsOption.Start(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
-        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
+        count => CommonOptions.StartEventLoops(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
+        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily, address.IsIPv4MappedToIPv6),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
         loop => new EpollLoad((EpollEventLoop)loop),
         listener => ((EpollServerSocketChannel)listener).AcceptErrors,
+        listener => ((EpollServerSocketChannel)listener).IsListening,
         channel => ((EpollSocketChannel)channel).AvailableBytes);
 
     /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
     /// all the same.</summary>
     private static ServerTransport Sockets { get; } = new(
         "sockets",
-        count => EventLoopsOption.Start(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
+        count => CommonOptions.StartEventLoops(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
         AdoptListener: null,
         new ReceiveBuffers(),
         _ => null,
         AcceptErrors: null,
+        listener => (int)SocketOf((AbstractSocketChannel)listener).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.AcceptConnection)! != 0,
         AvailableInSocket);
 
     /// <summary>The transport to use.</summary>

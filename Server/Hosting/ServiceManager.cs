@@ -1,36 +1,38 @@
 using System.Net.Sockets;
+using System.Text;
 using DotNettyFraming.Server.Metrics;
-using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Hosting;
 
-/// <summary>Tells systemd when the server is ready and when it begins to stop (sd_notify(3)); does nothing where <c>NOTIFY_SOCKET</c> is not set.</summary>
-/// <remarks>Only the package's notifier is used: its host lifetime would take the place of <see cref="SignalLifetime"/>, which knows
-/// second signals and exit codes.</remarks>
-internal sealed class ServiceManager(ISystemdNotifier notifier, ILogger<ServiceManager> logger)
+/// <summary>Reports the server's state to systemd: sd_notify(3).</summary>
+internal static class ServiceManager
 {
-    /// <summary>READY=1: the start-up line has been written.</summary>
-    public void Ready() => Notify(ServiceState.Ready, "ready");
+    /// <summary>The start-up line has been written.</summary>
+    public const string Ready = "READY=1";
 
-    /// <summary>STOPPING=1: no new connections, the drain begins.</summary>
-    public void Stopping() => Notify(ServiceState.Stopping, "stopping");
+    /// <summary>No new connections; the drain starts.</summary>
+    public const string Stopping = "STOPPING=1";
 
-    private void Notify(ServiceState state, string name)
+    /// <summary>Sends a state to the socket in <c>NOTIFY_SOCKET</c>; does nothing where it is not set. A failure is a warning.</summary>
+    public static void Notify(string state, ILogger logger)
     {
-        if (!notifier.IsEnabled)
+        if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is not { Length: > 0 } path)
         {
             return;
         }
 
         try
         {
-            notifier.Notify(state);
+            // Linux's abstract names start with a zero byte, written as @ in the variable.
+            string address = path[0] == '@' ? $"\0{path[1..]}" : path;
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+            socket.Connect(new UnixDomainSocketEndPoint(address));
+            socket.Send(Encoding.UTF8.GetBytes(state));
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            // Nobody there, or no such address: the server serves all the same.
-            logger.NotNotified(name, e.Message);
+            logger.NotNotified(state, e.Message);
         }
     }
 }

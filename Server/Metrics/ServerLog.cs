@@ -40,8 +40,11 @@ internal static partial class ServerLog
     [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
     public static partial void Activated(this ILogger logger, int descriptor);
 
-    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: the service manager was not told that this is {State}: {Why}")]
+    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: {State} could not be sent to the service manager: {Why}")]
     public static partial void NotNotified(this ILogger logger, string state, string why);
+
+    [LoggerMessage(12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
+    public static partial void ListenerLost(this ILogger logger, EndPoint endpoint, string why);
 
     [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]
     public static partial void AdminReady(this ILogger logger, Uri url);
@@ -61,6 +64,9 @@ internal static partial class ServerLog
     [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
     public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
 
+    [LoggerMessage(26, LogLevel.Debug, "connection {Id} from {Sender}: PROXY header {Fault}")]
+    public static partial void ProxyHeaderFault(this ILogger logger, long id, EndPoint? sender, string fault);
+
     [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
     public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
 
@@ -72,6 +78,9 @@ internal static partial class ServerLog
 
     [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
     public static partial void CertificateNotUsed(this ILogger logger, string fault);
+
+    [LoggerMessage(42, LogLevel.Warning, "--tls-certificate: the certificate of {Subject} {Fault}")]
+    public static partial void CertificateValidity(this ILogger logger, string subject, string fault);
 
     [LoggerMessage(50, LogLevel.Information, "--memory-profile: recording allocations, for {File}")]
     public static partial void RecordingAllocations(this ILogger logger, string file);

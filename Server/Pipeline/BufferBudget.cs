@@ -1,62 +1,77 @@
 namespace DotNettyFraming.Server.Pipeline;
 
-/// <summary><c>--max-buffered</c>: memory that may be held for packets that are not whole yet, over all connections.</summary>
+/// <summary><c>--max-buffered</c>: memory for unfinished packets, PROXY headers and TLS handshakes of all connections.</summary>
 /// <remarks>
-/// The event loops lease it in steps as their connections' tails grow (<see cref="LoopBudget"/>), so the packet path shares nothing. A
-/// lease beyond the limit is given all the same, and told: whoever has held a part for the longest is closed then, on whichever loop
-/// (<see cref="BufferRelief"/>), and not whoever happens to grow. That takes a few turns of the loops, which can be long ones; so beyond
-/// <see cref="MostBytes"/> a loop that goes on leasing closes its own longest-held at once. Any thread.
+/// Take, give back, and shed the oldest. Taking never fails and never closes a connection: it happens inside a decoder. Above the limit
+/// each event loop gets a task that closes the connections which hold longest, until an eighth of the limit is free
+/// (<see cref="ShareToShed"/>).
+/// One atomic addition per change, which is at most twice per read. Any thread.
 /// </remarks>
 /// <param name="limitBytes">The limit.</param>
-/// <param name="eventLoops">How many event loops share it.</param>
+/// <param name="eventLoops">The number of event loops that share it.</param>
 internal sealed class BufferBudget(long limitBytes, int eventLoops)
 {
-    /// <summary>A collection is worth while for no less: with a budget of 1 MiB, every second tail that is closed would stop the loops.</summary>
+    /// <summary>The least that is worth a collection: with a budget of 1 MiB, every second packet shed would stop the loops.</summary>
     private const long LeastCollected = 8 * 1024 * 1024;
 
     private readonly long _collectEvery = Math.Max(limitBytes / 16, LeastCollected);
-    private long _leased;
+    private long _held;
     private long _shed;
 
-    /// <summary>The limit, bytes.</summary>
-    public long LimitBytes => limitBytes;
+    /// <summary>Bytes held by all loops.</summary>
+    public long HeldBytes => Interlocked.Read(ref _held);
 
-    /// <summary>Above this, loops do not wait for a relief: a sixteenth above the limit, bytes.</summary>
-    public long MostBytes { get; } = limitBytes + (limitBytes / 16);
+    /// <summary>Asks every event loop to shed, soon. Called inside decoders, and again for each growth above the limit.</summary>
+    public Action? Exceeded { get; set; }
 
-    /// <summary>Bytes of one lease: 1 MiB, and less where the loops' steps, mostly unused, would be a large part of the limit.</summary>
-    public long StepBytes { get; } = Math.Clamp(limitBytes / (16L * eventLoops), 4 * 1024, 1024 * 1024);
-
-    /// <summary>Bytes leased by all loops.</summary>
-    public long LeasedBytes => Interlocked.Read(ref _leased);
-
-    /// <summary>Called where more than the limit is leased; on the event loop that took the last lease, so it must return soon.</summary>
-    public Action? Exhausted { get; set; }
-
-    /// <summary>Leases a step.</summary>
-    public void Take()
+    /// <summary>More memory is held.</summary>
+    public void Take(int bytes)
     {
-        if (Interlocked.Add(ref _leased, StepBytes) > limitBytes)
+        if (Interlocked.Add(ref _held, bytes) > limitBytes)
         {
-            Exhausted?.Invoke();
+            Exceeded?.Invoke();
         }
     }
 
-    /// <summary>Connections were closed for what they held.</summary>
-    /// <remarks>
-    /// Let go is not free: without a collection the next tails are allocated beside the old ones. It stops the loops for 20 to 30 ms each time
-    /// that a sixteenth of the budget has been let go, and never for less than 8 MiB.
-    /// </remarks>
-    /// <param name="bytes">How much.</param>
-    public void Shed(long bytes)
+    /// <summary>Less memory is held.</summary>
+    public void GiveBack(int bytes) => Interlocked.Add(ref _held, -bytes);
+
+    /// <summary>The part of the excess that one loop has to shed, in proportion to what its connections hold.</summary>
+    /// <param name="loopBytes">Bytes that the loop's connections hold.</param>
+    /// <param name="mayPass">
+    /// Whether the last connection shed may take the loop above its share: a loop that holds less than the average closes none for a
+    /// fraction of one, and at least one loop does close.
+    /// </param>
+    /// <returns>Bytes; 0 below the limit.</returns>
+    public long ShareToShed(long loopBytes, out bool mayPass)
     {
-        // Whoever takes the sum away collects; another loop that saw it too finds it gone.
+        long held = HeldBytes;
+        mayPass = loopBytes >= held / eventLoops;
+        return held <= limitBytes ? 0 : (long)((double)loopBytes / held * (held - limitBytes + (limitBytes / 8)));
+    }
+
+    /// <summary>Collects after enough was shed: without it, the next packets are allocated next to the garbage.</summary>
+    /// <param name="bytes">Bytes that connections held which were closed for it.</param>
+    public void CollectAfterShedding(long bytes)
+    {
+        // The loop that takes the sum collects; another loop that saw the sum too finds it gone.
         if (Interlocked.Add(ref _shed, bytes) >= _collectEvery && Interlocked.Exchange(ref _shed, 0) >= _collectEvery)
         {
             GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);
         }
     }
+}
 
-    /// <summary>Gives a step back.</summary>
-    public void GiveBack() => Interlocked.Add(ref _leased, -StepBytes);
+/// <summary>What one connection holds of the <see cref="BufferBudget"/>. Sorts by the time held, the longest first.</summary>
+/// <param name="Connection">The connection.</param>
+/// <param name="Since">The sweep's time.</param>
+/// <param name="Bytes">As allocated.</param>
+internal readonly record struct HeldPart(Connection Connection, long Since, int Bytes) : IComparable<HeldPart>
+{
+    /// <inheritdoc/>
+    /// <remarks>What no sweep has seen yet counts from the last sweep; the connection's number decides then.</remarks>
+    public int CompareTo(HeldPart other) =>
+        Since != other.Since
+            ? Since.CompareTo(other.Since)
+            : Connection.Source.ConnectionId.CompareTo(other.Connection.Source.ConnectionId);
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Runtime.CompilerServices;
+using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
@@ -27,14 +29,12 @@ internal sealed class Connection
     private long _bytesSurveyed;
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
-    private HeldMark _heldBefore;
     private PendingBatches? _pending;
     private CloseReason? _reason;
     private Stage _stage;
     private PauseCauses _pauses;
-    private bool _asksForMemory;
+    private bool _pausedSinceSweep;
     private bool _hasFailed;
-    private long _finishingSince;
 
     /// <param name="id">Its number.</param>
     /// <param name="channel">Its channel.</param>
@@ -123,7 +123,6 @@ internal sealed class Connection
         }
 
         _openedAt = Loop.Sweep.Now;
-        _patience.Begin(_openedAt);
         MoveTo(Stage.Open);
         Loop.BackPressure.Opened(this);
         Loop.Add(this);
@@ -203,46 +202,39 @@ internal sealed class Connection
         int before = (AwaitedProxyHeader?.HeldBytes ?? 0) + (Tls?.HeldBytes ?? 0);
         long since = Math.Min(
             packet > 0 ? _patience.PacketSince(_decoder.UnfinishedPacketOffset, now) : now,
-            before > 0 ? _heldBefore.Since(MarkBeforePackets, now) : now);
+            before > 0 ? _patience.HeldSince(MarkBeforePackets, now) : now);
         return new HeldPart(this, since, packet + before);
     }
 
-    /// <summary>Whether the peer has kept us waiting for too long; asked once in each sweep.</summary>
-    /// <param name="now">A timestamp.</param>
-    /// <param name="sinceLast">Since the sweep before, in timestamps.</param>
-    /// <param name="idleLimit">In timestamps; 0 = none.</param>
-    /// <param name="packetLimit">In timestamps; 0 = none.</param>
-    /// <returns>The reason to close; null for none. A peer that we do not read from is not to blame.</returns>
-    public CloseReason? JudgePeer(long now, long sinceLast, long idleLimit, long packetLimit)
+    /// <summary>Judges whether the peer takes too long; called once per sweep.</summary>
+    /// <param name="now">The sweep's time.</param>
+    /// <param name="step">Since the sweep before.</param>
+    /// <param name="limits">How long the peer may take.</param>
+    /// <returns>The reason to close; null for none.</returns>
+    public CloseReason? JudgePeer(long now, long step, PeerDeadlines limits)
     {
         if (_stage >= Stage.Closing)
         {
             return null;
         }
 
-        _heldBefore.Look(MarkBeforePackets, now);
-        if (AwaitedProxyHeader?.IsOverdue(IsPaused) ?? false)
+        bool isRead = !_pausedSinceSweep && !InputEnded;
+        _pausedSinceSweep = IsPaused;
+        var progress = new PeerProgress(
+            isRead,
+            AwaitsProxyHeader: AwaitedProxyHeader is not null,
+            AwaitsHandshake: Tls is { IsHandshakePending: true },
+            _decoder.BytesReceived,
+            _decoder.UnfinishedPacketOffset,
+            MarkBeforePackets,
+            UnsentMark());
+        CloseReason? due = _patience.Look(progress, now, step, limits);
+        if (due is not null && due != CloseReason.WriteTimeout && Loop.Sweep.AvailableBytes(_channel) > 0)
         {
-            return CloseReason.ProxyHeaderTimeout;
+            return null; // it did send, and the loop has not read it yet
         }
 
-        if (Tls?.IsOverdue(IsPaused) ?? false)
-        {
-            return CloseReason.TlsTimeout;
-        }
-
-        if (_stage == Stage.Finishing && now - _finishingSince >= Loop.Sweep.OrderlyCloseLimit)
-        {
-            return _reason;
-        }
-
-        if (IsPaused || InputEnded)
-        {
-            _patience.StandStill(sinceLast);
-            return null;
-        }
-
-        return _patience.Look(_decoder.BytesReceived, _decoder.UnfinishedPacketOffset, now, idleLimit, packetLimit);
+        return due ?? (_stage == Stage.Finishing && _patience.IsClosingOverdue(now, limits) ? _reason : null);
     }
 
     /// <summary>Stops reading for good, and tells the handlers behind <paramref name="context"/>: the graceful way out.</summary>
@@ -256,12 +248,11 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>Closes when nothing is pending, or after <see cref="DeadlineSweep.OrderlyClose"/>, while the work goes on.</summary>
+    /// <summary>Closes when nothing is pending, or after <see cref="PeerDeadlines.OrderlyClose"/>, while the work goes on.</summary>
     public void CloseWhenDone()
     {
         if (MoveTo(Stage.Finishing))
         {
-            _finishingSince = Loop.Sweep.Now;
             PendingChanged();
         }
     }
@@ -276,29 +267,17 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>A handler in front of the decoder holds more memory, or less. Others may be closed meanwhile for what they hold
-    /// (<see cref="BufferBudget"/>), but not this connection.</summary>
-    /// <param name="change">Bytes.</param>
-    public void HeldBeforePackets(int change)
-    {
-        _asksForMemory = true;
-        Loop.Counters.Bytes.Allocated(change);
-        _asksForMemory = false;
-    }
+    /// <summary>Counts memory of a handler in front of the decoder into the <see cref="BufferBudget"/>; on the event loop.</summary>
+    /// <param name="change">Bytes; negative when memory is released.</param>
+    public void HeldBeforePackets(int change) => Loop.Counters.Bytes.Allocated(change);
 
-    /// <summary>Closes now, for the memory that is held, and frees that at once.</summary>
-    /// <returns>False where this connection is the one that asks for memory: a handler of it is in the middle of a read.</returns>
-    public bool Shed()
+    /// <summary>Closes for the memory that is held, and releases it immediately; never inside a read of this connection.</summary>
+    public void Shed()
     {
-        if (_asksForMemory || !_decoder.Abandon())
-        {
-            return false;
-        }
-
+        _decoder.Abandon();
         Abort(CloseReason.BufferBudget);
         AwaitedProxyHeader?.Forget();
         Tls?.LetGo(); // after close_notify
-        return true;
     }
 
     /// <summary>The channel became inactive: the last event of a connection.</summary>
@@ -360,6 +339,11 @@ internal sealed class Connection
     /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
+    /// <summary>Returns a number that changes with each byte of the waiting output that the peer takes; −1 when none waits.</summary>
+    private long UnsentMark() => _channel.Unsafe.OutboundBuffer?.Current is { } next
+        ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
+        : -1;
+
     /// <summary>Goes to a later stage; does nothing in that stage or a later one.</summary>
     private bool MoveTo(Stage next)
     {
@@ -382,6 +366,7 @@ internal sealed class Connection
     {
         bool was = IsPaused;
         _pauses = pauses;
+        _pausedSinceSweep |= IsPaused;
         if (was != IsPaused)
         {
             Loop.Counters.CountPaused(IsPaused ? 1 : -1);

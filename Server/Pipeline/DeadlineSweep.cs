@@ -1,60 +1,55 @@
+using DotNetty.Transport.Channels;
 using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 
-/// <summary>Goes through one event loop's connections at an interval, and closes those whose peers keep us waiting for too long.</summary>
-/// <remarks>A timer for each connection would cost a cancellation for each packet; DotNetty's is linear in their number. Threads: its
-/// event loop only.</remarks>
-internal sealed class DeadlineSweep
+/// <summary>Checks one event loop's connections at an interval, and closes those whose peers take too long.</summary>
+/// <remarks>
+/// A timer per connection would cost a cancellation per packet; DotNetty's is linear in their number. Threads: its event loop only.
+/// </remarks>
+internal sealed class DeadlineSweep(PeerDeadlines deadlines, TimeProvider time)
 {
-    /// <summary>
-    /// Between two sweeps. A peer is closed at most two of them after its limit (<see cref="PeerPatience"/>), and that has to be less than
-    /// half a second on a busy machine too.
-    /// </summary>
+    /// <summary>Between two sweeps. A peer is closed at most two of them after its limit, which must be less than half a second.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long a connection that reads no more may stay open for what of it is still being processed.</summary>
-    public static readonly TimeSpan OrderlyClose = TimeSpan.FromSeconds(30);
+    /// <summary>A longer gap between two sweeps is a stall of the server: a blocked loop, a collection, a suspended process.</summary>
+    private static readonly TimeSpan LongestGap = 2 * Interval;
 
-    private readonly TimeProvider _time;
-    private readonly long _idleLimit;
-    private readonly long _packetLimit;
     private readonly List<(Connection Connection, CloseReason Reason)> _due = [];
-    private long _last;
+    private long _last = time.GetTimestamp();
 
-    public DeadlineSweep(PeerDeadlines deadlines, TimeProvider time)
-    {
-        _time = time;
-        _idleLimit = InTimestamps(deadlines.Idle);
-        _packetLimit = InTimestamps(deadlines.Packet);
-        OrderlyCloseLimit = InTimestamps(OrderlyClose);
-        _last = time.GetTimestamp();
-    }
+    /// <summary>How many bytes lie unread in a channel's socket.</summary>
+    public Func<IChannel, int> AvailableBytes { get; init; } = _ => 0;
 
-    /// <summary><see cref="OrderlyClose"/> in timestamps.</summary>
-    public long OrderlyCloseLimit { get; }
+    /// <summary>
+    /// The time for which peers were looked at, in ticks; it advances in sweeps. A stall counts as one interval, because what peers sent
+    /// meanwhile has not been read.
+    /// </summary>
+    public long Observed { get; private set; }
 
-    /// <summary>The time of now, as <see cref="PeerPatience"/> counts it.</summary>
-    public long Now => _time.GetTimestamp();
+    /// <summary>A timestamp.</summary>
+    public long Now => time.GetTimestamp();
 
     /// <summary>How long ago a <see cref="Now"/> was.</summary>
-    public TimeSpan Since(long then) => _time.GetElapsedTime(then);
+    public TimeSpan Since(long then) => time.GetElapsedTime(then);
 
     /// <summary>Looks at each connection once.</summary>
     public void Run(IEnumerable<Connection> connections)
     {
         long now = Now;
-        long sinceLast = now - _last;
+        TimeSpan gap = time.GetElapsedTime(_last, now);
         _last = now;
+        long step = (gap > LongestGap ? Interval : gap).Ticks;
+        Observed += step;
         foreach (Connection connection in connections)
         {
-            if (connection.JudgePeer(now, sinceLast, _idleLimit, _packetLimit) is CloseReason reason)
+            if (connection.JudgePeer(Observed, step, deadlines) is CloseReason reason)
             {
                 _due.Add((connection, reason));
             }
         }
 
-        // Not on the way: closing takes connections out of the set that is gone through.
+        // Not on the way: closing removes connections from the set that is enumerated.
         foreach ((Connection connection, CloseReason reason) in _due)
         {
             connection.Abort(reason);
@@ -62,6 +57,4 @@ internal sealed class DeadlineSweep
 
         _due.Clear();
     }
-
-    private long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
 }

@@ -44,7 +44,7 @@ internal sealed class DrainHandler : ChannelHandlerAdapter
 
     private void EndIfEmpty(IChannelHandlerContext context)
     {
-        if (!_connection.InputEnded && (_bytes >= MostBytes || _availableBytes(context.Channel) == 0))
+        if (!_connection.InputEnded && !(_connection.Tls?.IsVerifying ?? false) && (_bytes >= MostBytes || _availableBytes(context.Channel) == 0))
         {
             _connection.EndInput(context, CloseReason.ServerStopping);
         }

@@ -1,3 +1,5 @@
+using DotNetty.Common.Concurrency;
+using DotNetty.Transport.Channels;
 using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
@@ -10,18 +12,20 @@ internal sealed class LoopState
     private static readonly TimeSpan LongestBetweenSurveys = TimeSpan.FromSeconds(3);
 
     private readonly HashSet<Connection> _connections = [];
-    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly System.Threading.Tasks.TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Action<Connection>? _stop;
     private long? _surveyedAt;
 
-    private readonly BufferBudget _sharedBudget;
-    private readonly LoopBudget _budget;
+    private readonly BufferBudget _budget;
+    private int _shedRequested;
+    private IScheduledTask? _nextSweep;
+    private bool _sweepsStopped;
 
     public LoopState(int index, LoopCounters counters, ConnectionLimits limits, DeadlineSweep sweep, BufferBudget budget,
         long maxPendingBytes = BackPressure.MaxLoopMark)
     {
-        _sharedBudget = budget;
-        _budget = new LoopBudget(budget, counters.Bytes) { Overrun = ShedOldest };
+        _budget = budget;
+        counters.Bytes.AllocationChanged = CountMemory;
         Index = index;
         Counters = counters;
         Limits = limits;
@@ -44,25 +48,50 @@ internal sealed class LoopState
     /// <summary>Closes those whose peers keep us waiting.</summary>
     public DeadlineSweep Sweep { get; }
 
-    /// <summary>Goes through the connections once.</summary>
+    /// <summary>Sweeps on the loop's own timer from now on. Any thread.</summary>
+    public void StartSweeps(IEventLoop loop) => loop.Execute(() => ScheduleSweep(loop));
+
+    /// <summary>Sweeps no more.</summary>
+    public void StopSweeps()
+    {
+        _sweepsStopped = true;
+        _nextSweep?.Cancel();
+    }
+
+    /// <summary>Checks the connections' deadlines, and the memory that they hold.</summary>
     public void RunSweep()
     {
         Sweep.Run(_connections);
-        _budget.GiveBack(LoopBudget.SpareSteps);
+        ShedOldest();
     }
 
-    /// <summary>The parts of packets that connections hold. Gives back what the loop has leased beyond them.</summary>
-    public HeldPart[] HeldParts()
+    /// <summary>Whether the caller has to run <see cref="ShedOldest"/> on this loop; false while it is queued. Any thread.</summary>
+    public bool RequestShedding() => Interlocked.Exchange(ref _shedRequested, 1) == 0;
+
+    /// <summary>Closes the connections that hold memory longest, until this loop's share of the excess is free. A task of its own, never
+    /// inside a decoder.</summary>
+    public void ShedOldest()
     {
-        _budget.GiveBack(spareSteps: 0);
-        long now = Sweep.Now;
-        return [.. _connections.Select(connection => connection.HeldPart(now)).Where(part => part.Bytes > 0)];
-    }
+        Volatile.Write(ref _shedRequested, 0);
+        if (_budget.ShareToShed(Counters.Bytes.BytesAllocated, out bool mayPass) is > 0 and var share)
+        {
+            HeldPart[] parts = [.. _connections.Select(connection => connection.HeldPart(Sweep.Observed)).Where(part => part.Bytes > 0)];
+            Array.Sort(parts);
+            long shed = 0;
+            foreach (HeldPart part in parts)
+            {
+                if (shed >= share || (shed + part.Bytes > share && !mayPass))
+                {
+                    break;
+                }
 
-    /// <summary>Closes those of these connections that are this loop's, and gives back what they held.</summary>
-    /// <returns>How many bytes.</returns>
-    public long CloseHolders(IReadOnlySet<Connection> connections) =>
-        Shed([.. HeldParts().Where(part => connections.Contains(part.Connection))], long.MaxValue);
+                part.Connection.Shed();
+                shed += part.Bytes;
+            }
+
+            _budget.CollectAfterShedding(shed);
+        }
+    }
 
     /// <summary>Its busiest and its oldest connections: one walk, and a look at <paramref name="most"/> of each kind.</summary>
     /// <remarks>Who is busy is known from the second survey on, and after a break the next one is a first one again.</remarks>
@@ -133,25 +162,30 @@ internal sealed class LoopState
         }
     }
 
-    /// <summary>Closes this loop's longest-held until an eighth of what it holds is free. Inside a decoder, whose connection stays.</summary>
-    private void ShedOldest()
+    private void ScheduleSweep(IEventLoop loop)
     {
-        HeldPart[] parts = HeldParts();
-        Array.Sort(parts);
-        Shed(parts, parts.Sum(part => (long)part.Bytes) / 8);
+        if (!_sweepsStopped)
+        {
+            _nextSweep = loop.Schedule(
+                () =>
+                {
+                    ScheduleSweep(loop);
+                    loop.Execute(RunSweep); // as a task: the loop logs what it throws
+                },
+                DeadlineSweep.Interval);
+        }
     }
 
-    private long Shed(HeldPart[] parts, long enough)
+    private void CountMemory(int change)
     {
-        long freed = 0;
-        for (int i = 0; i < parts.Length && freed < enough; i++)
+        if (change > 0)
         {
-            freed += parts[i].Connection.Shed() ? parts[i].Bytes : 0;
+            _budget.Take(change);
         }
-
-        _budget.GiveBack(spareSteps: 0);
-        _sharedBudget.Shed(freed);
-        return freed;
+        else
+        {
+            _budget.GiveBack(-change);
+        }
     }
 
     /// <summary>Keeps those of the greatest priorities; the queue gives the least first, which is the one to beat.</summary>

@@ -1,74 +1,118 @@
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Pipeline;
 
-/// <summary>How long peers may keep us waiting; <see cref="TimeSpan.Zero"/> is for ever.</summary>
+/// <summary>How long a peer may take; <see cref="TimeSpan.Zero"/> is forever.</summary>
 /// <param name="Idle">Without a byte.</param>
-/// <param name="Packet">From the first byte of a packet to its last, however they trickle.</param>
+/// <param name="Packet">From the first byte of a packet to its last.</param>
 internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
 {
-    /// <summary>Nobody is ever closed for being slow.</summary>
+    /// <summary>No limits for packets.</summary>
     public static PeerDeadlines None { get; } = new(TimeSpan.Zero, TimeSpan.Zero);
+
+    /// <summary>For the PROXY header, from the accept.</summary>
+    public TimeSpan ProxyHeader { get; init; } = ProxyRules.Deadline;
+
+    /// <summary>For the TLS handshake, from the accept.</summary>
+    public TimeSpan TlsHandshake { get; init; }
+
+    /// <summary>Without taking any of the bytes that wait to be sent to it.</summary>
+    public TimeSpan Write { get; init; }
+
+    /// <summary>From the end of the input until everything received is processed; then the connection closes all the same.</summary>
+    public TimeSpan OrderlyClose { get; init; } = TimeSpan.FromSeconds(30);
 }
 
-/// <summary>How long one peer has kept us waiting. Looked at in each sweep; the packet path knows nothing of it.</summary>
+/// <summary>What one look at a connection sees. A number that stays the same between two looks means no progress.</summary>
+/// <param name="IsRead">The server has read from the peer since the look before, as far as the peer let it.</param>
+/// <param name="AwaitsProxyHeader">The PROXY header is not complete.</param>
+/// <param name="AwaitsHandshake">The TLS handshake is not complete.</param>
+/// <param name="Bytes">Bytes received so far.</param>
+/// <param name="PacketOffset">Where the unfinished packet starts in the stream; −1 for none.</param>
+/// <param name="HeldMark">A number of what is held in front of the decoder; −1 for nothing.</param>
+/// <param name="UnsentMark">A number of what is sent next; −1 when nothing waits to be sent.</param>
+internal readonly record struct PeerProgress(
+    bool IsRead, bool AwaitsProxyHeader, bool AwaitsHandshake, long Bytes, long PacketOffset, long HeldMark, long UnsentMark);
+
+/// <summary>Since when one peer has made no progress. The packet path knows nothing of it.</summary>
 /// <remarks>
-/// <para>It compares two numbers that the decoder keeps anyway. The bytes received are the same as at the last look: nothing came. The
-/// unfinished packet starts at the same offset of the stream: it is still the same packet, whatever of it came.</para>
-/// <para>What happened between two looks is taken to have happened at the second, so a peer is never closed too early, and at most two
-/// intervals too late. Times are timestamps of a <see cref="TimeProvider"/>: they do not follow changes of the date, and do not wrap.</para>
+/// What happened between two looks is taken to have happened at the second, so a peer is never closed too early, and at most two intervals
+/// too late. Times are ticks of <see cref="DeadlineSweep"/>'s clock, which stands still while the server does not look.
 /// </remarks>
 internal struct PeerPatience
 {
-    private long _bytes;
-    private long _quietSince;
-    private long _packetOffset;
-    private long _packetSince;
+    private Unchanged _open;
+    private Unchanged _bytes;
+    private Unchanged _packet;
+    private Unchanged _held;
+    private Unchanged _unsent;
+    private Unchanged _closing;
 
-    /// <summary>The connection opens.</summary>
-    public void Begin(long now)
-    {
-        _quietSince = now;
-        _packetOffset = -1;
-    }
-
-    /// <summary>The server itself does not read: both clocks stand still.</summary>
-    /// <param name="time">Since the last look, in timestamps.</param>
-    public void StandStill(long time)
-    {
-        _quietSince += time;
-        _packetSince += time;
-    }
-
-    /// <summary>Since when the unfinished packet is known; <paramref name="now"/> where no look has seen it yet.</summary>
-    public readonly long PacketSince(long packetOffset, long now) => packetOffset == _packetOffset ? _packetSince : now;
-
-    /// <summary>Looks at what came.</summary>
-    /// <param name="bytes">Bytes received so far.</param>
-    /// <param name="packetOffset">Where the unfinished packet starts; −1 for none.</param>
-    /// <param name="now">A timestamp.</param>
-    /// <param name="idleLimit">In timestamps; 0 = none.</param>
-    /// <param name="packetLimit">In timestamps; 0 = none.</param>
+    /// <summary>Notes progress, and judges the lack of it.</summary>
+    /// <param name="peer">What is seen now.</param>
+    /// <param name="now">The sweep's time.</param>
+    /// <param name="step">The time since the look before.</param>
+    /// <param name="limits">How long the peer may take.</param>
     /// <returns>The reason to close; null for none.</returns>
-    public CloseReason? Look(long bytes, long packetOffset, long now, long idleLimit, long packetLimit)
+    public CloseReason? Look(in PeerProgress peer, long now, long step, PeerDeadlines limits)
     {
-        if (bytes != _bytes)
+        if (!peer.IsRead)
         {
-            _bytes = bytes;
-            _quietSince = now;
+            _open.StandStill(step);
+            _bytes.StandStill(step);
+            _packet.StandStill(step);
         }
 
-        if (packetOffset != _packetOffset)
+        long open = _open.Since(0, now);
+        long quiet = _bytes.Since(peer.Bytes, now);
+        long packet = _packet.Since(peer.PacketOffset, now);
+        long unsent = _unsent.Since(peer.UnsentMark, now);
+        _held.Since(peer.HeldMark, now);
+        if (peer.UnsentMark >= 0 && IsOver(unsent, limits.Write))
         {
-            _packetOffset = packetOffset;
-            _packetSince = now;
+            return CloseReason.WriteTimeout;
         }
 
-        if (packetLimit > 0 && packetOffset >= 0 && now - _packetSince >= packetLimit)
+        return !peer.IsRead ? null
+            : peer.AwaitsProxyHeader && IsOver(open, limits.ProxyHeader) ? CloseReason.ProxyHeaderTimeout
+            : peer.AwaitsHandshake && IsOver(open, limits.TlsHandshake) ? CloseReason.TlsTimeout
+            : peer.PacketOffset >= 0 && IsOver(packet, limits.Packet) ? CloseReason.PacketTimeout
+            : IsOver(quiet, limits.Idle) ? CloseReason.IdleTimeout
+            : null;
+
+        bool IsOver(long since, TimeSpan limit) => limit > TimeSpan.Zero && now - since >= limit.Ticks;
+    }
+
+    /// <summary>Whether a connection waits too long for its packets to be processed; the first call starts the time.</summary>
+    public bool IsClosingOverdue(long now, PeerDeadlines limits) => now - _closing.Since(0, now) >= limits.OrderlyClose.Ticks;
+
+    /// <summary>Since when the unfinished packet is held; <paramref name="now"/> when no look has seen it yet.</summary>
+    public readonly long PacketSince(long packetOffset, long now) => _packet.SeenSince(packetOffset, now);
+
+    /// <summary>Since when the thing in front of the decoder is held; <paramref name="now"/> when no look has seen it yet.</summary>
+    public readonly long HeldSince(long heldMark, long now) => _held.SeenSince(heldMark, now);
+
+    /// <summary>Since when a number, −1 or more, has been the same.</summary>
+    private struct Unchanged
+    {
+        /// <summary>The number plus 2, so that the default is no number.</summary>
+        private long _value;
+        private long _since;
+
+        public long Since(long value, long now)
         {
-            return CloseReason.PacketTimeout;
+            if (value + 2 != _value)
+            {
+                _value = value + 2;
+                _since = now;
+            }
+
+            return _since;
         }
 
-        return idleLimit > 0 && now - _quietSince >= idleLimit ? CloseReason.IdleTimeout : null;
+        public readonly long SeenSince(long value, long now) => value + 2 == _value ? _since : now;
+
+        public void StandStill(long time) => _since += time;
     }
 }

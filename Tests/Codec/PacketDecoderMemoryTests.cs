@@ -89,7 +89,7 @@ public class PacketDecoderMemoryTests
         PacketDecoder decoder = channel.Pipeline.Get<PacketDecoder>();
         channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(65_000)[..40_000]));
 
-        Assert.That(decoder.Abandon(), Is.True);
+        decoder.Abandon();
         channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(10)));
 
         Assert.Multiple(() =>
@@ -104,18 +104,32 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Decoder_that_asks_for_memory_cannot_be_abandoned_by_the_one_it_asks()
+    public void Each_change_of_memory_is_reported_and_all_of_it_returns()
     {
-        var counters = new DecoderCounters { AllocationMark = 0 };
+        var changes = new List<int>();
+        var counters = new DecoderCounters { AllocationChanged = changes.Add };
         var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
-        bool? abandoned = null;
-        counters.AllocationPassedMark = () => abandoned = channel.Pipeline.Get<PacketDecoder>().Abandon();
 
         channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(65_000)[..40_000]));
-
-        Assert.That(abandoned, Is.False);
-        Assert.That(counters.BytesUnfinished, Is.EqualTo(40_000));
+        channel.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(65_000)[40_000..60_000]));
         channel.FinishAndReleaseAll();
+
+        Assert.That(changes, Is.EqualTo(new[] { 40_000, 25_007, -65_007 }));
+    }
+
+    [Test]
+    public void Pieces_among_many_are_pinned_and_never_larger_than_their_packet()
+    {
+        byte[] packet = Wire.Packet(65_535);
+        using var decoder = new DecoderHarness();
+        decoder.Counters.Allocated((16 * 1024 * 1024) + 1); // others hold this much
+
+        decoder.Read(packet[..40_000], packet[40_000..50_000]);
+        Assert.That(decoder.Decoder.UnfinishedPacketCapacity, Is.EqualTo(50_000));
+        decoder.Read(packet[50_000..]);
+
+        Assert.That(decoder.Packets, Has.Count.EqualTo(1));
+        Assert.That(decoder.Counters.BytesAllocated, Is.EqualTo((16 * 1024 * 1024) + 1));
     }
 
     [Test]

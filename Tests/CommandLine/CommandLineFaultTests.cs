@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.CommandLine;
 [TestFixture]
 internal sealed class CommandLineFaultTests
 {
-    private readonly SampleOptions _options = new();
+    private readonly SampleSet _options = new();
 
     [TestCase("--nonsense")]
     [TestCase("--PORT")]
@@ -54,10 +54,10 @@ internal sealed class CommandLineFaultTests
     [TestCase(false, "--check", "false")]
     public void Flag_is_on_unless_it_says_false(bool expected, params string[] arguments)
     {
-        ParseOutcome outcome = _options.Parse(arguments);
+        ParsedOptions<SampleOptions> outcome = _options.Parse(arguments);
 
         Assert.That(outcome.Errors, Is.Empty);
-        Assert.That(outcome.Value(_options.Check), Is.EqualTo(expected));
+        Assert.That(outcome.Options.Check, Is.EqualTo(expected));
     }
 
     [TestCase("--check=maybe")]
@@ -78,7 +78,7 @@ internal sealed class CommandLineFaultTests
     [Test]
     public void All_faults_are_told_at_once()
     {
-        ParseOutcome outcome = _options.ParseWith(
+        ParsedOptions<SampleOptions> outcome = _options.ParseWith(
             ("FRAMING_WORK", "soon"),
             "--port", "70000", "--nonsense", "--idle-timeout", "5", "stray", "--pace", "fast", "--json", "--seed", "x");
 
@@ -88,8 +88,8 @@ internal sealed class CommandLineFaultTests
             "'stray': unexpected; a value stands after the name of its option",
             "--port: '70000' is out of range (0 to 65535)",
             "--seed: 'x' is not an integer",
-            "--idle-timeout: '5' has no unit (an integer and us, ms, s, m or h; only 0 may be bare)",
-            "--work (from FRAMING_WORK): 'soon' is not a duration (an integer and us, ms, s, m or h; only 0 may be bare)",
+            "--idle-timeout: '5' has no unit (an integer and us, ms, s, m, h or d; only 0 may be bare)",
+            "--work (from FRAMING_WORK): 'soon' is not a duration (an integer and us, ms, s, m, h or d; only 0 may be bare)",
             "--json: needs a value (FILE)",
             "--pace: 'fast' is none of steady, slow-loris",
         ]));

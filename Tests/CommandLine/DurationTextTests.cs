@@ -14,6 +14,7 @@ internal sealed class DurationTextTests
     [TestCase("007s", 70_000_000L)]
     [TestCase("5m", 3_000_000_000L)]
     [TestCase("2h", 72_000_000_000L)]
+    [TestCase("30d", 25_920_000_000_000L)]
     [TestCase("256204778h", 256_204_778L * TimeSpan.TicksPerHour)]
     [TestCase("922337203685477580us", 9_223_372_036_854_775_800L)]
     public void Duration_in_any_unit_is_read(string text, long ticks)
@@ -39,7 +40,7 @@ internal sealed class DurationTextTests
     [TestCase("5s ")]
     [TestCase("5S")]
     [TestCase("5sec")]
-    [TestCase("5d")]
+    [TestCase("5w")]
     [TestCase("5m30s")]
     [TestCase("٥s")]
     [TestCase("00:05:00")]

@@ -5,7 +5,7 @@ namespace DotNettyFraming.Tests.CommandLine;
 [TestFixture]
 internal sealed class EnvironmentTests
 {
-    private readonly SampleOptions _options = new();
+    private readonly SampleSet _options = new();
 
     [Test]
     public void Every_option_has_a_variable_named_after_it() =>
@@ -17,27 +17,27 @@ internal sealed class EnvironmentTests
     [Test]
     public void Variable_gives_the_value()
     {
-        ParseOutcome outcome = _options.ParseWith(("FRAMING_IDLE_TIMEOUT", "6m"));
+        ParsedOptions<SampleOptions> outcome = _options.ParseWith(("FRAMING_IDLE_TIMEOUT", "6m"));
 
         Assert.That(outcome.Errors, Is.Empty);
-        Assert.That(outcome.Value(_options.IdleTimeout), Is.EqualTo(TimeSpan.FromMinutes(6)));
-        Assert.That(outcome.SourceOf(_options.IdleTimeout), Is.EqualTo(OptionSource.Environment));
+        Assert.That(outcome.Options.IdleTimeout, Is.EqualTo(TimeSpan.FromMinutes(6)));
+        Assert.That(outcome.Settings, Has.Member("--idle-timeout 360s (FRAMING_IDLE_TIMEOUT)"));
     }
 
     [Test]
     public void Command_line_wins_over_a_variable_even_a_faulty_one()
     {
-        Assert.That(_options.ParseWith(("FRAMING_PORT", "80"), "--port", "81").Value(_options.Port), Is.EqualTo(81));
+        Assert.That(_options.ParseWith(("FRAMING_PORT", "80"), "--port", "81").Options.Port, Is.EqualTo(81));
         Assert.That(_options.ParseWith(("FRAMING_PORT", "x"), "--port", "81").Errors, Is.Empty);
     }
 
     [Test]
     public void Empty_variable_is_unset()
     {
-        ParseOutcome outcome = _options.ParseWith(("FRAMING_PORT", ""));
+        ParsedOptions<SampleOptions> outcome = _options.ParseWith(("FRAMING_PORT", ""));
 
         Assert.That(outcome.Errors, Is.Empty);
-        Assert.That(outcome.IsGiven(_options.Port), Is.False);
+        Assert.That(outcome.IsGiven("--port"), Is.False);
     }
 
     [Test]
@@ -49,7 +49,7 @@ internal sealed class EnvironmentTests
     [TestCase("true", true)]
     [TestCase("false", false)]
     public void Flag_is_what_its_variable_says(string text, bool expected) =>
-        Assert.That(_options.ParseWith(("FRAMING_CHECK", text)).Value(_options.Check), Is.EqualTo(expected));
+        Assert.That(_options.ParseWith(("FRAMING_CHECK", text)).Options.Check, Is.EqualTo(expected));
 
     [TestCase("1")]
     [TestCase("yes")]
@@ -60,7 +60,7 @@ internal sealed class EnvironmentTests
 
     [Test]
     public void Flag_switched_on_by_a_variable_is_switched_off_by_the_command_line() =>
-        Assert.That(_options.ParseWith(("FRAMING_CHECK", "true"), "--check=false").Value(_options.Check), Is.False);
+        Assert.That(_options.ParseWith(("FRAMING_CHECK", "true"), "--check=false").Options.Check, Is.False);
 
     [TestCase("FRAMING_PROT")]
     [TestCase("FRAMING_port")]
@@ -68,7 +68,7 @@ internal sealed class EnvironmentTests
     [TestCase("FRAMING_")]
     public void Unknown_variable_is_a_warning(string name)
     {
-        ParseOutcome outcome = _options.ParseWith((name, "1"));
+        ParsedOptions<SampleOptions> outcome = _options.ParseWith((name, "1"));
 
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That(outcome.Warnings, Is.EqualTo([$"{name}: unknown environment variable, ignored"]));
@@ -82,13 +82,46 @@ internal sealed class EnvironmentTests
     public void Variable_of_nobody_or_of_the_load_client_is_none_of_the_servers_business(string name, string value) =>
         Assert.That(_options.ParseWith((name, value)).Warnings, Is.Empty);
 
+    // The variables of a Service called `framing`, or `framing-load`, as a kubelet sets them.
+    [TestCase("FRAMING_", null)]
+    [TestCase("FRAMING_", "FRAMING_PORT: 'tcp://10.96.0.12:9999' is not a port but a Kubernetes service link, ignored")]
+    [TestCase("FRAMING_LOAD_", null)]
+    [TestCase("FRAMING_LOAD_", "FRAMING_LOAD_PORT: 'tcp://10.96.0.12:9999' is not a port but a Kubernetes service link, ignored")]
+    public void Kubernetes_service_links_are_ignored(string prefix, string? warning)
+    {
+        var environment = new Dictionary<string, string> { [$"{prefix}PORT"] = "tcp://10.96.0.12:9999" };
+        if (warning is null)
+        {
+            foreach (string name in new[]
+            {
+                "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_DATA", "PORT_9999_TCP", "PORT_9999_TCP_PROTO", "PORT_9999_TCP_PORT", "PORT_9999_TCP_ADDR",
+            })
+            {
+                environment[prefix + name] = "9999";
+            }
+        }
+
+        var options = new SampleSet(prefix);
+        ParsedOptions<SampleOptions> outcome = options.Set.Parse([], environment);
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(outcome.Options.Port, Is.EqualTo(9999));
+        Assert.That(outcome.Warnings, Is.EqualTo(warning is null ? [] : new[] { warning }));
+    }
+
+    [Test]
+    public void Port_next_to_service_links_is_the_users_own() =>
+        Assert.That(
+            new SampleSet().Set.Parse([], new Dictionary<string, string> { ["FRAMING_SERVICE_HOST"] = "10.96.0.12", ["FRAMING_PORT"] = "x" }).Errors,
+            Is.EqualTo(["--port (from FRAMING_PORT): 'x' is not an integer"]));
+
     [Test]
     public void Load_client_has_its_own_prefix()
     {
-        var client = new SampleOptions(EnvironmentPrefix.LoadClient);
+        var client = new SampleSet(EnvironmentPrefix.LoadClient);
 
-        Assert.That(client.ParseWith(("FRAMING_LOAD_PORT", "80")).Value(client.Port), Is.EqualTo(80));
-        Assert.That(client.ParseWith(("FRAMING_PORT", "80")).Value(client.Port), Is.EqualTo(9999));
+        Assert.That(client.ParseWith(("FRAMING_LOAD_PORT", "80")).Options.Port, Is.EqualTo(80));
+        Assert.That(client.ParseWith(("FRAMING_PORT", "80")).Options.Port, Is.EqualTo(9999));
         Assert.That(client.ParseWith(("FRAMING_PROT", "80")).Warnings, Is.Empty);
         Assert.That(client.ParseWith(("FRAMING_LOAD_PROT", "80")).Warnings, Has.One.StartsWith("FRAMING_LOAD_PROT: unknown"));
     }
@@ -97,7 +130,7 @@ internal sealed class EnvironmentTests
     public void Environment_of_the_process_is_read()
     {
         const string Variable = "FRAMING_LOAD_ONLY_IN_THIS_TEST";
-        var client = new SampleOptions(EnvironmentPrefix.LoadClient);
+        var client = new SampleSet(EnvironmentPrefix.LoadClient);
         Environment.SetEnvironmentVariable(Variable, "1");
         try
         {

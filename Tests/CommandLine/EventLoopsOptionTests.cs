@@ -9,18 +9,18 @@ public sealed class EventLoopsOptionTests
 
     [Test]
     public void What_can_be_started_is_returned() =>
-        Assert.That(EventLoopsOption.Start(3, filesEach: 2, count => $"{count} loops"), Is.EqualTo("3 loops"));
+        Assert.That(CommonOptions.StartEventLoops(3, filesEach: 2, count => $"{count} loops"), Is.EqualTo("3 loops"));
 
     [TestCaseSource(nameof(Faults))]
     public void What_the_machine_does_not_give_is_one_line_that_names_the_option(Exception fault)
     {
         StartupException? told = Assert.Throws<StartupException>(
-            () => EventLoopsOption.Start<string>(3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
+            () => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
 
         Assert.That(told!.Message, Is.EqualTo($"--event-loops 3: cannot start so many: {fault.Message}"));
     }
 
     [Test]
     public void What_is_a_bug_is_thrown_on() =>
-        Assert.Throws<NotSupportedException>(() => EventLoopsOption.Start<string>(3, filesEach: 0, _ => throw new NotSupportedException()));
+        Assert.Throws<NotSupportedException>(() => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new NotSupportedException()));
 }

@@ -6,72 +6,70 @@ namespace DotNettyFraming.Tests.CommandLine;
 [TestFixture]
 internal sealed class OptionValueTests
 {
-    private readonly SampleOptions _options = new();
+    private readonly SampleSet _options = new();
 
     [Test]
     public void Option_that_nobody_gives_has_its_default()
     {
-        ParseOutcome outcome = _options.Parse();
+        ParsedOptions<SampleOptions> outcome = _options.Parse();
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(outcome.Errors, Is.Empty);
             Assert.That(outcome.Warnings, Is.Empty);
-            Assert.That(outcome.Value(_options.Port), Is.EqualTo(9999));
-            Assert.That(outcome.Value(_options.Seed), Is.Null);
-            Assert.That(outcome.Value(_options.IdleTimeout), Is.EqualTo(TimeSpan.FromMinutes(5)));
-            Assert.That(outcome.Value(_options.MaxBuffered), Is.EqualTo(536_870_912));
-            Assert.That(outcome.Value(_options.Payload), Is.EqualTo("12345"));
-            Assert.That(outcome.Value(_options.Json), Is.Null);
-            Assert.That(outcome.Value(_options.Pace), Is.EqualTo(SamplePace.Steady));
-            Assert.That(outcome.Value(_options.Split), Is.Null);
-            Assert.That(outcome.Value(_options.Check), Is.False);
-            Assert.That(outcome.Value(_options.Range), Is.EqualTo((0, 0)));
-            Assert.That(outcome.IsGiven(_options.Port), Is.False);
-            Assert.That(outcome.SourceOf(_options.Port), Is.EqualTo(OptionSource.Default));
-            Assert.That(outcome.TextOf(_options.IdleTimeout), Is.EqualTo("300s"));
+            Assert.That(outcome.Options.Port, Is.EqualTo(9999));
+            Assert.That(outcome.Options.Seed, Is.Null);
+            Assert.That(outcome.Options.IdleTimeout, Is.EqualTo(TimeSpan.FromMinutes(5)));
+            Assert.That(outcome.Options.MaxBuffered, Is.EqualTo(536_870_912));
+            Assert.That(outcome.Options.Payload, Is.EqualTo("12345"));
+            Assert.That(outcome.Options.Json, Is.Null);
+            Assert.That(outcome.Options.Pace, Is.EqualTo(SamplePace.Steady));
+            Assert.That(outcome.Options.Split, Is.Null);
+            Assert.That(outcome.Options.Check, Is.False);
+            Assert.That(outcome.Options.Range, Is.EqualTo((0, 0)));
+            Assert.That(outcome.IsGiven("--port"), Is.False);
+            Assert.That(outcome.Settings, Has.Member("--port 9999 (default)").And.Member("--idle-timeout 300s (default)"));
         }
     }
 
     [Test]
     public void Option_that_is_given_has_its_value()
     {
-        ParseOutcome outcome = _options.Parse(
+        ParsedOptions<SampleOptions> outcome = _options.Parse(
             "--port", "80", "--seed=-5", "--idle-timeout", "5m", "--max-buffered", "64KiB", "--payload", "hello world",
             "--json", "a/b.json", "--pace", "slow-loris", "--split:steady", "--check", "--range", "1-7");
 
         using (Assert.EnterMultipleScope())
         {
             Assert.That(outcome.Errors, Is.Empty);
-            Assert.That(outcome.Value(_options.Port), Is.EqualTo(80));
-            Assert.That(outcome.Value(_options.Seed), Is.EqualTo(-5));
-            Assert.That(outcome.Value(_options.IdleTimeout), Is.EqualTo(TimeSpan.FromMinutes(5)));
-            Assert.That(outcome.Value(_options.MaxBuffered), Is.EqualTo(65_536));
-            Assert.That(outcome.Value(_options.Payload), Is.EqualTo("hello world"));
-            Assert.That(outcome.Value(_options.Json), Is.EqualTo("a/b.json"));
-            Assert.That(outcome.Value(_options.Pace), Is.EqualTo(SamplePace.SlowLoris));
-            Assert.That(outcome.Value(_options.Split), Is.EqualTo(SamplePace.Steady));
-            Assert.That(outcome.Value(_options.Check), Is.True);
-            Assert.That(outcome.Value(_options.Range), Is.EqualTo((1, 7)));
-            Assert.That(outcome.IsGiven(_options.Port), Is.True);
-            Assert.That(outcome.SourceOf(_options.Port), Is.EqualTo(OptionSource.CommandLine));
-            Assert.That(outcome.TextOf(_options.IdleTimeout), Is.EqualTo("300s"));
+            Assert.That(outcome.Options.Port, Is.EqualTo(80));
+            Assert.That(outcome.Options.Seed, Is.EqualTo(-5));
+            Assert.That(outcome.Options.IdleTimeout, Is.EqualTo(TimeSpan.FromMinutes(5)));
+            Assert.That(outcome.Options.MaxBuffered, Is.EqualTo(65_536));
+            Assert.That(outcome.Options.Payload, Is.EqualTo("hello world"));
+            Assert.That(outcome.Options.Json, Is.EqualTo("a/b.json"));
+            Assert.That(outcome.Options.Pace, Is.EqualTo(SamplePace.SlowLoris));
+            Assert.That(outcome.Options.Split, Is.EqualTo(SamplePace.Steady));
+            Assert.That(outcome.Options.Check, Is.True);
+            Assert.That(outcome.Options.Range, Is.EqualTo((1, 7)));
+            Assert.That(outcome.IsGiven("--port"), Is.True);
+            Assert.That(outcome.Settings, Has.Member("--port 80").And.Member("--idle-timeout 300s"));
         }
     }
 
     [Test]
     public void Text_of_an_option_is_the_value_that_holds_in_one_way_of_writing()
     {
-        ParseOutcome given = _options.Parse(
+        ParsedOptions<SampleOptions> given = _options.Parse(
             "--port", "0080", "--seed", "7", "--idle-timeout", "007s", "--max-buffered", "1048576", "--json", "a.json",
             "--pace", "slow-loris", "--split", "steady", "--check=TRUE", "--range", "01-7", "--work", "soon");
-        ParseOutcome nothing = _options.Parse();
+        ParsedOptions<SampleOptions> nothing = _options.Parse();
 
         Assert.That(
-            _options.Set.Declarations.Select(given.TextOf),
+            given.Settings.Select(line => line.Split(' ')[1]),
             Is.EqualTo(["80", "7", "7s", "0", "1MiB", "12345", "a.json", "slow-loris", "steady", "on", "1-7"]));
         Assert.That(
-            _options.Set.Declarations.Select(nothing.TextOf),
+            nothing.Settings.Select(line => line.Split(' ')[1]),
             Is.EqualTo(["9999", "random", "300s", "0", "512MiB", "12345", "none", "steady", "none", "off", "0-0"]));
     }
 
@@ -126,10 +124,10 @@ internal sealed class OptionValueTests
     [Test]
     public void Faulty_option_counts_as_given_and_has_its_default()
     {
-        ParseOutcome outcome = _options.Parse("--port", "x");
+        ParsedOptions<SampleOptions> outcome = _options.Parse("--port", "x");
 
-        Assert.That(outcome.IsGiven(_options.Port), Is.True);
-        Assert.That(outcome.Value(_options.Port), Is.EqualTo(9999));
+        Assert.That(outcome.IsGiven("--port"), Is.True);
+        Assert.That(outcome.Options.Port, Is.EqualTo(9999));
     }
 
     [TestCase("@/etc/hostname")]
@@ -143,21 +141,17 @@ internal sealed class OptionValueTests
     [TestCase("a=b:c")]
     public void Text_is_taken_literally(string text)
     {
-        ParseOutcome outcome = _options.Parse("--payload", text);
+        ParsedOptions<SampleOptions> outcome = _options.Parse("--payload", text);
 
         Assert.That(outcome.Errors, Is.Empty);
-        Assert.That(outcome.Value(_options.Payload), Is.EqualTo(text));
+        Assert.That(outcome.Options.Payload, Is.EqualTo(text));
     }
 
     [Test]
     public void Text_that_is_an_option_is_taken_literally_after_an_equals_sign() =>
-        Assert.That(_options.Parse("--payload=--port=80").Value(_options.Payload), Is.EqualTo("--port=80"));
-
-    [Test]
-    public void Option_of_another_set_is_refused() =>
-        Assert.That(() => _options.Parse().Value(new SampleOptions().Port), Throws.ArgumentException);
+        Assert.That(_options.Parse("--payload=--port=80").Options.Payload, Is.EqualTo("--port=80"));
 
     [Test]
     public void Option_declared_twice_is_refused() =>
-        Assert.That(() => _options.Set.Flag("--port", "Again."), Throws.ArgumentException);
+        Assert.That(() => _options.Set.Add("--port", OptionKind.Flag, false, (o, _) => o, "Again."), Throws.ArgumentException);
 }

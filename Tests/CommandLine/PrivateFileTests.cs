@@ -101,6 +101,45 @@ public sealed class PrivateFileTests
         Assert.That(PrivateFile.IsReadableByOthers(path), Is.EqualTo(expected));
     }
 
+    [Test]
+    public void Appended_file_keeps_its_content_and_gets_the_exact_mode()
+    {
+        string path = Path.Combine(_folder, "log");
+        const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        for (int i = 0; i < 2; i++)
+        {
+            using (FileStream file = PrivateFile.Append(path, Mode))
+            {
+                file.Write("line\n"u8);
+            }
+
+            Assert.That(File.GetUnixFileMode(path), Is.EqualTo(Mode));
+            File.SetUnixFileMode(path, Mode | UnixFileMode.OtherRead);
+        }
+
+        Assert.That(File.ReadAllText(path), Is.EqualTo("line\nline\n"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Link_or_file_of_another_user_is_not_appended_to(bool isLink)
+    {
+        string target = Path.Combine(_folder, "secret");
+        string path = isLink ? Path.Combine(_folder, "log") : target;
+        File.WriteAllText(target, "secret");
+        File.SetUnixFileMode(target, UnixFileMode.UserRead);
+        if (isLink)
+        {
+            File.CreateSymbolicLink(path, target);
+        }
+
+        GiveAway(path);
+
+        Assert.That(() => PrivateFile.Append(path, UnixFileMode.UserWrite), Throws.TypeOf<IOException>().With.Message.EqualTo($"'{path}' belongs to another user"));
+        Assert.That(File.ReadAllText(target), Is.EqualTo("secret"));
+        Assert.That(File.GetUnixFileMode(target), Is.EqualTo(UnixFileMode.UserRead));
+    }
+
     /// <summary>Only root can.</summary>
     private static void GiveAway(string path)
     {

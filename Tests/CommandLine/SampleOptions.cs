@@ -2,42 +2,51 @@ using DotNettyFraming.CommandLine;
 
 namespace DotNettyFraming.Tests.CommandLine;
 
-/// <summary>A set with one option of each kind, and short ways to parse with it.</summary>
-internal sealed class SampleOptions
+/// <summary>A record with one option of each kind.</summary>
+internal sealed record SampleOptions
 {
-    public SampleOptions(string prefix = EnvironmentPrefix.Server)
+    public int Port { get; init; } = 9999;
+    public long? Seed { get; init; }
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(300);
+    public TimeSpan Work { get; init; }
+    public long MaxBuffered { get; init; } = 512L << 20;
+    public string Payload { get; init; } = "12345";
+    public string? Json { get; init; }
+    public SamplePace Pace { get; init; }
+    public SamplePace? Split { get; init; }
+    public bool Check { get; init; }
+    public (int Min, int Max) Range { get; init; }
+}
+
+/// <summary>The set of <see cref="SampleOptions"/>, and short ways to parse with it.</summary>
+internal sealed class SampleSet
+{
+    public SampleSet(string prefix = EnvironmentPrefix.Server)
     {
-        Set = new OptionSet("DotNettyFraming.Sample", "Shows each kind of option.", prefix);
-        Port = Set.Number("--port", "PORT", 9999, "TCP port.", 0, 65535);
-        Seed = Set.OptionalNumber<long>("--seed", "N", "Seed.", -5, long.MaxValue, "random");
-        IdleTimeout = Set.Duration(
-            "--idle-timeout", TimeSpan.FromSeconds(300), "Idle limit.", TimeSpan.FromMilliseconds(250), TimeSpan.FromHours(1));
-        Work = Set.Duration("--work", TimeSpan.Zero, "Work a packet.");
-        MaxBuffered = Set.Size("--max-buffered", 512L << 20, "Memory.", min: 1024, max: 1L << 30);
-        Payload = Set.Text("--payload", "TEXT", "12345", "Payload.");
-        Json = Set.OptionalPath("--json", "FILE", "Report.");
-        Pace = Set.Choice("--pace", SamplePace.Steady, "Pace.");
-        Split = Set.OptionalChoice<SamplePace>("--split", "Split.");
-        Check = Set.Flag("--check", "Only checks.");
-        Range = Set.Custom<(int Min, int Max)>("--range", "MIN-MAX", (0, 0), "none", "A range.", ParseRange, range => $"{range.Min}-{range.Max}");
+        var none = new SampleOptions();
+        Set = new OptionSet<SampleOptions>("DotNettyFraming.Sample", "Shows each kind of option.", prefix, none);
+        Set.Add("--port", OptionKind.Integer(0, 65535, "PORT"), none.Port, (o, v) => o with { Port = v }, "TCP port.");
+        Set.Add("--seed", OptionKind.Integer(-5, long.MaxValue), 0, (o, v) => o with { Seed = v }, "Seed.", "random");
+        Set.Add(
+            "--idle-timeout", OptionKind.Duration(TimeSpan.FromMilliseconds(250), TimeSpan.FromHours(1)), none.IdleTimeout,
+            (o, v) => o with { IdleTimeout = v }, "Idle limit.");
+        Set.Add("--work", OptionKind.Duration(), none.Work, (o, v) => o with { Work = v }, "Work a packet.");
+        Set.Add("--max-buffered", OptionKind.Size(1024, 1L << 30), none.MaxBuffered, (o, v) => o with { MaxBuffered = v }, "Memory.");
+        Set.Add("--payload", OptionKind.Text("TEXT"), none.Payload, (o, v) => o with { Payload = v }, "Payload.");
+        Set.Add("--json", OptionKind.Path(), none.Json!, (o, v) => o with { Json = v }, "Report.", "none");
+        Set.Add("--pace", OptionKind.Choice<SamplePace>(), none.Pace, (o, v) => o with { Pace = v }, "Pace.");
+        Set.Add("--split", OptionKind.Choice<SamplePace>(), default, (o, v) => o with { Split = v }, "Split.", "none");
+        Set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Only checks.");
+        Set.Add(
+            "--range", new OptionKind<(int Min, int Max)>("MIN-MAX", ParseRange, range => $"{range.Min}-{range.Max}"), none.Range,
+            (o, v) => o with { Range = v }, "A range.");
     }
 
-    public OptionSet Set { get; }
-    public OptionDeclaration<int> Port { get; }
-    public OptionDeclaration<long?> Seed { get; }
-    public OptionDeclaration<TimeSpan> IdleTimeout { get; }
-    public OptionDeclaration<TimeSpan> Work { get; }
-    public OptionDeclaration<long> MaxBuffered { get; }
-    public OptionDeclaration<string> Payload { get; }
-    public OptionDeclaration<string?> Json { get; }
-    public OptionDeclaration<SamplePace> Pace { get; }
-    public OptionDeclaration<SamplePace?> Split { get; }
-    public OptionDeclaration<bool> Check { get; }
-    public OptionDeclaration<(int Min, int Max)> Range { get; }
+    public OptionSet<SampleOptions> Set { get; }
 
-    public ParseOutcome Parse(params string[] arguments) => Set.Parse(arguments, new Dictionary<string, string>());
+    public ParsedOptions<SampleOptions> Parse(params string[] arguments) => Set.Parse(arguments, new Dictionary<string, string>());
 
-    public ParseOutcome ParseWith((string Name, string Value) variable, params string[] arguments) =>
+    public ParsedOptions<SampleOptions> ParseWith((string Name, string Value) variable, params string[] arguments) =>
         Set.Parse(arguments, new Dictionary<string, string> { [variable.Name] = variable.Value });
 
     private static Parsed<(int, int)> ParseRange(string text)

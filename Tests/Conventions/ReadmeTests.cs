@@ -9,14 +9,14 @@ using DotNettyFraming.Tests.Harness;
 namespace DotNettyFraming.Tests.Conventions;
 
 /// <summary>The manual's tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
-public sealed partial class ReadmeTests
+internal sealed partial class ReadmeTests
 {
     private static IEnumerable<TestCaseData> Programs()
     {
-        yield return new TestCaseData("docs/operations.md", "## Server options", new ServerCommandLine().Set).SetArgDisplayNames("Server");
-        yield return new TestCaseData("docs/load-client.md", "## Load client options", new LoadOptionDeclarations().Set).SetArgDisplayNames("LoadClient");
-        yield return new TestCaseData("docs/benchmarks.md", "## Options", new CompareCommandLine().Set).SetArgDisplayNames("Benchmarks");
-        yield return new TestCaseData("docs/benchmarks.md", "### Options of senders", new SendersCommandLine().Set).SetArgDisplayNames("Senders");
+        yield return new TestCaseData("docs/operations.md", "## Server options", ServerCommandLine.Declare()).SetArgDisplayNames("Server");
+        yield return new TestCaseData("docs/load-client.md", "## Load client options", LoadOptionDeclarations.Declare()).SetArgDisplayNames("LoadClient");
+        yield return new TestCaseData("docs/benchmarks.md", "## Options", CompareOptions.Declare()).SetArgDisplayNames("Benchmarks");
+        yield return new TestCaseData("docs/benchmarks.md", "### Options of senders", SendersOptions.Declare()).SetArgDisplayNames("Senders");
     }
 
     [TestCaseSource(nameof(Programs))]

@@ -176,6 +176,50 @@ public sealed class ServerProgramTests
     }
 
     [Test]
+    [Platform("Linux")]
+    public async Task Planted_log_link_is_not_followed()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Assert.Ignore("only root can give a link to another user");
+        }
+
+        string folder = Directory.CreateTempSubdirectory("framing-link-").FullName;
+        try
+        {
+            string secret = Path.Combine(folder, "secret");
+            await File.WriteAllTextAsync(secret, "secret");
+            string link = $"{folder}/DotNettyFraming.Server-$$.log";
+            using ProgramRun server = ProgramRun.StartFile("bash",
+            [
+                "-c", $"ln -s {secret} {link}; chown -h nobody {link}; exec \"$@\"", "bash",
+                Repository.Program("Server"), "--port", "0", "--log-directory", folder,
+            ]);
+
+            Assert.That(await server.ExitAsync(), Is.EqualTo(1), server.Everything);
+            Assert.That(server.Errors, Has.One.Matches($"^--log-directory '{folder}': '{folder}/DotNettyFraming.Server-[0-9]+.log' belongs to another user$"));
+            Assert.That(await File.ReadAllTextAsync(secret), Is.EqualTo("secret"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [TestCase("Server", "--admin off")]
+    [TestCase("Server", "--admin 127.0.0.1:0")]
+    [TestCase("LoadClient", "--port 1")]
+    [Platform("Linux")]
+    public async Task Limit_of_open_files_that_is_too_low_is_one_line_and_exit_code_1(string program, string options)
+    {
+        using ProgramRun run = ProgramRun.StartFile(
+            "/bin/sh", ["-c", $"ulimit -n 100; exec \"$0\" --log-directory none {options}", Repository.Program(program)]);
+
+        Assert.That(await run.ExitAsync(), Is.EqualTo(1), run.Everything);
+        Assert.That(run.Errors, Has.Count.EqualTo(1).And.One.StartsWith("the limit of open files is 100, and the runtime needs about "));
+    }
+
+    [Test]
     public async Task Check_shows_what_would_run_and_does_not()
     {
         using ProgramRun server = ProgramRun.Start(

@@ -42,7 +42,7 @@ public sealed class SystemdTests
         using ProgramRun server = ProgramRun.Start(
             "Server", ["--port", "0", "--log-directory", "none"], ("NOTIFY_SOCKET", "/proc/nowhere"));
 
-        Assert.That(await server.LineAsync("NOTIFY_SOCKET"), Does.Contain("WARN").And.Contain("not told that this is ready"));
+        Assert.That(await server.LineAsync("NOTIFY_SOCKET"), Does.Contain("WARN").And.Contain("READY=1 could not be sent"));
         server.Signal(PosixSignal.SIGTERM);
         Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
     }
@@ -67,6 +67,21 @@ public sealed class SystemdTests
             Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
             Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(1));
         }
+    }
+
+    [Test]
+    public async Task Socket_shut_down_by_its_other_holder_is_an_error_and_exit_code_1()
+    {
+        using Socket listener = Listener();
+        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        using ProgramRun server = Activate(listener, 1);
+        await server.LineAsync($"listening on 127.0.0.1:{port}");
+
+        listener.Shutdown(SocketShutdown.Both);
+
+        Assert.That(await server.ExitAsync(), Is.EqualTo(1), server.Everything);
+        Assert.That(server.Output, Has.One.Contains($"ERROR").And.One.Contains($"the listening socket 127.0.0.1:{port} is lost: it was "));
+        Assert.That(server.Output, Has.One.Contains("stopped: "));
     }
 
     [Test]

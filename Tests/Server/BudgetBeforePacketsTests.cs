@@ -20,7 +20,7 @@ public sealed class BudgetBeforePacketsTests(TransportChoice transport)
     [Test]
     public Task Unfinished_proxy_headers_are_bounded_and_the_oldest_go_first() => HoldAsync(
         ProxyHeaders.Binary(0x21, 0x11, new byte[500])[..400],
-        options => options with { ProxyProtocol = ProxyProtocol.Required, ProxyTrusted = NetworkList.Parse("127.0.0.0/8").Value });
+        options => options with { ProxyProtocol = ProxyProtocol.Required, ProxyTrusted = AddressText.Networks.Parse("127.0.0.0/8").Value });
 
     [Test]
     public async Task Unfinished_tls_records_are_bounded_and_the_oldest_go_first()

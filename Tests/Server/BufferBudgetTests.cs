@@ -1,6 +1,3 @@
-using DotNetty.Buffers;
-using DotNetty.Transport.Channels.Embedded;
-using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
@@ -72,7 +69,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(16 * 1500));
         for (int i = 0; i < 50; i++)
         {
-            await server.LoopsAsync(); // a relief, if there were one, takes a few rounds of the loops
+            await server.LoopsAsync(); // shedding, if there were any, takes a round of the loops
         }
 
         await Task.WhenAll(peers.Select(peer => peer.SendAsync(OfLength(2000).AsMemory(1500..))));
@@ -89,46 +86,79 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         int before = GC.CollectionCount(2);
         for (int i = 0; i < 127; i++)
         {
-            budget.Shed(64 * 1024);
+            budget.CollectAfterShedding(64 * 1024);
         }
 
         Assert.That(GC.CollectionCount(2) - before, Is.LessThan(5), "below 8 MiB none of ours; the runtime may have one of its own");
         before = GC.CollectionCount(2);
-        budget.Shed(64 * 1024);
+        budget.CollectAfterShedding(64 * 1024);
         Assert.That(GC.CollectionCount(2), Is.GreaterThan(before));
     }
 
     [Test]
-    public void Lease_goes_up_with_what_is_held_and_down_again()
+    public void Budget_is_exceeded_above_its_limit_and_not_at_it()
     {
-        var budget = new BufferBudget(4 * MiB, eventLoops: 1);
-        int exhausted = 0;
-        budget.Exhausted = () => exhausted++;
-        var counters = new DecoderCounters();
-        var loop = new LoopBudget(budget, counters);
-        List<EmbeddedChannel> channels = [];
+        var budget = new BufferBudget(4 * MiB, eventLoops: 2);
+        int exceeded = 0;
+        budget.Exceeded = () => exceeded++;
 
-        Hold(50); // 3.1 MiB
-        Assert.That(budget.LeasedBytes, Is.InRange(50 * 65_541, 4 * MiB));
-        Assert.That(exhausted, Is.Zero);
-        Hold(20);
-        Assert.That(exhausted, Is.Positive);
+        budget.Take(4 * MiB);
+        Assert.That(exceeded, Is.Zero);
+        Assert.That(budget.ShareToShed(4 * MiB, out _), Is.Zero);
+        budget.Take(1);
+        Assert.That(exceeded, Is.EqualTo(1));
+        budget.GiveBack(1);
+        budget.GiveBack(4 * MiB);
+        Assert.That(budget.HeldBytes, Is.Zero);
+    }
 
-        channels.ForEach(channel => channel.FinishAndReleaseAll());
-        Assert.That(counters.BytesAllocated, Is.Zero);
-        loop.GiveBack(LoopBudget.SpareSteps);
-        Assert.That(budget.LeasedBytes, Is.EqualTo(LoopBudget.SpareSteps * budget.StepBytes), "a little is kept");
-        loop.GiveBack(spareSteps: 0);
-        Assert.That(budget.LeasedBytes, Is.Zero);
+    [Test]
+    public void Largest_limit_is_never_exceeded()
+    {
+        var budget = new BufferBudget(long.MaxValue, eventLoops: 2);
+        budget.Exceeded = () => Assert.Fail("exceeded");
 
-        void Hold(int connections)
+        budget.Take(int.MaxValue);
+
+        Assert.That(budget.HeldBytes, Is.EqualTo(int.MaxValue));
+        Assert.That(budget.ShareToShed(int.MaxValue, out _), Is.Zero);
+    }
+
+    [Test]
+    public void Loops_shed_in_proportion_and_only_those_above_the_average_may_pass_their_share()
+    {
+        var budget = new BufferBudget(8 * MiB, eventLoops: 2);
+        budget.Take(9 * MiB); // 1 MiB too much, and an eighth of the limit to be free
+
+        Assert.That(budget.ShareToShed(6 * MiB, out bool mayPass), Is.EqualTo(2 * MiB * 6L / 9).Within(1));
+        Assert.That(mayPass, Is.True);
+        Assert.That(budget.ShareToShed(3 * MiB, out mayPass), Is.EqualTo(2 * MiB * 3L / 9).Within(1));
+        Assert.That(mayPass, Is.False);
+    }
+
+    [Test]
+    public async Task Above_the_budget_connections_are_shed_until_an_eighth_is_free()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { MaxBufferedBytes = MiB, EventLoops = 1 });
+        List<Peer> holders = [];
+        for (int i = 1; i <= 17; i++) // 16 x 61,680 bytes fit into 1 MiB
         {
-            for (int i = 0; i < connections; i++)
+            Peer holder = await server.ConnectAsync();
+            holders.Add(holder);
+            await holder.SendAsync(OfLength(61_681).AsMemory(..^8));
+            int count = i;
+            Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(count * 61_680L));
+            if (i == 16)
             {
-                var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
-                channels.Add(channel);
-                channel.WriteInbound(Unpooled.WrappedBuffer(OfLength(65_535)[..^1]));
+                await server.LoopsAsync();
+                Assert.That(server.Counters.Closed(CloseReason.BufferBudget), Is.Zero, "below the limit");
             }
         }
+
+        server.AssertClosed(CloseReason.BufferBudget, 3);
+        Assert.That(server.Counters.BytesAllocated, Is.LessThanOrEqualTo(7L * MiB / 8));
+        await holders[0].ClosedByServerAsync();
+        holders.ForEach(holder => holder.Dispose());
     }
 }

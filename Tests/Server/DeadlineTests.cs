@@ -1,6 +1,7 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
@@ -15,6 +16,7 @@ public sealed class DeadlineTests(TransportChoice transport)
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Packet = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(200);
 
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
 
@@ -25,7 +27,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         using Peer peer = await server.ConnectAsync();
         Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
 
-        await PassAsync(Idle - DeadlineSweep.Interval, server);
+        await PassAsync(Idle - Step, server);
         Assert.That(server.Counters.Open, Is.EqualTo(1), "before the limit");
         await PassAsync(TimeSpan.FromSeconds(0.5), server);
 
@@ -105,7 +107,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         Eventually.That(() => processor.Batches, Is.EqualTo(1));
         await server.LoopsAsync();
 
-        await PassAsync(DeadlineSweep.OrderlyClose - TimeSpan.FromSeconds(0.5), server);
+        await PassAsync(TimeSpan.FromSeconds(29.4), server);
         Assert.That(server.Counters.Closed(CloseReason.InvalidPrefix), Is.Zero);
         await PassAsync(TimeSpan.FromSeconds(1), server);
         Eventually.That(() => server.Counters.Closed(CloseReason.InvalidPrefix), Is.EqualTo(1));
@@ -114,6 +116,79 @@ public sealed class DeadlineTests(TransportChoice transport)
         processor.CompleteAll();
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
         server.AssertClosed(CloseReason.InvalidPrefix);
+    }
+
+    [Test]
+    public async Task Sweeps_are_frequent_enough_to_close_within_half_a_second_of_the_limit()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { IdleTimeout = TimeSpan.FromSeconds(60.01), EventLoops = 1 }, time: _time);
+        using Peer peer = await server.ConnectAsync();
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
+
+        await PassAsync(TimeSpan.FromSeconds(60), server);
+        Assert.That(server.Counters.Open, Is.EqualTo(1), "before the limit");
+        for (int i = 0; i < 51; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+            await server.LoopsAsync();
+        }
+
+        Eventually.That(() => server.Counters.Closed(CloseReason.IdleTimeout), Is.EqualTo(1), "60.51 s");
+    }
+
+    [Test]
+    public async Task Suspended_process_closes_no_peer()
+    {
+        await using RunningServer server = await StartAsync();
+        using Peer idle = await server.ConnectAsync();
+        using Peer slow = await server.ConnectAsync();
+        await slow.SendAsync(Article.AsMemory(0, 10));
+        Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(10));
+        await PassAsync(TimeSpan.FromSeconds(18), server);
+
+        _time.Advance(TimeSpan.FromMinutes(2)); // in one step: no loop has run meanwhile
+        await server.LoopsAsync();
+        await PassAsync(TimeSpan.FromSeconds(1), server);
+
+        Assert.That(server.Counters.Open, Is.EqualTo(2));
+        await slow.SendAsync(Article.AsMemory(10));
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        await PassAsync(TimeSpan.FromSeconds(42), server);
+        Assert.That(server.Counters.Closed(CloseReason.IdleTimeout), Is.EqualTo(1), "the silent one, after 60 s that were looked at");
+    }
+
+    [Test]
+    public async Task Blocked_loop_closes_no_peer_whose_bytes_wait_in_its_socket()
+    {
+        using var processor = new BlockingProcessor();
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport,
+            processor,
+            options => options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 },
+            _time);
+        using Peer idle = await server.ConnectAsync();
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
+        await PassAsync(TimeSpan.FromSeconds(40), server);
+        using Peer slow = await server.ConnectAsync();
+        await slow.SendAsync(Article.AsMemory(0, 10));
+        using Peer blocking = await server.ConnectAsync();
+        Eventually.That(() => server.Counters.Open, Is.EqualTo(3));
+        Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(10));
+        await PassAsync(TimeSpan.FromSeconds(20), server); // one sweep short of both limits
+
+        processor.Blocks = true;
+        await blocking.SendAsync(Article);
+        processor.AwaitBlocked();
+        await idle.SendAsync(Article);
+        await slow.SendAsync(Article.AsMemory(10));
+        _time.Advance(TimeSpan.FromSeconds(2.5));
+        processor.Unblock();
+
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(3));
+        await PassAsync(TimeSpan.FromSeconds(1), server);
+        Assert.That(server.Counters.Open, Is.EqualTo(3));
+        server.AssertBooksBalance();
     }
 
     [Test]
@@ -142,7 +217,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         using Peer peer = await server.ConnectAsync();
         Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
 
-        await PassAsync(Idle - DeadlineSweep.Interval, server);
+        await PassAsync(Idle - Step, server);
         Assert.That(server.Counters.Open, Is.EqualTo(1));
         await PassAsync(TimeSpan.FromSeconds(0.5), server);
         server.AssertClosed(CloseReason.IdleTimeout);
@@ -154,10 +229,42 @@ public sealed class DeadlineTests(TransportChoice transport)
     /// <summary>Lets the time pass sweep by sweep, each of them done before the next.</summary>
     private async Task PassAsync(TimeSpan time, RunningServer server)
     {
-        for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += DeadlineSweep.Interval)
+        for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += Step)
         {
-            _time.Advance(DeadlineSweep.Interval);
+            _time.Advance(Step);
             await server.LoopsAsync();
+        }
+    }
+
+    /// <summary>Blocks the event loop that calls it, until it is unblocked.</summary>
+    private sealed class BlockingProcessor : IPacketProcessor, IDisposable
+    {
+        private readonly ManualResetEventSlim _blocked = new();
+        private readonly ManualResetEventSlim _unblocked = new();
+
+        public volatile bool Blocks;
+
+        public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken forcedStop)
+        {
+            if (Blocks)
+            {
+                Blocks = false;
+                _blocked.Set();
+                _unblocked.Wait(Peer.Patience, CancellationToken.None);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        public void AwaitBlocked() => Assert.That(_blocked.Wait(Peer.Patience), Is.True, "the loop is blocked");
+
+        public void Unblock() => _unblocked.Set();
+
+        public void Dispose()
+        {
+            _unblocked.Set();
+            _blocked.Dispose();
+            _unblocked.Dispose();
         }
     }
 

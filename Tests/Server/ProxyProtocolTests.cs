@@ -1,9 +1,9 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
@@ -169,13 +169,39 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         await peer.SendAsync(ProxyHeaders.Version1.AsMemory(0, 10));
         Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
 
-        time.Advance(ProxyRules.Deadline - DeadlineSweep.Interval);
-        await server.LoopsAsync();
+        await PassAsync(sweeps: 14); // 2.8 s
         Assert.That(server.Counters.Open, Is.EqualTo(1));
-        time.Advance(TimeSpan.FromSeconds(0.5));
+        await PassAsync(sweeps: 3); // 3.4 s
 
         await peer.ClosedByServerAsync();
         server.AssertClosed(CloseReason.ProxyHeaderTimeout);
+
+        async Task PassAsync(int sweeps)
+        {
+            for (int i = 0; i < sweeps; i++)
+            {
+                time.Advance(TimeSpan.FromSeconds(0.2));
+                await server.LoopsAsync();
+            }
+        }
+    }
+
+    [Test]
+    public async Task Tls_follows_the_header_and_both_are_taken_off()
+    {
+        using var certificates = new TestCertificates();
+        (string certificate, string key) = certificates.IssueFiles("server");
+        await using RunningServer server = await StartAsync(options => options with { TlsCertificateFile = certificate, TlsKeyFile = key });
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(ProxyHeaders.Version2);
+        await using var tls = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, shown, _, _) => shown is not null);
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, timeout.Token);
+        await tls.WriteAsync(Article, timeout.Token);
+
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        Assert.That(server.Counters.BytesReceived, Is.EqualTo(32), "neither the header nor encryption counts");
+        Assert.That(server.Log.Errors, Is.Empty);
     }
 
     private static void AssertServed(RunningServer server, int packets)
@@ -201,7 +227,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     private Task<RunningServer> StartAsync(string trusted = "127.0.0.0/8") => StartAsync(trusted, IPAddress.Loopback);
 
     private Task<RunningServer> StartAsync(string trusted, IPAddress? address) =>
-        StartAsync(options => options with { Address = address, ProxyTrusted = NetworkList.Parse(trusted).Value });
+        StartAsync(options => options with { Address = address, ProxyTrusted = AddressText.Networks.Parse(trusted).Value });
 
     private Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions> configure, TimeProvider? time = null) => RunningServer.StartAsync(
         transport,
@@ -209,7 +235,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         {
             Address = IPAddress.Loopback,
             ProxyProtocol = ProxyProtocol.Required,
-            ProxyTrusted = NetworkList.Parse("127.0.0.0/8").Value,
+            ProxyTrusted = AddressText.Networks.Parse("127.0.0.0/8").Value,
         }),
         time: time);
 }

@@ -22,7 +22,6 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
     private readonly ProxyRules _rules;
     private byte[] _held = [];
     private int _count;
-    private long _since;
 
     public ProxyHeaderHandler(Connection connection, ProxyRules rules)
     {
@@ -33,11 +32,7 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
     /// <summary>Bytes of memory held for a header that is not complete.</summary>
     public int HeldBytes => _held.Length;
 
-    public override void HandlerAdded(IChannelHandlerContext context)
-    {
-        _connection.AwaitedProxyHeader = this;
-        _since = _rules.Time.GetTimestamp();
-    }
+    public override void HandlerAdded(IChannelHandlerContext context) => _connection.AwaitedProxyHeader = this;
 
     public override void HandlerRemoved(IChannelHandlerContext context) => Forget();
 
@@ -78,18 +73,6 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         }
     }
 
-    /// <summary>For the event loop's sweep: whether the header has not come in time.</summary>
-    /// <param name="heldBack">The server itself does not read from the connection at the moment: its time starts anew.</param>
-    public bool IsOverdue(bool heldBack)
-    {
-        if (heldBack)
-        {
-            _since = _rules.Time.GetTimestamp();
-        }
-
-        return !_connection.InputEnded && _rules.Time.GetElapsedTime(_since) >= ProxyRules.Deadline;
-    }
-
     /// <summary>Frees what is held, and awaits no header any more.</summary>
     public void Forget()
     {
@@ -115,15 +98,23 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
             case ProxyHeaderOutcome.NeedMore:
                 return false;
             case ProxyHeaderOutcome.Invalid:
-                Forget();
-                _connection.Abort(CloseReason.ProxyHeaderInvalid);
-                return false;
+                return Refuse("missing or malformed");
+            case ProxyHeaderOutcome.TooLong:
+                return Refuse($"longer than {ProxyVersion1.MaxBytes} bytes (version 1) or {ProxyHeader.MaxBytes} (version 2)");
             default:
                 input.SkipBytes(consumed - before);
                 context.Channel.Pipeline.Remove(this);
                 _connection.Identify(header.Source);
                 return !_connection.InputEnded;
         }
+    }
+
+    private bool Refuse(string fault)
+    {
+        Forget();
+        _rules.Logger.ProxyHeaderFault(_connection.Source.ConnectionId, _connection.Source.Peer, fault);
+        _connection.Abort(CloseReason.ProxyHeaderInvalid);
+        return false;
     }
 
     /// <summary>Copies as much of <paramref name="input"/> as can belong to a header.</summary>

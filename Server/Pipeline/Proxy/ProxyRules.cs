@@ -1,11 +1,12 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
-/// <summary>Who may send PROXY headers, and the clock that they are timed by. Any thread.</summary>
+/// <summary>The networks that may send PROXY headers, and the log of their faults. Thread-safe.</summary>
 /// <param name="Trusted">The networks of the balancers.</param>
-/// <param name="Time">The clock.</param>
-internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, TimeProvider Time)
+/// <param name="Logger">Where faults of peers go.</param>
+internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, ILogger Logger)
 {
     /// <summary>How long a header may take. The specification's least (proxy-protocol.txt, section 2: "at least 3 seconds to cover a
     /// TCP retransmit"): balancers send it at once.</summary>

@@ -14,9 +14,9 @@ public sealed class LogLimitTests : IDisposable
 {
     private readonly FakeTimeProvider _time = new();
     private readonly RecordingLogger _written = new();
-    private readonly LimitedLoggerProvider _provider;
+    private readonly LogLimit _provider;
 
-    public LogLimitTests() => _provider = new LimitedLoggerProvider(new OneLogger(_written), _time);
+    public LogLimitTests() => _provider = new LogLimit(new OneLogger(_written), _time);
 
     public void Dispose() => _provider.Dispose();
 
@@ -92,7 +92,7 @@ public sealed class LogLimitTests : IDisposable
         _provider.Dispose();
 
         int[] perSecond = [.. Enumerable.Range(0, perTick.Count - 9).Select(first => perTick.Skip(first).Take(10).Sum())];
-        Assert.That(perSecond.Max(), Is.InRange(LogLimit.OrdinaryLines, LogLimit.LinesPerSecond));
+        Assert.That(perSecond.Max(), Is.InRange(100, 200));
         Assert.That(Told(), Is.EqualTo(logged));
         Assert.That(_written.Lines.Select(line => line.Message), Has.Some.Matches(
             @"^… and \d+ more of several kinds in the last 1 s, as the log is kept below 200 lines a second$"));
@@ -118,6 +118,25 @@ public sealed class LogLimitTests : IDisposable
         Assert.That(_written.Lines.Count(), Is.EqualTo(180));
         Pass(1);
         Assert.That(_written.Lines.Count(), Is.EqualTo(181), "the sum");
+    }
+
+    [Test]
+    public void Errors_are_written_in_a_flood_of_details()
+    {
+        ILogger[] loggers = [.. Enumerable.Range(0, 200).Select(i => _provider.CreateLogger($"Part {i}"))];
+        var exception = new IOException("failed");
+        for (int second = 0; second < 20; second++)
+        {
+            Array.ForEach(loggers, logger => logger.LogDebug("event"));
+            loggers[second].LogError(exception, "error {Second}", second);
+            loggers[second].LogWarning("warning {Second}", second);
+            Pass(1);
+        }
+
+        Assert.That(
+            _written.Lines.Where(line => line.Level == LogLevel.Error).Select(line => line.Message),
+            Is.EqualTo(Enumerable.Range(0, 20).Select(second => $"error {second}")));
+        Assert.That(_written.Lines.Count(line => line.Message.StartsWith("warning", StringComparison.Ordinal)), Is.EqualTo(20));
     }
 
     [Test]
@@ -177,7 +196,7 @@ public sealed class LogLimitTests : IDisposable
     [Test]
     public void Event_that_is_not_enabled_is_not_counted()
     {
-        using var provider = new LimitedLoggerProvider(new OneLogger(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance), _time);
+        using var provider = new LogLimit(new OneLogger(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance), _time);
         ILogger logger = provider.CreateLogger("Part");
         Assert.That(logger.IsEnabled(LogLevel.Debug), Is.False);
 

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using DotNetty.Common.Internal.Logging;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
@@ -190,6 +191,24 @@ internal sealed class ProgramLoggingTests : IDisposable
         Assert.That(lines, Has.One.EndsWith("goes on"));
     }
 
+    [Test]
+    [Platform("Linux", Reason = "Modes of files.")]
+    [UnsupportedOSPlatform("windows")]
+    public void Log_file_is_readable_by_user_and_group_and_its_folder_is_checked()
+    {
+        string directory = Path.Combine(_program.Folder, "open");
+        Directory.CreateDirectory(directory);
+        File.SetUnixFileMode(directory, (UnixFileMode)0b111_111_111);
+        using (ProgramLogging logging = _program.Start(new LogDirectory(directory)))
+        {
+            logging.CreateLifecycleLogger().Line(LogLevel.Information, "here");
+        }
+
+        string file = Directory.GetFileSystemEntries(directory).Single();
+        Assert.That(File.GetUnixFileMode(file), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead));
+        Assert.That(File.ReadAllLines(file), Has.One.EndsWith($" WARN  ProgramLogging --log-directory '{directory}': other users can replace files in it"));
+    }
+
     [TestCase("x/${processid}")]
     [TestCase("${logger} {0}")]
     [TestCase("a:b c*?")]
@@ -211,14 +230,14 @@ internal sealed class ProgramLoggingTests : IDisposable
     [TestCase("./none", "./none")]
     public void Option_reads_a_directory_or_none(string text, string? expected)
     {
-        var set = new OptionSet(LoggingProgram.Name, "Sample.", EnvironmentPrefix.Server);
-        OptionDeclaration<LogDirectory> option = LogDirectory.Declare(set);
+        var set = new OptionSet<LogDirectory>(LoggingProgram.Name, "Sample.", EnvironmentPrefix.Server, LogDirectory.Default);
+        set.AddLogDirectory((_, directory) => directory);
         var nothing = new Dictionary<string, string>();
 
-        Assert.That(set.Parse(["--log-directory", text], nothing).Value(option).Path, Is.EqualTo(expected));
+        Assert.That(set.Parse(["--log-directory", text], nothing).Options.Path, Is.EqualTo(expected));
         Assert.That(set.Parse(["--log-directory", ""], nothing).Errors, Has.One.Items);
-        Assert.That(set.Parse([], nothing).Value(option).Path, Is.EqualTo(Path.Combine(AppContext.BaseDirectory, "logs")));
-        Assert.That(set.Parse([], nothing).Value(option).IsDefault, Is.True);
-        Assert.That(set.Parse(["--log-directory", LogDirectory.Default.Path!], nothing).Value(option).IsDefault, Is.False);
+        Assert.That(set.Parse([], nothing).Options.Path, Is.EqualTo(Path.Combine(AppContext.BaseDirectory, "logs")));
+        Assert.That(set.Parse([], nothing).Options.IsDefault, Is.True);
+        Assert.That(set.Parse(["--log-directory", LogDirectory.Default.Path!], nothing).Options.IsDefault, Is.False);
     }
 }

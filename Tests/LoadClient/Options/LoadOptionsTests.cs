@@ -50,6 +50,10 @@ public sealed class LoadOptionsTests
     [TestCase("--packets-per-write 1000000")]
     [TestCase("--duration 5")]
     [TestCase("--host=")]
+    [TestCase("--source [::1]:80")]
+    [TestCase("--source [::1]")]
+    [TestCase("--source ::1/64")]
+    [TestCase("--source 127.0.0.2:80")]
     public async Task Faulty_option_is_one_line_that_names_it_and_exit_code_2(string arguments)
     {
         ClientRun run = await ClientRun.WithAsync(arguments);
@@ -75,10 +79,9 @@ public sealed class LoadOptionsTests
         Assert.That(Read("--port 2", environment).Options, Has.Property("Connections").EqualTo(7).And.Property("Port").EqualTo(2));
     }
 
-    private static (LoadOptions Options, ParseOutcome Outcome) Read(string arguments, Dictionary<string, string>? environment = null)
+    private static (LoadOptions Options, ParsedOptions<LoadOptions> Outcome) Read(string arguments, Dictionary<string, string>? environment = null)
     {
-        var declarations = new LoadOptionDeclarations();
-        ParseOutcome outcome = declarations.Set.Parse(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
-        return (declarations.Read(outcome), outcome);
+        ParsedOptions<LoadOptions> parsed = LoadOptionDeclarations.Declare().Parse(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
+        return (LoadOptionDeclarations.Read(parsed), parsed);
     }
 }

@@ -7,18 +7,16 @@ namespace DotNettyFraming.Tests.Server.Hosting;
 
 public sealed class ServerCommandLineTests
 {
-    private readonly ServerCommandLine _commandLine = new();
-
     [TestCase("0", 0)]
     [TestCase("1000", 1000)]
     [TestCase("32KiB", 32_768)]
     [TestCase("65535", 65_535)]
     public void Max_payload_is_a_size(string text, int bytes)
     {
-        ParseOutcome outcome = Parse("--max-payload", text);
+        ParsedOptions<ServerOptions> outcome = Parse("--max-payload", text);
 
         Assert.That(outcome.Errors, Is.Empty);
-        Assert.That(_commandLine.Read(outcome).MaxPayloadBytes, Is.EqualTo(bytes));
+        Assert.That(outcome.Options.MaxPayloadBytes, Is.EqualTo(bytes));
     }
 
     [Test]
@@ -28,8 +26,8 @@ public sealed class ServerCommandLineTests
     [Test]
     public void Proxy_options_are_read()
     {
-        ParseOutcome outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
-        ServerOptions options = _commandLine.Read(outcome);
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
+        ServerOptions options = outcome.Options;
 
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That(options.ProxyProtocol, Is.EqualTo(ProxyProtocol.Required));
@@ -39,8 +37,7 @@ public sealed class ServerCommandLineTests
     [Test]
     public void Proxy_protocol_without_trusted_networks_is_one_fault()
     {
-        ParseOutcome outcome = Parse("--proxy-protocol", "required");
-        _commandLine.Read(outcome);
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required");
 
         Assert.That(outcome.Errors, Is.EqualTo(["--proxy-protocol: 'required' needs --proxy-trusted, the networks that may send PROXY headers"]));
         Assert.That(outcome.Conclude(TextWriter.Null, TextWriter.Null), Is.EqualTo(ExitCode.Usage));
@@ -59,8 +56,7 @@ public sealed class ServerCommandLineTests
     [TestCase("balancer.example")]
     public void Proxy_trusted_takes_nothing_but_networks(string text)
     {
-        ParseOutcome outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", text);
-        _commandLine.Read(outcome);
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", text);
 
         Assert.That(
             outcome.Errors,
@@ -70,8 +66,8 @@ public sealed class ServerCommandLineTests
     [Test]
     public void Admin_hosts_and_profiles_are_read()
     {
-        ParseOutcome outcome = Parse("--admin-hosts", "framing.example, admin.internal", "--admin-profiles", "any");
-        ServerOptions options = _commandLine.Read(outcome);
+        ParsedOptions<ServerOptions> outcome = Parse("--admin-hosts", "framing.example, admin.internal", "--admin-profiles", "any");
+        ServerOptions options = outcome.Options;
 
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That(options.AdminHosts, Is.EqualTo(["framing.example", "admin.internal"]));
@@ -87,5 +83,10 @@ public sealed class ServerCommandLineTests
         Parse("--admin-hosts", text).Errors,
         Is.EqualTo([$"--admin-hosts: '{text}' is no list of host names without ports (framing.example,metrics.internal)"]));
 
-    private ParseOutcome Parse(params string[] arguments) => _commandLine.Set.Parse(arguments, new Dictionary<string, string>());
+    private static ParsedOptions<ServerOptions> Parse(params string[] arguments)
+    {
+        ParsedOptions<ServerOptions> parsed = ServerCommandLine.Declare().Parse(arguments, new Dictionary<string, string>());
+        ServerCommandLine.AddConflicts(parsed);
+        return parsed;
+    }
 }

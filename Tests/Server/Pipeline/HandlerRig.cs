@@ -12,9 +12,13 @@ namespace DotNettyFraming.Tests.Server.Pipeline;
 /// <summary>A connection over an <see cref="EmbeddedChannel"/>, with the handlers that a test asks for.</summary>
 internal sealed class HandlerRig : IDisposable
 {
-    public HandlerRig(Func<HandlerRig, IChannelHandler[]> handlers, int maxPayloadBytes = PacketHeader.MaxPayloadLength, LoopState? loop = null)
+    public HandlerRig(
+        Func<HandlerRig, IChannelHandler[]> handlers,
+        int maxPayloadBytes = PacketHeader.MaxPayloadLength,
+        LoopState? loop = null,
+        EmbeddedChannel? channel = null)
     {
-        Channel = new EmbeddedChannel();
+        Channel = channel ?? new EmbeddedChannel();
         Loop = loop ?? NewLoop(Counters);
         Decoder = new PacketDecoder(maxPayloadBytes, Loop.Counters.Bytes);
         Connection = new Connection(1, Channel, Loop, Decoder, limitedAs: null, Log);
@@ -43,6 +47,8 @@ internal sealed class HandlerRig : IDisposable
         new BufferBudget(long.MaxValue, eventLoops: 1),
         maxPendingBytes);
 
+    private TimeSpan _now;
+
     public EmbeddedChannel Channel { get; }
 
     public ServerCounters Counters { get; } = new();
@@ -55,10 +61,14 @@ internal sealed class HandlerRig : IDisposable
 
     public RecordingLogger Log { get; } = new();
 
-    /// <summary>Looks at the deadlines, as the loop's sweep does; none of those for idle peers and packets is set.</summary>
-    public void Sweep()
+    /// <summary>How long peers may take; by default nothing is limited for packets, and all else is as in the server.</summary>
+    public PeerDeadlines Deadlines { get; set; } = PeerDeadlines.None with { TlsHandshake = TimeSpan.FromSeconds(10) };
+
+    /// <summary>Judges the connection, as the loop's sweep does, <paramref name="after"/> the sweep before.</summary>
+    public void Sweep(TimeSpan after = default)
     {
-        if (Connection.JudgePeer(Loop.Sweep.Now, sinceLast: 0, idleLimit: 0, packetLimit: 0) is CloseReason reason)
+        _now += after;
+        if (Connection.JudgePeer(_now.Ticks, after.Ticks, Deadlines) is CloseReason reason)
         {
             Connection.Abort(reason);
         }

@@ -337,17 +337,19 @@ public sealed class ProcessingHandlerTests
         rig.Channel.WriteInbound(Batch(1));
         rig.EndInput(CloseReason.InvalidPrefix);
 
-        Assert.That(Judge(), Is.EqualTo(CloseReason.InvalidPrefix));
+        Assert.That(Judge(afterSeconds: 0), Is.Null, "the time starts");
+        Assert.That(Judge(afterSeconds: 30), Is.EqualTo(CloseReason.InvalidPrefix));
         rig.Connection.Abort(CloseReason.InvalidPrefix);
-        Assert.That(Judge(), Is.Null, "closing");
+        Assert.That(Judge(afterSeconds: 60), Is.Null, "closing");
         rig.Channel.RunPendingTasks();
 
         Assert.That(rig.Channel.Open, Is.False);
-        Assert.That(Judge(), Is.Null, "closed");
+        Assert.That(Judge(afterSeconds: 90), Is.Null, "closed");
         processor.CompleteAll();
         rig.RunLoopUntil(() => rig.Counters.PacketsProcessed == 1);
 
-        CloseReason? Judge() => rig.Connection.JudgePeer(long.MaxValue, sinceLast: 0, idleLimit: 0, packetLimit: 0);
+        CloseReason? Judge(int afterSeconds) => rig.Connection.JudgePeer(
+            TimeSpan.FromSeconds(afterSeconds).Ticks, TimeSpan.FromMilliseconds(200).Ticks, PeerDeadlines.None);
     }
 
     /// <summary>A batch of the same read that follows the close: the closed channel's own pipeline has no handlers any more.</summary>

@@ -5,7 +5,6 @@ using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
-using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
 using static DotNettyFraming.Tests.Harness.ProxyHeaders;
 
@@ -16,8 +15,6 @@ namespace DotNettyFraming.Tests.Server.Pipeline.Proxy;
 public sealed class ProxyHeaderHandlerTests
 {
     private static readonly IPEndPoint Balancer = new(IPAddress.Parse("10.1.2.3"), 4000);
-
-    private readonly FakeTimeProvider _time = new();
 
     private static IEnumerable<byte[]> Headers => [Version1, Version2];
 
@@ -44,19 +41,15 @@ public sealed class ProxyHeaderHandlerTests
     }
 
     [Test]
-    public void Shed_frees_at_once_what_is_held_but_not_in_the_handler_that_asks()
+    public void Shed_releases_what_is_held_immediately()
     {
         using HandlerRig rig = Rig();
         DecoderCounters counters = rig.Loop.Counters.Bytes;
-        bool? shed = null;
-        counters.AllocationMark = 0;
-        counters.AllocationPassedMark = () => shed = rig.Connection.Shed();
 
         rig.Receive(Version2[..10]);
-        Assert.That(shed, Is.False);
         Assert.That(counters.BytesAllocated, Is.EqualTo(16));
 
-        Assert.That(rig.Connection.Shed(), Is.True);
+        rig.Connection.Shed();
         Assert.That(counters.BytesAllocated, Is.Zero);
         rig.Channel.RunPendingTasks();
         Assert.That(rig.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
@@ -125,6 +118,22 @@ public sealed class ProxyHeaderHandlerTests
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
     }
 
+    [TestCase("PROXY NONSENSE\r\n", "missing or malformed")]
+    [TestCase("&", "missing or malformed")]
+    [TestCase("PROXY UNKNOWN 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\r\n",
+        "longer than 107 bytes (version 1) or 536 (version 2)")]
+    [TestCase("\r\n\r\n\0\r\nQUIT\n\u0021\u0011\u0002\u0009", "longer than 107 bytes (version 1) or 536 (version 2)")]
+    public void Log_says_what_is_wrong_with_a_header(string header, string fault)
+    {
+        using HandlerRig rig = Rig();
+
+        rig.Receive(System.Text.Encoding.Latin1.GetBytes(header));
+        rig.Channel.RunPendingTasks();
+
+        AssertClosed(rig, CloseReason.ProxyHeaderInvalid);
+        Assert.That(rig.Log.Lines.Select(line => line.Message), Has.One.EqualTo($"connection 1 from {Balancer}: PROXY header {fault}"));
+    }
+
     [Test]
     public void Wrong_header_closes_at_once_and_nothing_of_it_is_processed()
     {
@@ -152,11 +161,10 @@ public sealed class ProxyHeaderHandlerTests
         using HandlerRig rig = Rig();
         rig.Receive(begun ? Version1[..^1] : []);
 
-        _time.Advance(ProxyRules.Deadline - TimeSpan.FromTicks(1));
         rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromSeconds(3) - TimeSpan.FromTicks(1));
         Assert.That(rig.Channel.Open, Is.True);
-        _time.Advance(TimeSpan.FromTicks(1));
-        rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromTicks(1));
         rig.Channel.RunPendingTasks();
 
         AssertClosed(rig, CloseReason.ProxyHeaderTimeout);
@@ -168,8 +176,8 @@ public sealed class ProxyHeaderHandlerTests
         using HandlerRig rig = Rig();
         rig.Receive(Version2);
 
-        _time.Advance(TimeSpan.FromDays(1));
-        rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromDays(1));
+        rig.Sweep(after: TimeSpan.FromDays(1));
         rig.Receive(Article);
 
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
@@ -181,13 +189,12 @@ public sealed class ProxyHeaderHandlerTests
         using HandlerRig rig = Rig();
         rig.Connection.Pause(PauseCauses.ProcessingBehind);
 
-        _time.Advance(2 * ProxyRules.Deadline);
         rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromSeconds(6));
         rig.Connection.Resume(PauseCauses.ProcessingBehind);
-        rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromSeconds(6)); // paused for a part of it
         Assert.That(rig.Channel.Open, Is.True);
-        _time.Advance(ProxyRules.Deadline);
-        rig.Sweep();
+        rig.Sweep(after: TimeSpan.FromSeconds(3));
         rig.Channel.RunPendingTasks();
 
         AssertClosed(rig, CloseReason.ProxyHeaderTimeout);
@@ -216,12 +223,12 @@ public sealed class ProxyHeaderHandlerTests
         Assert.That(rig.Log.Errors, Is.Empty);
     });
 
-    private HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
+    private static HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
     {
         rig.Connection.Source.Peer = sender ?? Balancer; // the embedded channel's is no IP address
         return
         [
-            new ProxyHeaderHandler(rig.Connection, new ProxyRules([IPNetwork.Parse("10.0.0.0/8")], _time)),
+            new ProxyHeaderHandler(rig.Connection, new ProxyRules([IPNetwork.Parse("10.0.0.0/8")], rig.Log)),
             new PacketDecoder(counters: rig.Loop.Counters.Bytes),
             new PrefixValidationHandler(rig.Connection, rig.Log),
             new ProcessingHandler(rig.Connection, new CountingProcessor(1), CancellationToken.None),
