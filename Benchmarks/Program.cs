@@ -3,7 +3,7 @@ using DotNettyFraming.Benchmarks.Load;
 using DotNettyFraming.Benchmarks.Micro;
 using DotNettyFraming.Benchmarks.Peers;
 using DotNettyFraming.Benchmarks.Senders;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks;
 

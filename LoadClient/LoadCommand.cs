@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Logging;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
@@ -136,7 +137,7 @@ internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool
     public static StandardStreams OfConsole() => new(Console.Out, Console.Error, !Console.IsOutputRedirected);
 }
 
-/// <summary>The exit codes beyond those that all programs here share (<see cref="CommandLine.ExitCode"/>).</summary>
+/// <summary>The exit codes beyond those that all programs here share (<see cref="Hosting.ExitCode"/>).</summary>
 /// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
 internal static class LoadExitCode
 {

@@ -1,5 +1,6 @@
-using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Logging;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient;
 

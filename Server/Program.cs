@@ -1,5 +1,5 @@
-using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Hosting;
 
 namespace DotNettyFraming.Server;

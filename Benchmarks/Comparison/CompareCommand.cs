@@ -1,5 +1,6 @@
 using DotNettyFraming.Benchmarks.Report;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 

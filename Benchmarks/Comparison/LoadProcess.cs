@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using DotNettyFraming.Benchmarks.Load;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 

@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using DotNettyFraming.Benchmarks.Interop;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 

@@ -2,7 +2,8 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
 using DotNettyFraming.Benchmarks.Interop;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Benchmarks.Load;
 

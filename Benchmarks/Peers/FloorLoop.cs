@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using DotNettyFraming.Benchmarks.Interop;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Peers;
 

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Benchmarks.Peers;
 

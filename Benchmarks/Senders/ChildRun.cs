@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using DotNettyFraming.Benchmarks.Interop;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 

@@ -1,5 +1,5 @@
 using DotNettyFraming.Benchmarks.Load;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 

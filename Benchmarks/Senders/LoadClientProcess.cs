@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using DotNettyFraming.Benchmarks.Load;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 

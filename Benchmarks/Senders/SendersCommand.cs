@@ -1,6 +1,7 @@
 using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Report;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 

@@ -1,5 +1,5 @@
 using DotNettyFraming.Benchmarks.Comparison;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Measuring;
 
 namespace DotNettyFraming.LoadClient.Abuse;

@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using DotNetty.Common.Utilities;
 using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Connecting;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using DotNettyFraming.Codec;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 

@@ -56,11 +56,11 @@ internal sealed record RunReport
 
     /// <summary>What the process returns.</summary>
     public int ExitCode =>
-        Totals.Connected == 0 && !Interrupted ? CommandLine.ExitCode.CannotRun
+        Totals.Connected == 0 && !Interrupted ? Hosting.ExitCode.CannotRun
         : Verification is { Passed: false } ? LoadExitCode.VerificationFailed
         : Abuse is { Attack.AnyOutlivedDeadline: true } ? LoadExitCode.HostileConnectionOutlived
         : Failed > 0 || Allowed < Options.Connections || RanOutOfConnections ? LoadExitCode.SomeConnectionsFailed
-        : CommandLine.ExitCode.Success;
+        : Hosting.ExitCode.Success;
 
     private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;
 }

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;

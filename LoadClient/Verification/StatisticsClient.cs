@@ -1,5 +1,5 @@
 using System.Net;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient.Verification;
 

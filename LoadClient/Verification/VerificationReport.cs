@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.LoadClient.Verification;

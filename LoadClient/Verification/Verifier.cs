@@ -1,4 +1,5 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.LoadClient.Verification;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Admin.Page;
 using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Builder;

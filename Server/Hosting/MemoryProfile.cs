@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Profiling;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,6 @@
 using System.Net;
 using DotNettyFraming.Codec;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Pipeline.Proxy;
 

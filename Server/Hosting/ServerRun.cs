@@ -1,7 +1,8 @@
 using System.Net;
 using System.Runtime;
-using DotNettyFraming.CommandLine;
-using DotNettyFraming.CommandLine.Logging;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Logging;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;

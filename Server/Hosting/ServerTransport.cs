@@ -3,7 +3,8 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Transport;
 

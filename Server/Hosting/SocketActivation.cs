@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Server.Hosting;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Pipeline.Tls;
 
 namespace DotNettyFraming.Server.Hosting;

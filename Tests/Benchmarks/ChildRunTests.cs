@@ -1,6 +1,6 @@
 using DotNettyFraming.Benchmarks.Interop;
 using DotNettyFraming.Benchmarks.Senders;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 

@@ -1,6 +1,6 @@
 using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Load;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 

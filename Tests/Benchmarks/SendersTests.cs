@@ -1,7 +1,7 @@
 using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Load;
 using DotNettyFraming.Benchmarks.Senders;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 

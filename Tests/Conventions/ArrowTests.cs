@@ -11,10 +11,10 @@ public sealed partial class ArrowTests
     {
         ["Codec"] = [],
         ["Transport"] = [],
-        ["CommandLine"] = [],
-        ["Server"] = ["Codec", "CommandLine", "Transport"],
-        ["LoadClient"] = ["Codec", "CommandLine", "Transport"],
-        ["Benchmarks"] = ["Codec", "CommandLine", "LoadClient", "Server", "Transport"],
+        ["Hosting"] = [],
+        ["Server"] = ["Codec", "Hosting", "Transport"],
+        ["LoadClient"] = ["Codec", "Hosting", "Transport"],
+        ["Benchmarks"] = ["Codec", "Hosting", "LoadClient", "Server", "Transport"],
     };
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()
@@ -93,7 +93,7 @@ public sealed partial class ArrowTests
     [TestCase("Server")]
     [TestCase("LoadClient")]
     [TestCase("Codec")]
-    [TestCase("CommandLine")]
+    [TestCase("Hosting")]
     [TestCase("Transport")]
     [TestCase("Benchmarks")]
     public void Namespaces_follow_folders(string project)

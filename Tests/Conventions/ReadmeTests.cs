@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Senders;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Tests.Harness;

@@ -1,5 +1,5 @@
 using System.Net;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Metrics;

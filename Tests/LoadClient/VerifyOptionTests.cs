@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient.Verification;
 

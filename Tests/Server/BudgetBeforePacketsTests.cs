@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;

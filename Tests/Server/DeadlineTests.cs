@@ -1,7 +1,6 @@
 using DotNettyFraming.Codec;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

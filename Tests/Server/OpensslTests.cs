@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 

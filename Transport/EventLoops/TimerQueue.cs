@@ -22,8 +22,9 @@ internal sealed class TimerQueue
     /// <summary>Returns the time a delay after another; far beyond the clock's range it is "never".</summary>
     public static long After(long now, TimeSpan delay)
     {
+        // The first time of a process is negative: DotNetty reads its clock before it sets the clock's start.
         long ticks = PreciseTimeSpan.FromTimeSpan(delay).Ticks;
-        return ticks > long.MaxValue - now ? long.MaxValue : now + ticks;
+        return ticks > long.MaxValue - Math.Max(0, now) ? long.MaxValue : now + ticks;
     }
 
     /// <summary>Adds a timer.</summary>

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.Tests.Harness;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.LoadClient.Abuse.Attacker;

@@ -1,6 +1,6 @@
 using System.Net;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.Tests.Harness;

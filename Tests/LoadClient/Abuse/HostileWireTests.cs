@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.Tests.Codec;
 using DotNettyFraming.Tests.Harness;

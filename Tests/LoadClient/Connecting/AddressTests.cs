@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

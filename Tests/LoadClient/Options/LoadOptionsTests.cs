@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.Tests.LoadClient.Options;

@@ -1,5 +1,5 @@
 using System.Net;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;

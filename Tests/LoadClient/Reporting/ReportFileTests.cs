@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.LoadClient.Reporting;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;

@@ -1,5 +1,5 @@
 using CsCheck;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;

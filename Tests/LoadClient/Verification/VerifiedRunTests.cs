@@ -1,4 +1,5 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Verification;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.LoadClient.Verification;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

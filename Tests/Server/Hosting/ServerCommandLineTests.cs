@@ -1,4 +1,5 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Pipeline.Proxy;

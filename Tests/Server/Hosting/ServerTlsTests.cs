@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,4 @@
-using DotNettyFraming.CommandLine;
+using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Hosting;
 
 namespace DotNettyFraming.Tests.Server.Hosting;

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace DotNettyFraming.Hosting.Options;
+
+/// <summary>Internet addresses as options have them, written in one way and nothing looser.</summary>
+/// <remarks>
+/// <see cref="IPAddress.TryParse(string, out IPAddress)"/> reads <c>1</c> as 0.0.0.1, drops the port of <c>[::1]:80</c>, and drops a scope
+/// that this machine does not have.
+/// </remarks>
+internal static class AddressText
+{
+    /// <summary><c>any</c>, which is null, or an address to listen on.</summary>
+    public static OptionKind<IPAddress?> Listen { get; } = new(
+        "ADDRESS",
+        text => text switch
+        {
+            "any" => Parsed.Of<IPAddress?>(null),
+            _ when text.StartsWith('[') => Parsed.Fault<IPAddress?>("has brackets; an address stands without them, and --port gives the port"),
+            _ when !IPAddress.TryParse(text, out _) => Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address"),
+            _ => ParseListen(text).Select(address => (IPAddress?)address),
+        },
+        address => address?.ToString() ?? "any");
+
+    /// <summary><c>off</c>, which is null, or an address and a port: <c>127.0.0.1:9998</c>, <c>[::1]:9998</c>, <c>localhost:9998</c>.</summary>
+    public static OptionKind<IPEndPoint?> EndPointOrOff { get; } = new(
+        "HOST:PORT", ParseEndPoint, endpoint => endpoint?.ToString() ?? "off");
+
+    /// <summary>Networks: <c>10.0.0.0/8,2001:db8::/32</c>.</summary>
+    public static OptionKind<IReadOnlyList<IPNetwork>> Networks { get; } = OptionKind.List(
+        "NETWORKS", ParseNetwork, "is no list of networks (10.0.0.0/8,192.0.2.7/32,2001:db8::/32)");
+
+    /// <summary>Addresses: <c>127.0.0.2,127.0.0.3</c>.</summary>
+    public static OptionKind<IReadOnlyList<IPAddress>> Addresses { get; } = OptionKind.List(
+        "ADDRESSES", Parse, "is no list of IP addresses (127.0.0.2,127.0.0.3)");
+
+    /// <summary>Reads one address.</summary>
+    public static Parsed<IPAddress> Parse(string text)
+    {
+        if (!IPAddress.TryParse(text, out IPAddress? address) || text.AsSpan().ContainsAny('[', ']', '/'))
+        {
+            return Parsed.Fault<IPAddress>("is no IP address");
+        }
+
+        bool isIPv4 = address.AddressFamily == AddressFamily.InterNetwork;
+        return isIPv4 && address.ToString() != text
+            ? Parsed.Fault<IPAddress>("is no IPv4 address in four decimal parts without leading zeros (127.0.0.1)")
+            : !isIPv4 && text.Contains('%', StringComparison.Ordinal) && address.ScopeId == 0
+                ? Parsed.Fault<IPAddress>("names a network interface (after %) that this machine does not have")
+                : Parsed.Of(address);
+    }
+
+    private static Parsed<IPAddress> ParseListen(string text)
+    {
+        Parsed<IPAddress> parsed = Parse(text);
+        if (parsed.Fault is not null)
+        {
+            return parsed;
+        }
+
+        IPAddress inner = parsed.Value.IsIPv4MappedToIPv6 ? parsed.Value.MapToIPv4() : parsed.Value;
+        bool isIPv4Multicast = inner.AddressFamily == AddressFamily.InterNetwork && inner.GetAddressBytes()[0] is >= 224 and <= 239; // RFC 5771
+        return inner.IsIPv6Multicast || isIPv4Multicast || inner.Equals(IPAddress.Broadcast)
+            ? Parsed.Fault<IPAddress>("is a multicast or broadcast address, where no TCP connection arrives")
+            : parsed;
+    }
+
+    private static Parsed<IPEndPoint?> ParseEndPoint(string text)
+    {
+        if (text == "off")
+        {
+            return Parsed.Of<IPEndPoint?>(null);
+        }
+
+        int colon = text.LastIndexOf(':');
+        if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+        {
+            return Parsed.Fault<IPEndPoint?>("is neither 'off' nor ADDRESS:PORT, with a port from 0 to 65535");
+        }
+
+        string host = text[..colon] == "localhost" ? "127.0.0.1" : text[..colon];
+        bool inBrackets = host.StartsWith('[') && host.EndsWith(']');
+        if (!inBrackets && host.Contains(':', StringComparison.Ordinal))
+        {
+            return Parsed.Fault<IPEndPoint?>("has an IPv6 address without brackets ([::1]:9998)");
+        }
+
+        string inner = inBrackets ? host[1..^1] : host;
+        return inBrackets != inner.Contains(':', StringComparison.Ordinal) || !IPAddress.TryParse(inner, out _)
+            ? Parsed.Fault<IPEndPoint?>("names no IP address before the port (127.0.0.1:9998, [::1]:9998, 0.0.0.0:9998, localhost:9998)")
+            : ParseListen(inner).Select(address => (IPEndPoint?)new IPEndPoint(address, port));
+    }
+
+    /// <summary>A network has no bits behind its prefix, which would be a typing error, and is no IPv4 network written as IPv6.</summary>
+    private static Parsed<IPNetwork> ParseNetwork(string text) =>
+        text.Split('/') is [var address, _]
+        && Parse(address) is { Fault: null } parsed
+        && IPNetwork.TryParse(text, out IPNetwork network)
+        && network.BaseAddress.Equals(parsed.Value)
+        && !parsed.Value.IsIPv4MappedToIPv6
+        && !address.Contains('%', StringComparison.Ordinal)
+            ? Parsed.Of(network)
+            : Parsed.Fault<IPNetwork>("is no network");
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text;
+
+namespace DotNettyFraming.Hosting.Options;
+
+/// <summary>The result of reading a text: a value, or a fault worded to follow the quoted text (<c>is not an integer</c>).</summary>
+internal sealed record Parsed<T>(T Value, string? Fault)
+{
+    /// <summary>Converts the value; a fault stays as it is.</summary>
+    public Parsed<TOther> Select<TOther>(Func<T, TOther> convert) => Fault is null ? Parsed.Of(convert(Value)) : Parsed.Fault<TOther>(Fault);
+}
+
+/// <summary>Makes <see cref="Parsed{T}"/>s.</summary>
+internal static class Parsed
+{
+    public static Parsed<T> Of<T>(T value) => new(value, null);
+
+    public static Parsed<T> Fault<T>(string reason) => new(default!, reason);
+
+    public static Parsed<T> OutOfRange<T>(string range) => Fault<T>($"is out of range ({range})");
+}
+
+/// <summary>Reads and writes the text of one kind of option.</summary>
+/// <param name="Placeholder">Stands for the value in help: <c>DURATION</c>. Null for a flag, which needs no value.</param>
+/// <param name="Parse">Reads a text; never throws.</param>
+/// <param name="Format">Writes a value as <paramref name="Parse"/> reads it.</param>
+/// <param name="Range">The values accepted, where they are an interval: <c>0 to 65535</c>.</param>
+internal sealed record OptionKind<T>(string? Placeholder, Func<string, Parsed<T>> Parse, Func<T, string> Format, string? Range = null);
+
+/// <summary>The kinds of options.</summary>
+internal static class OptionKind
+{
+    /// <summary>The longest duration accepted by default: long enough to mean "never", and no clock overflows.</summary>
+    public static readonly TimeSpan LongestDuration = TimeSpan.FromDays(365);
+
+    /// <summary>Off unless present; the environment and <c>--name=…</c> say <c>true</c> or <c>false</c>.</summary>
+    public static OptionKind<bool> Flag { get; } = new(
+        null,
+        text => bool.TryParse(text, out bool value) ? Parsed.Of(value) : Parsed.Fault<bool>("is neither true nor false"),
+        value => value ? "on" : "off");
+
+    /// <summary>Decimal digits, with a minus where the range has one.</summary>
+    public static OptionKind<T> Integer<T>(T min, T max, string placeholder = "N")
+        where T : struct, IBinaryInteger<T>, IMinMaxValue<T>
+    {
+        string range = max == T.MaxValue ? $"{min} or more" : $"{min} to {max}";
+        return new(placeholder, Parse, value => $"{value}", range);
+
+        Parsed<T> Parse(string text)
+        {
+            ReadOnlySpan<char> digits = text.StartsWith('-') ? text.AsSpan(1) : text;
+            if (digits.IsEmpty || digits.ContainsAnyExceptInRange('0', '9'))
+            {
+                return Parsed.Fault<T>("is not an integer");
+            }
+
+            // Digits that do not fit into the type are as far out of range as digits that do.
+            return T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out T value) && value >= min && value <= max
+                ? Parsed.Of(value)
+                : Parsed.OutOfRange<T>(range);
+        }
+    }
+
+    /// <summary>A duration: <c>250ms</c>, <c>5m</c>. From null, which is 0, to null, which is <see cref="LongestDuration"/>.</summary>
+    public static OptionKind<TimeSpan> Duration(TimeSpan? min = null, TimeSpan? max = null)
+    {
+        (TimeSpan shortest, TimeSpan longest) = (min ?? TimeSpan.Zero, max ?? LongestDuration);
+        string range = $"{DurationText.Format(shortest)} to {DurationText.Format(longest)}";
+        return new("DURATION", text => Within(DurationText.Parse(text), shortest, longest, range), DurationText.Format, range);
+    }
+
+    /// <summary>A size in bytes: <c>64KiB</c>.</summary>
+    public static OptionKind<long> Size(long min = 0, long max = long.MaxValue)
+    {
+        string range = max == long.MaxValue ? $"{SizeText.Format(min)} or more" : $"{SizeText.Format(min)} to {SizeText.Format(max)}";
+        return new("BYTES", text => Within(SizeText.Parse(text), min, max, range), SizeText.Format, range);
+    }
+
+    /// <summary>Any text, taken as it is.</summary>
+    public static OptionKind<string> Text(string placeholder) => new(placeholder, Parsed.Of, text => text);
+
+    /// <summary>A path. Whether it exists is reported when it is opened.</summary>
+    public static OptionKind<string> Path(string placeholder = "FILE") => new(placeholder, ParsePath, text => text);
+
+    /// <summary>An enum's member in lower case with dashes: <c>BadPrefix</c> is <c>bad-prefix</c>.</summary>
+    public static OptionKind<T> Choice<T>()
+        where T : struct, Enum
+    {
+        Dictionary<string, T> choices = Enum.GetValues<T>().ToDictionary(Dashed, value => value);
+        return new(
+            string.Join('|', choices.Keys),
+            text => choices.TryGetValue(text, out T value) ? Parsed.Of(value) : Parsed.Fault<T>($"is none of {string.Join(", ", choices.Keys)}"),
+            Dashed);
+    }
+
+    /// <summary>Several values, comma-separated; one fault for all of them.</summary>
+    public static OptionKind<IReadOnlyList<T>> List<T>(string placeholder, Func<string, Parsed<T>> parse, string fault) => new(
+        placeholder,
+        text =>
+        {
+            Parsed<T>[] parts = [.. text.Split(',', StringSplitOptions.TrimEntries).Select(parse)];
+            return Array.TrueForAll(parts, part => part.Fault is null)
+                ? Parsed.Of<IReadOnlyList<T>>([.. parts.Select(part => part.Value)])
+                : Parsed.Fault<IReadOnlyList<T>>(fault);
+        },
+        values => string.Join(',', values));
+
+    /// <summary>Reads a path.</summary>
+    public static Parsed<string> ParsePath(string text) => text switch
+    {
+        "" => Parsed.Fault<string>("is empty, which names no file"),
+        _ when text.Contains('\0', StringComparison.Ordinal) => Parsed.Fault<string>("contains a zero character, which no path may"),
+        _ => Parsed.Of(text),
+    };
+
+    private static Parsed<T> Within<T>(Parsed<T> parsed, T min, T max, string range)
+        where T : IComparable<T> =>
+        parsed.Fault is null && (parsed.Value.CompareTo(min) < 0 || parsed.Value.CompareTo(max) > 0) ? Parsed.OutOfRange<T>(range) : parsed;
+
+    private static string Dashed<T>(T value)
+        where T : struct, Enum
+    {
+        var name = new StringBuilder();
+        foreach (char c in value.ToString())
+        {
+            _ = char.IsAsciiLetterUpper(c) && name.Length > 0 ? name.Append('-') : name;
+            name.Append(char.ToLowerInvariant(c));
+        }
+
+        return name.ToString();
+    }
+}

@@ -1,0 +1,27 @@
+using System.Net.Sockets;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
+
+namespace DotNettyFraming.Tests.Hosting;
+
+public sealed class EventLoopsOptionTests
+{
+    private static readonly Exception[] Faults = [new SocketException((int)SocketError.TooManyOpenSockets), new InsufficientMemoryException()];
+
+    [Test]
+    public void What_can_be_started_is_returned() =>
+        Assert.That(CommonOptions.StartEventLoops(3, filesEach: 2, count => $"{count} loops"), Is.EqualTo("3 loops"));
+
+    [TestCaseSource(nameof(Faults))]
+    public void What_the_machine_does_not_give_is_one_line_that_names_the_option(Exception fault)
+    {
+        StartupException? told = Assert.Throws<StartupException>(
+            () => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
+
+        Assert.That(told!.Message, Is.EqualTo($"--event-loops 3: cannot start so many: {fault.Message}"));
+    }
+
+    [Test]
+    public void What_is_a_bug_is_thrown_on() =>
+        Assert.Throws<NotSupportedException>(() => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new NotSupportedException()));
+}
