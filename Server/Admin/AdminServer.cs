@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.Server.Admin.Page;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -44,7 +44,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _sampler = new ServerSampler(counters, probe, time);
         _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
-        _metrics = new MetricsExport(probe.EventLoops.Count);
+        _metrics = new MetricsExport(counters);
 
         var paths = new AdminPaths();
         paths.AddState(counters, life);

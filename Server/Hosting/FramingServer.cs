@@ -4,7 +4,7 @@ using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;

@@ -3,7 +3,7 @@ using System.Runtime;
 using DotNettyFraming.CommandLine;
 using DotNettyFraming.CommandLine.Logging;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Tls;
 using Microsoft.Extensions.Logging;
 

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Server.Hosting;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 

@@ -19,12 +19,12 @@ public sealed partial class ArrowTests
 
     private static readonly Dictionary<string, string[]> ServerFolders = new()
     {
-        ["Diagnostics"] = [],
+        ["Metrics"] = [],
         ["Profiling"] = [],
-        ["Admin"] = ["Diagnostics", "Profiling"],
-        ["Processing"] = ["Diagnostics"],
-        ["Pipeline"] = ["Processing", "Diagnostics"],
-        ["Hosting"] = ["Admin", "Pipeline", "Processing", "Diagnostics", "Profiling"],
+        ["Admin"] = ["Metrics", "Profiling"],
+        ["Processing"] = ["Metrics"],
+        ["Pipeline"] = ["Processing", "Metrics"],
+        ["Hosting"] = ["Admin", "Pipeline", "Processing", "Metrics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

@@ -1,6 +1,6 @@
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;

@@ -5,7 +5,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -15,9 +15,9 @@ namespace DotNettyFraming.Tests.Server;
 [CancelAfter(60_000)]
 public sealed class CertificateChainTests() : TlsServerTests(TransportChoice.Auto)
 {
-    /// <summary>70 certificates are 94 KB, and cost 0.84 s of CPU to verify; 9 are within what a handshake may take in.</summary>
+    /// <summary>70 certificates are 94 KB, and cost 0.84 s of CPU to verify; 10 are within what a handshake may take in.</summary>
     [TestCase(70, "a handshake of more than 16384 bytes")]
-    [TestCase(9, "the client's certificate: ")]
+    [TestCase(9, "")]
     public async Task Expensive_chains_do_not_block_the_event_loop(int length, string fault, CancellationToken cancellation)
     {
         string chain = Certificates.Write("chain.pem", string.Concat(Enumerable.Range(0, length).Select(i => Expensive($"c{i}", $"c{i + 1}"))));

@@ -1,6 +1,7 @@
 using DotNettyFraming.Codec;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using DotNettyFraming.CommandLine;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server;

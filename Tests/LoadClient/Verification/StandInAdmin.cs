@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;

@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Every event that the server logs, in one place.</summary>
 /// <remarks>

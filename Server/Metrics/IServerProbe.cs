@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>What a running server tells about itself beside its counters. Any thread.</summary>
 internal interface IServerProbe

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Logs <c>processed 3000000 packets</c>, a line for each multiple of <c>--report-every</c>.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>
 /// Every way that a connection ends. The first reason wins; it is what the log line, the counter's name

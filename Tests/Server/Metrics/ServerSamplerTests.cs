@@ -1,8 +1,8 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 
-namespace DotNettyFraming.Tests.Server.Diagnostics;
+namespace DotNettyFraming.Tests.Server.Metrics;
 
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class ServerSamplerTests

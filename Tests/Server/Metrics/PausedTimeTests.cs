@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
-namespace DotNettyFraming.Tests.Server.Diagnostics;
+namespace DotNettyFraming.Tests.Server.Metrics;
 
 public sealed class PausedTimeTests
 {

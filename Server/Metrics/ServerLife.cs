@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Where the server is in its life, from when it has been alive, for whoever asks whether to send it connections.</summary>
 /// <remarks>Any thread. Phases only go forward.</remarks>

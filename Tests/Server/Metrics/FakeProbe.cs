@@ -1,6 +1,6 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
-namespace DotNettyFraming.Tests.Server.Diagnostics;
+namespace DotNettyFraming.Tests.Server.Metrics;
 
 /// <summary>A server that tells what it is set to, and counts how often its connections were surveyed.</summary>
 internal sealed class FakeProbe : IServerProbe, IEventLoopLoad

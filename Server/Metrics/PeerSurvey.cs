@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Some connections, as they were at one moment.</summary>
 /// <param name="Busiest">Those that sent the most bytes since the survey before, most first; none that sent nothing.</param>

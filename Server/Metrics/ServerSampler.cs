@@ -1,4 +1,4 @@
-namespace DotNettyFraming.Server.Diagnostics;
+namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Takes a <see cref="ServerSample"/> each second and keeps those of the last minutes; and surveys connections while somebody looks.</summary>
 /// <remarks>
@@ -118,40 +118,19 @@ internal sealed class ServerSampler : IDisposable
         }
     }
 
-    private ServerSample Take(ServerSample? before, TimeSpan sinceLast)
+    private ServerSample Take(ServerSample? before, TimeSpan sinceLast) => new()
     {
-        // Processed before received: what happens meanwhile makes no difference negative.
-        long dropped = _counters.PacketsDropped;
-        long processed = _counters.PacketsProcessed;
-        ConnectionCounts connections = _counters.Connections;
-        return new ServerSample
-        {
-            Number = (before?.Number ?? 0) + 1,
-            Time = _time.GetUtcNow(),
-            SinceLast = sinceLast,
-            Open = connections.Open,
-            Closed = connections.Closed,
-            Accepted = connections.Accepted,
-            Paused = _counters.Paused,
-            PacketsDropped = dropped,
-            PacketsProcessed = processed,
-            PacketsReceived = _counters.PacketsReceived,
-            BytesUnfinished = _counters.BytesUnfinished,
-            BytesAllocated = _counters.BytesAllocated,
-            BytesDiscarded = _counters.BytesDiscarded,
-            BytesPayload = _counters.BytesPayload,
-            BytesReceived = _counters.BytesReceived,
-            Batches = _counters.Batches,
-            Ages = [.. Enumerable.Range(0, PacketAges.Buckets).Select(_counters.WithAge)],
-            Skewed = _counters.Skewed,
-            Unset = _counters.Unset,
-            WorkingSet = Environment.WorkingSet,
-            Heap = GC.GetTotalMemory(forceFullCollection: false),
-            Collections = GC.CollectionCount(0),
-            CollectionPauses = GC.GetTotalPauseDuration(),
-            Loops = [.. _probe.EventLoops.Select((loop, index) => Look(loop.Load, before?.Loops[index], sinceLast))],
-        };
-    }
+        Number = (before?.Number ?? 0) + 1,
+        Time = _time.GetUtcNow(),
+        SinceLast = sinceLast,
+        Counters = _counters.Read(),
+        Ages = _counters.Histogram(recorder => recorder.Ages)?.Counts ?? [],
+        WorkingSet = Environment.WorkingSet,
+        Heap = GC.GetTotalMemory(forceFullCollection: false),
+        Collections = GC.CollectionCount(0),
+        CollectionPauses = GC.GetTotalPauseDuration(),
+        Loops = [.. _probe.EventLoops.Select((loop, index) => Look(loop.Load, before?.Loops[index], sinceLast))],
+    };
 
     private static LoopSample? Look(IEventLoopLoad? load, LoopSample? before, TimeSpan sinceLast)
     {
@@ -165,3 +144,43 @@ internal sealed class ServerSampler : IDisposable
         return new LoopSample(cpuTime, busy, load.QueueLength);
     }
 }
+
+/// <summary>The server at one moment: totals since start where not said otherwise.</summary>
+internal sealed record ServerSample
+{
+    /// <summary>Its number, from 1; one per second.</summary>
+    public required long Number { get; init; }
+
+    /// <summary>When it was taken.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Time since the sample before; zero for the first.</summary>
+    public required TimeSpan SinceLast { get; init; }
+
+    /// <summary>The counters.</summary>
+    public required CounterReading Counters { get; init; }
+
+    /// <summary>Batches by the age of their first packet, per bucket.</summary>
+    public required long[] Ages { get; init; }
+
+    /// <summary>Resident memory now, bytes.</summary>
+    public required long WorkingSet { get; init; }
+
+    /// <summary>Memory in use on the garbage collector's heap now, bytes.</summary>
+    public required long Heap { get; init; }
+
+    /// <summary>Garbage collections.</summary>
+    public required long Collections { get; init; }
+
+    /// <summary>Time for which collections have stopped all threads.</summary>
+    public required TimeSpan CollectionPauses { get; init; }
+
+    /// <summary>The event loops, in the order of <see cref="IServerProbe.EventLoops"/>; null for one that cannot be known.</summary>
+    public required LoopSample?[] Loops { get; init; }
+}
+
+/// <summary>One event loop at one moment.</summary>
+/// <param name="CpuTime">Processor time used since its start.</param>
+/// <param name="Busy">The share of the time since the sample before in which it ran, 0 to 1.</param>
+/// <param name="QueueLength">Tasks that wait.</param>
+internal sealed record LoopSample(TimeSpan CpuTime, double Busy, int QueueLength);

@@ -32,3 +32,22 @@ internal static partial class TypeName
     [GeneratedRegex("`[0-9]+")]
     private static partial Regex Arity();
 }
+
+/// <summary>The names of types and methods, as people read them: a compiler's inventions are put back to what was written.</summary>
+internal static partial class MethodName
+{
+    /// <summary>A method's name.</summary>
+    /// <param name="type">Its type, as the runtime has it.</param>
+    /// <param name="method">Its own name.</param>
+    public static string Readable(string type, string method)
+    {
+        // The rest of an async method, or of an iterator, is a method of a type of its own: Type+<Name>d__7.MoveNext.
+        Match rest = StateMachine().Match(type);
+        return rest.Success && method == "MoveNext"
+            ? $"{TypeName.Readable(rest.Groups["type"].Value)}.{rest.Groups["name"].Value}"
+            : $"{TypeName.Readable(type)}.{method.TrimStart('.')}"; // .ctor: readers take each dot for a step
+    }
+
+    [GeneratedRegex(@"^(?<type>.+)\+<(?<name>[^>]+)>d__[0-9]+(`[0-9]+)?(\[.*\])?$")]
+    private static partial Regex StateMachine();
+}
