@@ -61,7 +61,8 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
         Random random = RandomOf(seed, peer);
         int packet = Good().Length;
         return step > 0 ? HostileStep.Reset : HostileStep.Send(0, (random.Next(1, 9) * packet) + random.Next(1, packet));
-    })) { EndsItself = "reset by us" };
+    }))
+    { EndsItself = "reset by us" };
 
     /// <summary>
     /// Connects and closes without a byte, again and again as long as the attack lasts. A good server has as many descriptors and as much
