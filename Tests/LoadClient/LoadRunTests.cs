@@ -81,6 +81,7 @@ public sealed class LoadRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Server_that_never_reads_gets_no_more_than_one_write_queued_for_each_connection()
     {
         await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);
@@ -142,6 +143,7 @@ public sealed class LoadRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Rate_of_a_server_that_never_reads_is_said_not_to_be_kept()
     {
         await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);

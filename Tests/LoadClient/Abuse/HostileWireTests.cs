@@ -100,6 +100,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Random_bytes_flow_until_the_server_closes()
     {
         const int Enough = 9_000_000; // more than the kernel takes while nobody reads

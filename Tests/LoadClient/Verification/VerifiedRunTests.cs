@@ -55,6 +55,7 @@ public sealed class VerifiedRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Real_server_is_exact_and_then_different_by_what_it_did_not_get(
         [Values(TransportChoice.Epoll, TransportChoice.Sockets)] TransportChoice transport, CancellationToken cancel)
     {
@@ -75,6 +76,7 @@ public sealed class VerifiedRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Real_server_with_a_slow_processor_is_at_rest_only_when_that_is_done(CancellationToken cancel)
     {
         var processor = new GatedProcessor();

@@ -109,6 +109,7 @@ public sealed class ServerTlsTests
     }
 
     [Test]
+    [Category("Slow")]
     public void Certificate_is_warned_of_while_running_and_again_each_day_until_it_is_replaced()
     {
         using var certificates = new TestCertificates();
