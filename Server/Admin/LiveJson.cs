@@ -72,7 +72,7 @@ internal sealed class LiveJson
         json.WriteEndObject();
     }
 
-    /// <summary>The counters of <c>/api/stats</c>, without the reasons that no connection was closed for, and the memory of unfinished packets.</summary>
+    /// <summary>The counters of <c>/api/stats</c> without unused close reasons, and the memory of unfinished packets.</summary>
     private static IEnumerable<KeyValuePair<string, long>> CountersOf(CounterReading counters) => counters.Named()
         .Where(counter => counter.Value != 0 || !counter.Key.StartsWith("connections.closed.", StringComparison.Ordinal))
         .Append(new("bytes.allocated", counters[Counter.BytesAllocated]));
@@ -163,7 +163,9 @@ internal sealed class LiveJson
 }
 
 /// <summary>The body of <c>/api/stats</c>: the counters under their names, an object for each level of a name.</summary>
-/// <remarks><c>connections.closed.PeerClosed=99</c> of the <c>stopped:</c> line is <c>{ "connections": { "closed": { "PeerClosed": 99 } } }</c> here.</remarks>
+/// <remarks>
+/// <c>connections.closed.PeerClosed=99</c> of the <c>stopped:</c> line is <c>{ "connections": { "closed": { "PeerClosed": 99 } } }</c> here.
+/// </remarks>
 internal static class StatisticsJson
 {
     /// <summary>Writes it, UTF-8.</summary>
@@ -181,7 +183,8 @@ internal static class StatisticsJson
         return bytes.WrittenSpan.ToArray();
     }
 
-    /// <summary>Writes counters into an object; those of one level follow each other, as <see cref="ServerCounters.Named"/> gives them.</summary>
+    /// <summary>Writes counters into an object.</summary>
+    /// <remarks>Those of one level follow each other, as <see cref="ServerCounters.Named"/> returns them.</remarks>
     public static void WriteLevels(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, long>> counters)
     {
         string[] open = [];

@@ -27,8 +27,8 @@ internal sealed class MetricsExport : IDisposable
     /// <summary>Prometheus keeps names that end in <c>_count</c> for histograms, and its linter says so.</summary>
     private static readonly string[] NotExported = ["dotnet.assembly.count", "dotnet.process.cpu.count", "dotnet.timer.count"];
 
-    /// <summary>Series of one instrument, at most, where there are not more event loops: a close reason or a runtime's exception each. No peer
-    /// can make one. The SDK would set room aside for 2,000 of each instrument, 6 MiB in all.</summary>
+    /// <summary>Maximum of series per instrument, unless there are more event loops.</summary>
+    /// <remarks>A close reason or a runtime's exception each; no peer can add one. The SDK allocates 2,000 per instrument, 6 MiB in all.</remarks>
     private const int FewSeries = 64;
 
     private readonly ServerCounters _counters;
@@ -53,12 +53,13 @@ internal sealed class MetricsExport : IDisposable
         }
     }
 
-    /// <summary>Returns what answers <c>/metrics</c>: the histograms, and behind them what the exporter writes, which may end with a mark.</summary>
+    /// <summary>Returns what answers <c>/metrics</c>: the histograms, then the exporter's text, which may end with a mark.</summary>
     /// <param name="branch">A pipeline for this alone.</param>
     public RequestDelegate Prometheus(IApplicationBuilder branch)
     {
         RequestDelegate exporter = branch
-            .UseOpenTelemetryPrometheusScrapingEndpoint(_scraped, predicate: _ => true, path: null, configureBranchedPipeline: null, optionsName: null)
+            .UseOpenTelemetryPrometheusScrapingEndpoint(
+                _scraped, predicate: _ => true, path: null, configureBranchedPipeline: null, optionsName: null)
             .Build();
         return async context =>
         {
@@ -102,7 +103,9 @@ internal sealed class MetricsExport : IDisposable
     {
         var few = new MetricStreamConfiguration { CardinalityLimit = Math.Max(FewSeries, _counters.Loops.Count + 1) };
         return Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(resource => resource.AddService(ServerInstruments.MeterName).AddEnvironmentVariableDetector()) // a name that is set is meant
+            .ConfigureResource(resource => resource
+                .AddService(ServerInstruments.MeterName)
+                .AddEnvironmentVariableDetector()) // a name in the environment wins
             .AddMeter(meters)
             .AddView(instrument => NotExported.Contains(instrument.Name) ? MetricStreamConfiguration.Drop
                 : instrument.Meter.Name == ServerInstruments.PushedMeterName ? null

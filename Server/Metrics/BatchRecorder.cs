@@ -9,10 +9,11 @@ namespace DotNettyFraming.Server.Metrics;
 /// </remarks>
 internal sealed class BatchRecorder(TimeProvider time)
 {
-    /// <summary>Headers have whole seconds, and clocks differ by milliseconds: a packet that seems to come from the next second is fresh.</summary>
+    /// <summary>Headers have whole seconds, and clocks differ by milliseconds: a packet of the next second is fresh.</summary>
     private const long Grain = 1;
 
-    /// <summary>2015-01-01. Before it, a clock was never set: they start at 1970, 1980 (GPS), 2000 or when their firmware was made.</summary>
+    /// <summary>2015-01-01: an earlier time comes from a clock that was never set.</summary>
+    /// <remarks>Such clocks start at 1970, 1980 (GPS), 2000, or when their firmware was made.</remarks>
     private const long OldestSeconds = 1_420_070_400;
 
     private long _nowSeconds;
@@ -70,7 +71,8 @@ internal sealed class BatchRecorder(TimeProvider time)
         }
     }
 
-    /// <summary>Unix seconds, read when the kernel's coarse clock has ticked (4 ms): that costs a few nanoseconds, the time of day some forty.</summary>
+    /// <summary>Unix seconds, read when the kernel's coarse clock has ticked (4 ms).</summary>
+    /// <remarks>The tick costs a few nanoseconds to read, the time of day about forty.</remarks>
     private long NowSeconds()
     {
         long tick = Environment.TickCount64;

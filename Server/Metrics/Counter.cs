@@ -2,7 +2,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>The counters of an event loop; <see cref="CounterTable"/> says what each is called, and by that it is shown everywhere.</summary>
+/// <summary>The counters of an event loop; <see cref="CounterTable"/> has their names.</summary>
 internal enum Counter
 {
     ConnectionsAccepted,
@@ -48,12 +48,34 @@ internal static class CounterTable
     /// <summary>The rows, in the order of <see cref="Counter"/>; those of one level of names follow each other.</summary>
     public static readonly IReadOnlyList<CounterRow> Rows =
     [
-        new(Counter.ConnectionsAccepted, "connections.accepted", "framing.connections.accepted", Connections, "Connections accepted, refused ones included."),
-        new(Counter.ConnectionsPaused, "connections.paused", "framing.connections.paused", Connections, "Connections not being read, as processing is behind.", Falls: true),
+        new(
+            Counter.ConnectionsAccepted,
+            "connections.accepted",
+            "framing.connections.accepted",
+            Connections,
+            "Connections accepted, refused ones included."),
+        new(
+            Counter.ConnectionsPaused,
+            "connections.paused",
+            "framing.connections.paused",
+            Connections,
+            "Connections not being read, as processing is behind.",
+            Falls: true),
         new(Counter.PacketsReceived, "packets.received", "framing.packets.received", Packets, "Complete packets received."),
         new(Counter.PacketsProcessed, "packets.processed", "framing.packets.processed", Packets, "Packets whose processing completed."),
-        new(Counter.PacketsDropped, "packets.dropped", "framing.packets.dropped", Packets, "Packets received whose processing failed or was given up."),
-        new(Counter.BytesReceived, "bytes.received", "framing.bytes.received", Bytes, "Bytes read from connections.", Source: loop => loop.Bytes.BytesReceived),
+        new(
+            Counter.PacketsDropped,
+            "packets.dropped",
+            "framing.packets.dropped",
+            Packets,
+            "Packets received whose processing failed or was given up."),
+        new(
+            Counter.BytesReceived,
+            "bytes.received",
+            "framing.bytes.received",
+            Bytes,
+            "Bytes read from connections.",
+            Source: loop => loop.Bytes.BytesReceived),
         new(
             Counter.BytesHeader,
             "bytes.header",
@@ -69,7 +91,14 @@ internal static class CounterTable
             Bytes,
             "Bytes that became part of no packet: after a fault, or cut off.",
             Source: loop => loop.Bytes.BytesDiscarded),
-        new(Counter.BytesUnfinished, "bytes.unfinished", "framing.unfinished", "By", "Bytes of unfinished packets.", Falls: true, loop => loop.Bytes.BytesUnfinished),
+        new(
+            Counter.BytesUnfinished,
+            "bytes.unfinished",
+            "framing.unfinished",
+            "By",
+            "Bytes of unfinished packets.",
+            Falls: true,
+            loop => loop.Bytes.BytesUnfinished),
         new(
             Counter.BytesAllocated,
             null,
@@ -78,9 +107,14 @@ internal static class CounterTable
             "Memory allocated for unfinished packets.",
             Falls: true,
             loop => loop.Bytes.BytesAllocated),
-        new(Counter.BytesLetGo, null, null, Bytes, "Bytes of unfinished packets that were released.", Source: loop => loop.Bytes.BytesLetGo),
+        new(Counter.BytesLetGo, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesLetGo),
         new(Counter.Reads, null, null, Reads, "Batches of packets: one per read, or two where it completes an earlier packet."),
         new(Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age."),
-        new(Counter.ClockUnset, null, "framing.clock_unset", Reads, "Reads whose first packet is from before 2015, by a clock never set; in no age."),
+        new(
+            Counter.ClockUnset,
+            null,
+            "framing.clock_unset",
+            Reads,
+            "Reads whose first packet is from before 2015, by a clock never set; in no age."),
     ];
 }

@@ -19,7 +19,7 @@ internal sealed class LoopCounters
     /// <summary>Byte counts, which the loop's decoders keep.</summary>
     public DecoderCounters Bytes { get; } = new();
 
-    /// <summary>Records each batch; null with <c>--admin off</c>, as it could be read nowhere. Set before the loop's first connection.</summary>
+    /// <summary>Records each batch; null with <c>--admin off</c>. Set before the loop's first connection.</summary>
     public BatchRecorder? Recorder { get; set; }
 
     /// <summary>The time for which connections have been paused.</summary>
@@ -66,7 +66,7 @@ internal sealed class LoopCounters
 }
 
 /// <summary>The time for which connections have been paused, summed over them, pauses under way included.</summary>
-/// <remarks>One loop writes, any thread reads. Two numbers must fit together, so there is a lock; the packet path does not come here.</remarks>
+/// <remarks>One loop writes, any thread reads. Two numbers must fit together, so there is a lock, which the packet path never takes.</remarks>
 internal sealed class PausedTime
 {
     private readonly Lock _both = new();

@@ -86,7 +86,7 @@ internal sealed class ServerInstruments : IDisposable
         _meter.CreateObservableCounter(
             "framing.connections.closed", () => Closed(Enum.GetValues<CloseReason>()), Unit, "Connections that ended, by reason.");
         _meter.CreateObservableCounter(
-            "framing.connections.refused", () => Closed(Refusals), Unit, "Connections closed immediately for a limit, by reason; among the closed ones.");
+            "framing.connections.refused", () => Closed(Refusals), Unit, "Connections closed immediately for a limit, by reason.");
         if (_probe.AcceptErrors is not null)
         {
             _meter.CreateObservableCounter("framing.accept.errors", AcceptErrors, "{error}", "Failures of accept(2), by errno.");
@@ -118,7 +118,10 @@ internal sealed class ServerInstruments : IDisposable
     private void RecordBatches(TimeProvider time)
     {
         Histogram<int> packets = _pushedMeter.CreateHistogram(
-            PacketsName, "{packet}", PacketsText, advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
+            PacketsName,
+            "{packet}",
+            PacketsText,
+            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
         Histogram<long> ages = _pushedMeter.CreateHistogram(
             AgeName,
             "s",
@@ -126,7 +129,12 @@ internal sealed class ServerInstruments : IDisposable
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
         for (int loop = 0; loop < _counters.Loops.Count; loop++)
         {
-            _counters.Loops[loop].Recorder = new BatchRecorder(time) { PacketsPushed = packets, AgesPushed = ages, Loop = Tag("loop", $"{loop}") };
+            _counters.Loops[loop].Recorder = new BatchRecorder(time)
+            {
+                PacketsPushed = packets,
+                AgesPushed = ages,
+                Loop = Tag("loop", $"{loop}"),
+            };
         }
     }
 

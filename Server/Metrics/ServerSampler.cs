@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>Takes a <see cref="ServerSample"/> each second and keeps those of the last minutes; and surveys connections while somebody looks.</summary>
+/// <summary>Takes a <see cref="ServerSample"/> per second, keeps five minutes of them, and surveys connections on request.</summary>
 /// <remarks>
 /// A sample reads some hundred fields, whether anybody looks or not, so that a page opened late shows what was before. A survey makes the event
 /// loops go through their connections: only while <see cref="Watch"/> is called. Any thread.
