@@ -18,6 +18,10 @@ internal static partial class LoadClientLog
     [LoggerMessage(Level = LogLevel.Error, Message = "connection {Number} failed")]
     public static partial void ConnectionFailed(ILogger logger, int number, Exception exception);
 
+    /// <summary>The run ends without its event loops.</summary>
+    [LoggerMessage(Level = LogLevel.Error, Message = "event loops did not end within {Seconds} s of the end of the run")]
+    public static partial void EventLoopsDidNotEnd(ILogger logger, double seconds, Exception exception);
+
     /// <summary>A bug in what hostile peers do, told for the first one that meets it.</summary>
     [LoggerMessage(Level = LogLevel.Error, Message = "hostile peer {Number} failed, and perhaps others after it")]
     public static partial void HostilePeerFailed(ILogger logger, int number, Exception exception);

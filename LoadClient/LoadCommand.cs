@@ -16,12 +16,6 @@ namespace DotNettyFraming.LoadClient;
 internal static class LoadCommand
 {
     /// <summary>Runs the load client.</summary>
-    /// <param name="arguments">The command line, without the program's name.</param>
-    /// <param name="environment">Variables by name.</param>
-    /// <param name="streams">Where it writes.</param>
-    /// <param name="startLogging">Starts the log; null for none.</param>
-    /// <param name="stop">Ends the run early, with the full report.</param>
-    /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
@@ -59,20 +53,21 @@ internal static class LoadCommand
 
     private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
-        IPEndPoint target = await ResolveAsync(options, stop);
+        IPEndPoint[] targets = await ResolveAsync(options, stop);
+        string server = string.Join(" or ", targets.AsEnumerable());
         await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
         await using ReportFile? html = ReportFile.Open("--html", options.HtmlFile);
         ClientTls? tls = ClientTls.Of(options);
-        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), otherFiles: options.Abuse?.Connections ?? 0);
+        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), options.Abuse?.Connections ?? 0);
         if (cap.Message is not null)
         {
             await streams.Error.WriteLineAsync(cap.Message);
         }
 
         using Verifier? verifier = await BeginVerificationAsync(options, stop);
-        LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops, target.AddressFamily);
-        var run = new LoadRun(options, cap.Connections, target, transport, tls, TimeProvider.System, logger);
-        await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, target));
+        LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops);
+        var run = new LoadRun(options, cap.Connections, targets, transport, tls, TimeProvider.System, logger);
+        await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, server));
         RunReport report = await Progress.ShowAsync(run, options, streams, stop);
         if (verifier is not null)
         {
@@ -80,7 +75,7 @@ internal static class LoadCommand
         }
 
         await streams.Output.WriteAsync(Summary.Of(report));
-        foreach (string line in Summary.Complaints(report, target))
+        foreach (string line in Summary.Complaints(report, server))
         {
             await streams.Error.WriteLineAsync(line);
         }
@@ -92,7 +87,7 @@ internal static class LoadCommand
 
         if (html is not null)
         {
-            await html.WriteAsync(HtmlReport.ToUtf8(report, target, DateTimeOffset.Now));
+            await html.WriteAsync(HtmlReport.ToUtf8(report, server, DateTimeOffset.Now));
         }
 
         return report.ExitCode;
@@ -102,7 +97,9 @@ internal static class LoadCommand
     {
         try
         {
-            return options.Verify is { } url ? await Verifier.BeginAsync(url, TimeProvider.System, stop) : null;
+            return options.Verify is { } url
+                ? await Verifier.BeginAsync(new StatisticsClient(url, TimeProvider.System), TimeProvider.System, stop)
+                : null;
         }
         catch (OperationCanceledException)
         {
@@ -110,22 +107,47 @@ internal static class LoadCommand
         }
     }
 
-    private static async Task<IPEndPoint> ResolveAsync(LoadOptions options, CancellationToken stop)
+    /// <summary>Returns every address of the server, IPv4 first, as most servers listen there.</summary>
+    private static async Task<IPEndPoint[]> ResolveAsync(LoadOptions options, CancellationToken stop)
     {
         if (IPAddress.TryParse(options.Host, out IPAddress? literal))
         {
-            return new IPEndPoint(literal, options.Port);
+            return [new IPEndPoint(literal, options.Port)];
         }
 
         try
         {
             IPAddress[] addresses = await Dns.GetHostAddressesAsync(options.Host, stop);
-            IPAddress? ipv4 = Array.Find(addresses, address => address.AddressFamily == AddressFamily.InterNetwork);
-            return new IPEndPoint(ipv4 ?? addresses[0], options.Port);
+            return
+            [
+                .. addresses.Distinct().OrderBy(address => address.AddressFamily != AddressFamily.InterNetwork)
+                    .Select(address => new IPEndPoint(address, options.Port)),
+            ];
         }
         catch (Exception exception) when (exception is SocketException or ArgumentException or OperationCanceledException)
         {
             throw new StartupException($"--host '{options.Host}' is not known: {exception.Message}", exception);
         }
     }
+}
+
+/// <summary>The console's streams, or a test's.</summary>
+internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool OutputIsTerminal)
+{
+    public static StandardStreams OfConsole() => new(Console.Out, Console.Error, !Console.IsOutputRedirected);
+}
+
+/// <summary>The exit codes beyond those that all programs here share (<see cref="Hosting.ExitCode"/>).</summary>
+/// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
+internal static class LoadExitCode
+{
+    public const int VerificationFailed = 3; // --verify: the server did not process just what was sent, or it cannot be said whether it did
+    public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was still open after --abuse-deadline
+
+    /// <summary>
+    /// Some connections could not be made, or <c>--connections</c> was capped, or the server closed connections so that not all of
+    /// <c>--packets</c> could be sent or none was left before the end. A server that closes some while the run goes on is counted,
+    /// and no fault.
+    /// </summary>
+    public const int SomeConnectionsFailed = 4;
 }

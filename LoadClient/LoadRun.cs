@@ -12,10 +12,8 @@ namespace DotNettyFraming.LoadClient;
 
 /// <summary>One whole run: connect, send, flush, close, report.</summary>
 /// <remarks>
-/// Without <c>--ramp-up</c> the connections are made first and then all start at once: connect latency is not measured against our own
-/// load, and packets a second are those of the full number of connections. With it each sends as soon as it is made, for there a growing
-/// load is what is asked for. In both cases the duration counts from when all connections are made or have failed, and packets
-/// a second are over the whole time from the first write.
+/// Without <c>--ramp-up</c> all connections are made before the first sends, so connect latency is not measured against our own load. The
+/// duration counts from when all connections are made or have failed; packets per second are over the time from the first write.
 /// </remarks>
 internal sealed class LoadRun
 {
@@ -34,7 +32,8 @@ internal sealed class LoadRun
     private readonly LoadOptions _options;
     private readonly int _allowed;
     private readonly TimeProvider _clock;
-    private readonly IEventLoopGroup _group;
+    private readonly LoadTransport _transport;
+    private readonly ILogger _logger;
     private readonly LoadLoop[] _loops;
     private readonly ConnectionRamp _ramp;
     private readonly PacketShares _shares;
@@ -42,60 +41,56 @@ internal sealed class LoadRun
     private long? _plannedEnd;
     private volatile LoadPhase _phase = LoadPhase.Connecting;
 
-    /// <summary>Prepares a run; <paramref name="transport"/>'s loops are shut down at its end.</summary>
-    /// <param name="options">What to do.</param>
-    /// <param name="allowed">Connections to make, at most those of the options.</param>
-    /// <param name="target">The server.</param>
-    /// <param name="transport">Event loops and channels.</param>
-    /// <param name="tls">What encrypts the connections; null for plain ones.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For what happens to single connections.</param>
     public LoadRun(
-        LoadOptions options, int allowed, IPEndPoint target, LoadTransport transport, ClientTls? tls, TimeProvider clock, ILogger logger)
+        LoadOptions options,
+        int allowed,
+        IReadOnlyList<IPEndPoint> targets,
+        LoadTransport transport,
+        ClientTls? tls,
+        TimeProvider clock,
+        ILogger logger)
     {
         _options = options;
         _allowed = allowed;
         _clock = clock;
-        _group = transport.Group;
+        _transport = transport;
+        _logger = logger;
         var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
-        IEventLoop[] eventLoops = [.. _group.Items.Cast<IEventLoop>()];
-        _loops = [.. eventLoops.Select((loop, index) =>
-            new LoadLoop(loop, index, eventLoops.Length, transport, tls, options, tape, clock, logger))];
-        _ramp = new ConnectionRamp(_loops, target, options.Sources, allowed, options.RampUp, clock);
+        IEventLoop[] eventLoops = [.. transport.Group.Items.Cast<IEventLoop>()];
+        _loops = [.. eventLoops.Select(loop => new LoadLoop(loop, transport, tls, options, tape, clock, logger))];
+        _ramp = new ConnectionRamp(_loops, targets, options.Sources, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed, options.Rate is null ? 1 : options.PacketsPerWrite);
         Series = new RunSeries(_loops, clock);
         if (options.Abuse is { } abuse)
         {
             // Event loops of its own: what hostile peers do there is not to be measured as the latency of the others.
-            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1, target.AddressFamily);
+            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1);
             var attack = new AbuseRun(
-                abuse, target, SourcesInTurn(), apart, tls is null ? null : pipeline => tls.AddTo(pipeline.Channel), clock, logger);
+                abuse,
+                () => _ramp.Target,
+                SourcesInTurn(),
+                apart,
+                tls is null ? null : pipeline => tls.AddTo(pipeline.Channel),
+                clock,
+                logger);
             Abuse = new AbuseSchedule(attack, Series, options.Duration ?? LoadOptions.DefaultDuration, clock);
         }
     }
 
-    /// <summary>Where the run is. Any thread.</summary>
     public LoadPhase Phase => _phase;
 
-    /// <summary>Connection attempts that have failed so far. Any thread.</summary>
-    public long Failed => _ramp.Failures.Total;
-
-    /// <summary>The run second by second.</summary>
+    public long Failed => _ramp.Failures.Total; // connection attempts that have failed so far. Any thread
     public RunSeries Series { get; }
 
-    /// <summary>The attack beside the load; null without <c>--abuse</c>.</summary>
-    public AbuseSchedule? Abuse { get; }
+    public AbuseSchedule? Abuse { get; } // the attack beside the load; null without --abuse
 
     /// <summary>How long will still be sent; null where that is not known, or not yet. Any thread.</summary>
     public TimeSpan? TimeLeft => _plannedEnd is long end && _phase == LoadPhase.Sending
         ? TimeSpan.FromTicks(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), end).Ticks))
         : null;
 
-    /// <summary>What has been done so far. Any thread.</summary>
     public LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
 
-    /// <summary>Runs, once.</summary>
-    /// <param name="stop">Ends the run early, orderly, with the full report.</param>
     public async Task<RunReport> RunAsync(CancellationToken stop)
     {
         using var over = new CancellationTokenSource();
@@ -115,7 +110,7 @@ internal sealed class LoadRun
         finally
         {
             await over.CancelAsync();
-            await ShutDownLoopsAsync();
+            await _transport.ShutDownAsync(_clock, _logger); // connections are closed before: a loop that has ended completes nothing
         }
     }
 
@@ -135,7 +130,6 @@ internal sealed class LoadRun
         return _clock.GetElapsedTime(began);
     }
 
-    /// <returns>Whether the connections ended before the run did.</returns>
     private async Task<bool> SendAsync(CancellationToken stop)
     {
         int[] waiting = await Task.WhenAll(_loops.Select(loop => loop.CountWaitingAsync()));
@@ -163,7 +157,6 @@ internal sealed class LoadRun
     }
 
     /// <summary>Waits until the duration is over, or the signal comes, or nothing is left to send.</summary>
-    /// <returns>Whether nothing was left.</returns>
     private async Task<bool> WaitForEndAsync(CancellationToken stop)
     {
         Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
@@ -187,13 +180,14 @@ internal sealed class LoadRun
         return false;
     }
 
-    /// <summary>In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.</summary>
+    /// <summary>
+    /// In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.
+    /// </summary>
     /// <remarks>Even so they can come early: .NET's go by the kernel's coarse clock, which is up to 4 ms behind.</remarks>
     private TimeSpan UntilPlannedEnd() => _plannedEnd is long end
         ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
         : Timeout.InfiniteTimeSpan;
 
-    /// <returns>How long was sent.</returns>
     private async Task<TimeSpan> FinishAsync(CancellationToken stop)
     {
         long stopped = _clock.GetTimestamp();
@@ -225,10 +219,11 @@ internal sealed class LoadRun
 
         long start = _timetableStart ?? starts.Min();
         long lastTaken = _loops.Select(loop => loop.LastTaken).OfType<long>().DefaultIfEmpty(start).Max();
-        if (_options.Packets is not null && _options.Rate is long rate && Totals().PacketsSent == _options.Packets)
+        if (_options.Rate is long rate && (_options.Packets is null || Totals().PacketsSent == _options.Packets))
         {
-            // The last packet has its part of the time too: N packets at N a second are a second's.
-            end = start + InTimestamps(TimeSpan.FromSeconds((double)_options.Packets / rate));
+            // Each packet has its part of the time, the last one too: N packets at N per second take a second.
+            long due = start + InTimestamps(TimeSpan.FromSeconds((double)Totals().PacketsSent / rate));
+            end = _options.Packets is null ? Math.Max(end, due) : due;
         }
 
         return _clock.GetElapsedTime(start, Math.Max(end, lastTaken));
@@ -243,7 +238,14 @@ internal sealed class LoadRun
 
         _timetableStart ??= _clock.GetTimestamp() + InTimestamps(TimetableLead);
         return Timetable.Of(
-            _timetableStart.Value, rate, _options.PacketsPerWrite, allConnections, connections, loop, _loops.Length, _clock.TimestampFrequency);
+            _timetableStart.Value,
+            rate,
+            _options.PacketsPerWrite,
+            allConnections,
+            connections,
+            loop,
+            _loops.Length,
+            _clock.TimestampFrequency);
     }
 
     private Func<EndPoint?>? SourcesInTurn()
@@ -265,9 +267,6 @@ internal sealed class LoadRun
         return completed;
     }
 
-    /// <summary>Stops the loops' threads; connections are closed before, because a loop that has ended completes nothing.</summary>
-    private Task ShutDownLoopsAsync() => _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
-
     private RunReport Report(TimeSpan connecting, TimeSpan sending, bool ranOut, bool interrupted) => new()
     {
         Options = _options,
@@ -282,4 +281,12 @@ internal sealed class LoadRun
         Interrupted = interrupted,
         RanOutOfConnections = ranOut,
     };
+}
+
+/// <summary>The phases of a run, for the progress display.</summary>
+internal enum LoadPhase
+{
+    Connecting, // making connections; with --ramp-up the ones made are sending
+    Sending, // all connections are made, and send
+    Finishing, // flushing and closing
 }

@@ -10,13 +10,12 @@ namespace DotNettyFraming.LoadClient;
 /// <see cref="LoadCommand"/> reads the <c>Options/</c>, looks for what could stop the run, and reports it.
 /// <see cref="LoadRun"/> is the run. <c>Connecting/</c> makes the connections; in <c>Sending/</c> a <see cref="Sending.LoadLoop"/> for each
 /// event loop holds them, a <see cref="Sending.SendingHandler"/> for each sends its share of the <see cref="Sending.PacketTape"/>, and an
-/// <see cref="Sending.IPacing"/> says whose turn it is. <c>Measuring/</c> counts; <c>Abuse/</c> attacks beside it; <c>Verification/</c> asks
-/// the server what it got; <c>Reporting/</c> shows it all.
+/// <see cref="Sending.IPacing"/> says whose turn it is. <c>Measuring/</c> counts; <c>Abuse/</c> attacks; <c>Verification/</c> asks the
+/// server what it got; <c>Reporting/</c> shows it all.
 /// </remarks>
 internal static class Program
 {
-    /// <summary>The executable's name.</summary>
-    public const string Name = "DotNettyFraming.LoadClient";
+    public const string Name = "DotNettyFraming.LoadClient"; // the executable's name
 
     private static async Task<int> Main(string[] arguments)
     {

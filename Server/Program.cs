@@ -1,5 +1,4 @@
 using DotNettyFraming.Hosting;
-using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Hosting;
 

@@ -46,11 +46,18 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     {
     }
 
-    /// <summary>A socket of one family; IPv6 is dual-stack.</summary>
+    /// <summary>A socket of one family.</summary>
+    /// <param name="family">IPv4 or IPv6.</param>
+    /// <param name="isDualStack">Whether an IPv6 socket accepts IPv4 connections too, as mapped addresses.</param>
     /// <exception cref="SocketException">No descriptor left.</exception>
-    public EpollServerSocketChannel(AddressFamily family)
+    public EpollServerSocketChannel(AddressFamily family, bool isDualStack = true)
         : this(SocketDescriptor.Open(EpollSocketChannel.ToNative(family)))
     {
+        if (!isDualStack && _socket.Family == LibC.AF_INET6)
+        {
+            _socket.SetOption(LibC.IPPROTO_IPV6, LibC.IPV6_V6ONLY, 1);
+        }
+
         _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using DotNettyFraming.Benchmarks.Peers;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
@@ -27,12 +28,13 @@ internal static class Contestants
         new(Go, "Go, a goroutine a connection", ContestantRole.Rival, Path.Combine(Path.GetTempPath(), $"framing-go-{Environment.ProcessId}"), []),
     ];
 
-    private static readonly TimeSpan LongestBuild = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan MaxBuild = TimeSpan.FromMinutes(2);
 
     /// <summary>Makes ready what has to be built first.</summary>
     /// <param name="contestants">Those wanted.</param>
     /// <param name="skipped">Told, in one line each, who cannot take part.</param>
     /// <returns>Those who can.</returns>
+    /// <exception cref="StartupException">Nobody can.</exception>
     public static async Task<IReadOnlyList<Contestant>> PrepareAsync(IEnumerable<Contestant> contestants, Action<string> skipped)
     {
         var ready = new List<Contestant>();
@@ -48,7 +50,7 @@ internal static class Contestants
             }
         }
 
-        return ready;
+        return ready.Count > 0 ? ready : throw new StartupException("there is no server to measure");
     }
 
     /// <summary>Removes what was built.</summary>
@@ -61,15 +63,23 @@ internal static class Contestants
     {
         try
         {
-            using var timeout = new CancellationTokenSource(LongestBuild);
+            using var timeout = new CancellationTokenSource(MaxBuild);
             using Process build = Process.Start(new ProcessStartInfo("go", ["build", "-o", output, "."])
             {
                 WorkingDirectory = Path.Combine(BuiltPrograms.RepositoryRoot, "Benchmarks", "Go"),
                 RedirectStandardError = true,
             })!;
-            string errors = await build.StandardError.ReadToEndAsync(timeout.Token);
-            await build.WaitForExitAsync(timeout.Token);
-            return build.ExitCode == 0 ? null : $"go build failed: {errors.ReplaceLineEndings(" ")}";
+            try
+            {
+                string errors = await build.StandardError.ReadToEndAsync(timeout.Token);
+                await build.WaitForExitAsync(timeout.Token);
+                return build.ExitCode == 0 ? null : $"go build failed: {errors.ReplaceLineEndings(" ")}";
+            }
+            catch (OperationCanceledException)
+            {
+                build.Kill(entireProcessTree: true);
+                return $"go build did not end within {MaxBuild.TotalMinutes} minutes";
+            }
         }
         catch (Win32Exception)
         {

@@ -8,7 +8,7 @@ namespace DotNettyFraming.Benchmarks.Comparison;
 /// <summary>The load generator, as the process that takes orders.</summary>
 internal sealed class LoadProcess : IDisposable
 {
-    /// <summary>What an order may take beyond its measuring: connecting, settling, closing.</summary>
+    /// <summary>What an order may take beyond its measuring: connecting, settling, closing, and all of a memory round.</summary>
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(2);
 
     private readonly Process _process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [LoadProgram.Mode])
@@ -25,12 +25,34 @@ internal sealed class LoadProcess : IDisposable
     {
         await _process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(order));
         await _process.StandardInput.FlushAsync();
-        using var timeout = new CancellationTokenSource(Overhead);
-        string? line = await _process.StandardOutput.ReadLineAsync(timeout.Token);
-        LoadReading? reading = line is null ? null : JsonSerializer.Deserialize<LoadReading>(line);
+        LoadReading? reading = await ReadAsync(PatienceFor(order));
         server.PacketsSent += reading?.Packets ?? 0;
         return reading as T ?? throw new StartupException(
             $"{server.Contestant.Name} could not be measured: {(reading as FailedReading)?.Reason ?? "the load generator ended"}");
+    }
+
+    /// <summary>How long the answer to an order may take.</summary>
+    internal static TimeSpan PatienceFor(LoadOrder order) => Overhead + TimeSpan.FromSeconds(order switch
+    {
+        SendOrder send => send.Seconds,
+        ConnectOrder connect => connect.Seconds,
+        MemoryOrder memory => 2 * memory.RestSeconds,
+        _ => 0,
+    });
+
+    private async Task<LoadReading?> ReadAsync(TimeSpan patience)
+    {
+        using var timeout = new CancellationTokenSource(patience);
+        try
+        {
+            return await _process.StandardOutput.ReadLineAsync(timeout.Token) is { } line
+                ? JsonSerializer.Deserialize<LoadReading>(line)
+                : null;
+        }
+        catch (OperationCanceledException)
+        {
+            return new FailedReading($"no answer from the load generator within {patience.TotalSeconds} s");
+        }
     }
 
     public void Dispose()

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
+using DotNettyFraming.Benchmarks.Interop;
 using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
@@ -71,10 +72,18 @@ internal sealed partial class ServerProcess : IDisposable
     /// <exception cref="StartupException">It does not say so.</exception>
     public async Task<long> StopAsync()
     {
-        using Process kill = Process.Start("kill", ["-TERM", ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        _ = Libc.Kill(ProcessId, Libc.SigTerm);
         string processed = await Said(_processed, "how many packets it has processed");
         using var timeout = new CancellationTokenSource(Patience);
-        await _process.WaitForExitAsync(timeout.Token);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new StartupException($"{Contestant.Name} ({Contestant.FileName}) did not end within {Patience.TotalSeconds} s");
+        }
+
         return long.Parse(processed, CultureInfo.InvariantCulture);
     }
 

@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     /// <summary>No SIGPIPE where the peer is gone: EPIPE is enough.</summary>
     public const int NoSignal = 0x4000;
 
+    public const int SigTerm = 15;
     public const int Interrupted = 4; // EINTR
     public const int TryAgain = 11; // EAGAIN
 
@@ -75,6 +76,10 @@ internal static unsafe partial class Libc
     /// <summary>clock_nanosleep(2) with TIMER_ABSTIME; returns errno; EINTR: call again.</summary>
     [LibraryImport(Library, EntryPoint = "clock_nanosleep")]
     public static partial int ClockSleep(int clock, int flags, TimeSpecification* until, TimeSpecification* remaining);
+
+    /// <summary>kill(2).</summary>
+    [LibraryImport(Library, EntryPoint = "kill", SetLastError = true)]
+    public static partial int Kill(int process, int signal);
 
     /// <summary>prctl(2).</summary>
     [LibraryImport(Library, EntryPoint = "prctl", SetLastError = true)]

@@ -5,10 +5,8 @@ namespace DotNettyFraming.Hosting.Logging;
 
 /// <summary>Reads nlog.config again when it changes, so that a level can be changed while the program runs.</summary>
 /// <remarks>
-/// <para>NLog's own <c>autoReload</c> sees a file that is written to, but not one that is put in its place by renaming, as
-/// <c>sed -i</c> and mounted configuration do; and what it cannot read it ignores without a word.</para>
-/// <para>Looks once a second, at length and time of writing, and reads what has not changed between two looks, so not half a file.
-/// Thread-safe.</para>
+/// NLog's own <c>autoReload</c> sees a file that is written to, but not one that is put in its place by renaming, as
+/// <c>sed -i</c> and mounted configuration do; and it ignores a file that it cannot read without a message.
 /// </remarks>
 internal sealed class ConfigurationWatch : IDisposable
 {
@@ -16,66 +14,34 @@ internal sealed class ConfigurationWatch : IDisposable
 
     private readonly LogFactory _logFactory;
     private readonly string _path;
-    private readonly Func<LoggingConfiguration> _read;
-    private readonly ITimer _timer;
-    private readonly Lock _lock = new();
-    private FileStamp? _current;
-    private FileStamp? _lastSeen;
-    private bool _disposed;
+    private readonly FileWatch _watch;
+    private bool _isReadBefore;
 
     /// <summary>Reads the file for the first time, and watches it from then on.</summary>
     /// <param name="logFactory">What the file configures.</param>
     /// <param name="path">nlog.config.</param>
-    /// <param name="read">Reads it; whatever it throws the first time, this throws.</param>
-    /// <param name="clock">Drives the looks.</param>
+    /// <param name="read">Reads it. An exception of the first read leaves the constructor.</param>
+    /// <param name="clock">Drives the checks.</param>
     public ConfigurationWatch(LogFactory logFactory, string path, Func<LoggingConfiguration> read, TimeProvider clock)
     {
         _logFactory = logFactory;
         _path = path;
-        _read = read;
-        _current = _lastSeen = FileStamp.Of(path);
-        logFactory.Configuration = read();
-        _timer = clock.CreateTimer(_ => Look(), null, Period, Period);
+        _watch = new FileWatch([path], Period, clock, () => Use(read()), Refused);
     }
 
-    public void Dispose()
+    public void Dispose() => _watch.Dispose();
+
+    private void Use(LoggingConfiguration configuration)
     {
-        _timer.Dispose();
-        lock (_lock)
+        _logFactory.Configuration = configuration;
+        if (_isReadBefore)
         {
-            _disposed = true;
+            _logFactory.GetLogger(nameof(ConfigurationWatch)).Info("read {0} again", _path);
         }
+
+        _isReadBefore = true;
     }
 
-    private void Look()
-    {
-        lock (_lock)
-        {
-            FileStamp? stamp = FileStamp.Of(_path);
-            bool isAtRest = stamp == _lastSeen;
-            _lastSeen = stamp;
-            if (_disposed || stamp is null || !isAtRest || stamp == _current)
-            {
-                return;
-            }
-
-            _current = stamp;
-            ReadAgain();
-        }
-    }
-
-    private void ReadAgain()
-    {
-        Logger logger = _logFactory.GetLogger(nameof(ConfigurationWatch));
-        try
-        {
-            _logFactory.Configuration = _read();
-            logger.Info("read {0} again", _path);
-        }
-        catch (Exception e)
-        {
-            // Any kind: this is a timer's thread, and no edit of a file may end the program. What was in force stays.
-            logger.Warn("{0} has changed, but is not used: {1}", _path, e.Message);
-        }
-    }
+    private void Refused(Exception fault) =>
+        _logFactory.GetLogger(nameof(ConfigurationWatch)).Warn("{0} has changed, but is not used: {1}", _path, fault.Message);
 }

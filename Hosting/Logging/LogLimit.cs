@@ -171,7 +171,8 @@ internal sealed partial class LogLimit : ILoggerProvider
         if (_unfitting > 0)
         {
             AddRecent(1);
-            MoreOfAll(_sums, _unfittingLevel, _unfitting, SecondsSince(_secondStart), LinesPerSecond);
+            int seconds = SecondsSince(_secondStart);
+            MoreOfAll(_sums, _unfittingLevel, _unfitting, seconds, LinesPerSecond);
             (_unfitting, _unfittingLevel) = (0, LogLevel.Trace);
         }
 

@@ -109,7 +109,7 @@ internal sealed class OptionSet<TOptions> : OptionSet
     /// <param name="defaultText">The default in words, where it is computed or there is none.</param>
     public void Add<T>(
         string name, OptionKind<T> kind, T defaultValue, Func<TOptions, T, TOptions> set, string description, string? defaultText = null) =>
-        Add(name, kind, defaultValue, (options, value) => set(options, (T)value!), description, defaultText);
+        Declare(name, kind, defaultValue, (options, value) => set(options, (T)value!), description, defaultText);
 
     /// <summary>Reads the command line, and the environment (this process's by default). No text throws.</summary>
     public ParsedOptions<TOptions> Parse(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
@@ -143,7 +143,7 @@ internal sealed class OptionSet<TOptions> : OptionSet
         return parsed;
     }
 
-    private void Add(
+    private void Declare(
         string name, AnyOptionKind kind, object? defaultValue, Func<TOptions, object?, TOptions> set, string description, string? defaultText)
     {
         if (_declarations.Any(known => known.Name == name))

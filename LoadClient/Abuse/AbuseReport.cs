@@ -7,14 +7,12 @@ namespace DotNettyFraming.LoadClient.Abuse;
 /// <summary>What came of an attack.</summary>
 internal sealed record AbuseReport
 {
-    /// <summary>What was asked for.</summary>
     public required AbuseOptions Options { get; init; }
 
     /// <summary>How long the attack lasted: as it was to, or until it was stopped or all peers had come and gone.</summary>
     public required TimeSpan AttackedFor { get; init; }
 
-    /// <summary>The counts; none is open any more.</summary>
-    public required AbuseTotals Totals { get; init; }
+    public required AbuseTotals Totals { get; init; } // the counts; none is open any more
 
     /// <summary>Why connections could not be made, the most frequent reason first.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Refusals { get; init; }
@@ -31,7 +29,7 @@ internal sealed record AbuseReport
     /// <summary>A few lines for people, the first of which begins with the kind.</summary>
     public IEnumerable<string> Describe()
     {
-        yield return Line(AbuseKindName.Of(Options.Kind), Peers() + ": " + string.Join(", ", Ends().DefaultIfEmpty("none came")));
+        yield return Line(Options.Kind.Name, Peers() + ": " + string.Join(", ", Ends().DefaultIfEmpty("none came")));
         if (TimeToClose.Count > 0)
         {
             yield return Line("", $"the server took {Time(TimeToClose.P50)} (p50), {Time(TimeToClose.P99)} (p99), "
@@ -66,7 +64,7 @@ internal sealed record AbuseReport
         HostileEnd.ClosedByServer => "closed by the server",
         HostileEnd.ResetByServer => "reset by the server",
         HostileEnd.Refused => "could not be made",
-        HostileEnd.EndedItself => Options.Kind == AbuseKind.Reset ? "reset by us" : "closed by us",
+        HostileEnd.EndedItself => Options.Kind.EndsItself,
         HostileEnd.StillOpen => $"STILL OPEN after {DurationText.Format(Options.Deadline)}",
         HostileEnd.Interrupted => "open when the run was stopped",
         _ => "failed",
@@ -75,7 +73,7 @@ internal sealed record AbuseReport
     private string Peers()
     {
         string count = Totals.Attempts == 1 ? "1 peer" : $"{Totals.Attempts} peers";
-        bool theyCameAgain = Options.RatePerSecond is not null || Options.Kind == AbuseKind.ConnectFlood;
+        bool theyCameAgain = Options.RatePerSecond is not null || Options.Kind.ComesAgain;
         return theyCameAgain && AttackedFor > TimeSpan.Zero
             ? $"{count} ({Number(Totals.Attempts / AttackedFor.TotalSeconds, "F0")} a second)"
             : count;
@@ -93,3 +91,6 @@ internal sealed record AbuseReport
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }
+
+/// <summary>An attack, and the write latency of the ordinary connections before, during and after it.</summary>
+internal sealed record AbuseOutcome(AbuseReport Attack, Latency Before, Latency During, Latency After);

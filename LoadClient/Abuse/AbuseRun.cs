@@ -1,38 +1,27 @@
 using System.Net;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
+using DotNettyFraming.LoadClient.Measuring;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>One attack by hostile peers, beside the ordinary load or alone: begin, hold out, report.</summary>
+/// <summary>One attack by hostile peers: begin, hold out, report.</summary>
 /// <remarks>
-/// # Layout, in the order of the data
-/// <see cref="HostileScript"/> says what the peers of each <see cref="AbuseKind"/> do, with the bytes of a <see cref="HostileTape"/>.
-/// <see cref="AttackPace"/> says when connections are begun, <see cref="Attack"/> begins and ends them on one event loop, a
-/// <see cref="HostilePeer"/> for each plays the script. <see cref="AbuseCounters"/> count, and <see cref="AbuseReport"/> is what is left.
+/// An <see cref="AbuseKind"/> has the script, <see cref="AttackPace"/> says when connections begin, <see cref="Attack"/> begins and ends
+/// them on one event loop, a <see cref="HostilePeer"/> for each plays the script.
 /// </remarks>
 internal sealed class AbuseRun
 {
     private readonly AbuseOptions _options;
-    private readonly IEventLoopGroup _group;
+    private readonly LoadTransport _transport;
+    private readonly ILogger _logger;
     private readonly TimeProvider _clock;
     private readonly Attack _attack;
 
-    /// <summary>Prepares an attack.</summary>
-    /// <param name="options">What to do.</param>
-    /// <param name="target">The server.</param>
-    /// <param name="source">A connection's local address, asked for each one on the event loop; null = any.</param>
-    /// <param name="transport">
-    /// Channels, and their event loops, of which the first is used: give it one of its own, for what the peers do there is not to be
-    /// measured as somebody's latency. They are shut down at the end of the run.
-    /// </param>
-    /// <param name="prependTls">Puts TLS at the front of a new pipeline; null = plain.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For bugs.</param>
     public AbuseRun(
         AbuseOptions options,
-        EndPoint target,
+        Func<IPEndPoint> target,
         Func<EndPoint?>? source,
         LoadTransport transport,
         Action<IChannelPipeline>? prependTls,
@@ -40,17 +29,15 @@ internal sealed class AbuseRun
         ILogger logger)
     {
         _options = options;
-        _group = transport.Group;
+        _transport = transport;
+        _logger = logger;
         _clock = clock;
         _attack = new Attack(options, target, source, transport, prependTls, clock, logger);
     }
 
-    /// <summary>What has been done so far. Any thread.</summary>
     public AbuseTotals Totals() => _attack.Totals();
 
     /// <summary>Runs, once; done when every hostile connection has ended, at the latest its deadline after the last was made.</summary>
-    /// <param name="attackFor">How long connections are begun. Peers that come once may all have come before.</param>
-    /// <param name="stop">Ends all connections at once; the report is of what was done until then.</param>
     public async Task<AbuseReport> RunAsync(TimeSpan attackFor, CancellationToken stop)
     {
         try
@@ -58,13 +45,13 @@ internal sealed class AbuseRun
             _attack.Start(attackFor);
 
             // Both are waited for at the end of the block: a loop that is shut down takes no more tasks.
-            await using ITimer timer = _clock.CreateTimer(_ => _attack.QueueTick(), null, PauseWheel.Step, PauseWheel.Step);
+            await using ITimer timer = _clock.CreateTimer(_ => _attack.QueueTick(), null, Attack.TickInterval, Attack.TickInterval);
             await using CancellationTokenRegistration stopping = stop.Register(_attack.Interrupt);
             await _attack.Over;
         }
         finally
         {
-            await _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
+            await _transport.ShutDownAsync(_clock, _logger);
         }
 
         return new AbuseReport
@@ -76,5 +63,57 @@ internal sealed class AbuseRun
             Failures = _attack.Failures.ByReason(),
             TimeToClose = _attack.Counters.TimeToClose,
         };
+    }
+}
+
+/// <summary>Lays an attack into a run of ordinary load, and compares how the ordinary connections fare.</summary>
+/// <remarks>
+/// <code>
+/// |--- before ---|--- during ------------------------------|--- after ---|
+///  a third of     hostile connections begin for a third of   a third of
+///  the duration   it, and each has its deadline from there    the duration
+/// </code>
+/// So a run lasts its duration, or longer where hostile connections stay open for longer than a third of it.
+/// </remarks>
+internal sealed class AbuseSchedule(AbuseRun attack, RunSeries series, TimeSpan duration, TimeProvider clock)
+{
+    private Latency _before;
+    private Latency _during;
+    private Latency _after;
+    private AbuseReport? _report;
+
+    public AbuseTotals Totals => attack.Totals(); // what the hostile peers have done so far. Any thread
+
+    /// <summary>What came of it; null where the run was stopped before the attack began.</summary>
+    public AbuseOutcome? Outcome => _report is null ? null : new AbuseOutcome(_report, _before, _during, _after);
+
+    /// <summary>Lets the three phases pass; <paramref name="stop"/> cuts them short.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        TimeSpan third = duration / 3;
+        await series.EndPhaseAsync(); // what came until now, the connecting, is none of the three
+        await PassAsync(third, stop);
+        _before = await series.EndPhaseAsync();
+        if (stop.IsCancellationRequested)
+        {
+            return;
+        }
+
+        _report = await attack.RunAsync(third, stop);
+        _during = await series.EndPhaseAsync();
+        await PassAsync(third, stop);
+        _after = await series.EndPhaseAsync();
+    }
+
+    private async Task PassAsync(TimeSpan time, CancellationToken stop)
+    {
+        try
+        {
+            await Task.Delay(time, clock, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Cut short: what was measured until now is the phase's.
+        }
     }
 }

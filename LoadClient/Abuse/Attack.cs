@@ -6,19 +6,18 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>The attack, as its event loop sees it: begins connections, keeps count of them, and closes those whose deadline has come.</summary>
+/// <summary>The attack on its event loop: begins connections, counts them, and closes those whose deadline has come.</summary>
 /// <remarks>
-/// Everything is done on one thread, without locks; members are for it, except those that say otherwise. Whatever makes room for new
-/// connections (one made, one gone, a tick) queues one <see cref="Begin"/>, which begins what the <see cref="AttackPace"/> allows: at most
-/// <see cref="MostAttemptsAtOnce"/> at a time, so that a server's accept queue does not overflow, and <see cref="MostAttemptsPerTurn"/>
-/// in a row, so that the loop sees to its sockets in between. One tick does all that depends on time: no timer a connection.
+/// Members are for the loop's thread, except those that say otherwise. Whatever makes room for new connections (one made, one gone, a tick)
+/// queues one <see cref="Begin"/>, which begins what the <see cref="AttackPace"/> allows. One tick does all that depends on time.
 /// </remarks>
 internal sealed class Attack
 {
     /// <summary>Attempts under way at once, as with the ordinary connections: a sixteenth of a full accept queue.</summary>
     internal const int MostAttemptsAtOnce = 256;
-
     private const int MostAttemptsPerTurn = 64;
+
+    internal static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10); // the time from tick to tick
 
     /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
@@ -26,12 +25,13 @@ internal sealed class Attack
     private readonly AbuseOptions _options;
     private readonly LoadTransport _transport;
     private readonly IEventLoop _eventLoop;
-    private readonly EndPoint _target;
+    private readonly Func<IPEndPoint> _target;
     private readonly Func<EndPoint?>? _source;
     private readonly Action<IChannelPipeline>? _prependTls;
     private readonly ILogger _logger;
     private readonly AttackPace _pace;
-    private readonly PauseWheel _pauses;
+    private readonly PriorityQueue<HostilePeer, TimeSpan> _pausing = new(); // by the moment at which they go on
+    private readonly long _startedAt;
     private readonly LinkedList<HostilePeer> _connecting = [];
     private readonly LinkedList<HostilePeer> _open = []; // in the order of their making, and so of their deadlines
     private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -41,10 +41,9 @@ internal sealed class Attack
     private bool _beginQueued;
     private bool _bugLogged;
 
-    /// <summary>Prepares the attack; see <see cref="AbuseRun"/> for the parameters.</summary>
     public Attack(
         AbuseOptions options,
-        EndPoint target,
+        Func<IPEndPoint> target,
         Func<EndPoint?>? source,
         LoadTransport transport,
         Action<IChannelPipeline>? prependTls,
@@ -59,33 +58,20 @@ internal sealed class Attack
         _prependTls = prependTls;
         Clock = clock;
         _logger = logger;
-        Script = HostileScript.Of(options.Kind, options.Seed);
+        Script = options.Kind.Script(options.Seed);
         _pace = new AttackPace(options, clock);
-        _pauses = new PauseWheel(clock);
+        _startedAt = clock.GetTimestamp();
     }
 
-    /// <summary>Time of all kinds.</summary>
     public TimeProvider Clock { get; }
-
-    /// <summary>What every peer does.</summary>
     public HostileScript Script { get; }
 
-    /// <summary>What has been done; any thread may read its totals.</summary>
-    public AbuseCounters Counters { get; } = new();
+    public AbuseCounters Counters { get; } = new(); // what has been done; any thread may read its totals
+    public ConnectFailures Refusals { get; } = new(); // why connections could not be made. Any thread
+    public ConnectFailures Failures { get; } = new(); // why connections failed that had been made. Any thread
+    public Task Over => _over.Task; // complete when no connection will be begun any more and none is left. Any thread
+    public TimeSpan AttackedFor => _pace.Elapsed; // how long the attack has lasted, at most as long as it was to. When it is over
 
-    /// <summary>Why connections could not be made. Any thread.</summary>
-    public ConnectFailures Refusals { get; } = new();
-
-    /// <summary>Why connections failed that had been made. Any thread.</summary>
-    public ConnectFailures Failures { get; } = new();
-
-    /// <summary>Complete when no connection will be begun any more and none is left. Any thread.</summary>
-    public Task Over => _over.Task;
-
-    /// <summary>How long the attack has lasted, at most as long as it was to. When it is over.</summary>
-    public TimeSpan AttackedFor => _pace.Elapsed;
-
-    /// <summary>The counts at this moment. Any thread.</summary>
     public AbuseTotals Totals() => Counters.Totals(_pace.HeldBack);
 
     /// <summary>Begins the attack. Any thread, once.</summary>
@@ -95,7 +81,7 @@ internal sealed class Attack
         Begin();
     });
 
-    /// <summary>Does what has become due; to be called each <see cref="PauseWheel.Step"/>. Any thread.</summary>
+    /// <summary>Does what has become due; to be called each <see cref="TickInterval"/>. Any thread.</summary>
     public void QueueTick()
     {
         // One at a time: a loop that is held up does not find a heap of them.
@@ -126,13 +112,17 @@ internal sealed class Attack
         QueueBegin();
     }
 
-    /// <summary>A peer wants to wait for its moment of the second.</summary>
-    public void Pause(HostilePeer peer) => _pauses.Add(peer.Number, peer);
+    /// <summary>Lets a peer wait for its moment of the second. One that ends meanwhile need not be taken out.</summary>
+    public void Pause(HostilePeer peer) => _pausing.Enqueue(peer, NextMoment(Clock.GetElapsedTime(_startedAt), peer.Number));
+
+    /// <summary>Returns the next of a peer's moments, one per second; numbers spread the peers over the second.</summary>
+    internal static TimeSpan NextMoment(TimeSpan now, int number)
+    {
+        TimeSpan moment = (number % 100 * TickInterval) + TimeSpan.FromSeconds(Math.Floor(now.TotalSeconds));
+        return moment > now ? moment : moment + TimeSpan.FromSeconds(1);
+    }
 
     /// <summary>A connection that had been made has ended, and its channel is gone.</summary>
-    /// <param name="peer">Its peer.</param>
-    /// <param name="end">How it ended.</param>
-    /// <param name="fault">What went wrong, if something did.</param>
     public void Ended(HostilePeer peer, HostileEnd end, Exception? fault)
     {
         Counters.Ended(end, Clock.GetElapsedTime(peer.MadeAt));
@@ -145,9 +135,6 @@ internal sealed class Attack
     }
 
     /// <summary>A connection has not been made, and its channel is gone.</summary>
-    /// <param name="peer">Its peer.</param>
-    /// <param name="end">How it ended.</param>
-    /// <param name="reason">Why, where it was <see cref="HostileEnd.Refused"/>.</param>
     public void NotMade(HostilePeer peer, HostileEnd end, Exception reason)
     {
         if (end == HostileEnd.Refused)
@@ -176,7 +163,13 @@ internal sealed class Attack
     {
         Volatile.Write(ref _tickQueued, 0);
         _pace.Tick();
-        _pauses.Turn();
+        TimeSpan now = Clock.GetElapsedTime(_startedAt);
+        while (_pausing.TryPeek(out HostilePeer? pausing, out TimeSpan moment) && moment <= now)
+        {
+            _pausing.Dequeue();
+            pausing.Run(); // which may pause again, until a later moment: what a stall has missed is not made up for
+        }
+
         while (_open.First is { Value: HostilePeer oldest } && Clock.GetElapsedTime(oldest.MadeAt) >= _options.Deadline)
         {
             _open.RemoveFirst();
@@ -225,11 +218,13 @@ internal sealed class Attack
         Counters.Attempted();
         IChannel? channel = null;
         HostilePeer peer;
+        IPEndPoint target;
         EndPoint? source;
         try
         {
             source = _source?.Invoke();
-            channel = _transport.NewChannel();
+            target = _target();
+            channel = _transport.NewChannel(target.AddressFamily);
             peer = new HostilePeer(this, channel, _begun++);
             Prepare(channel, peer);
         }
@@ -251,7 +246,7 @@ internal sealed class Attack
 
         _alive++;
         _connecting.AddLast(peer.Place);
-        peer.Connect(_target, source);
+        peer.Connect(target, source);
     }
 
     private void Prepare(IChannel channel, HostilePeer peer)

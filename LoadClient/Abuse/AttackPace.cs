@@ -1,17 +1,18 @@
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>How many hostile connections may be begun at a moment.</summary>
+/// <summary>How many hostile connections may be begun at a moment. Used on the event loop, except <see cref="HeldBack"/>.</summary>
 /// <remarks>
 /// <code>
 /// RatePerSecond         n-th one is due n / rate seconds after the first, as long as the attack lasts
-/// else ConnectFlood     as many as are missing to N, as long as the attack lasts
+/// else ComesAgain       as many as are missing to N, as long as the attack lasts
 /// else                  N, once, as long as the attack lasts
 /// </code>
-/// Used on the event loop, except <see cref="HeldBack"/>.
 /// </remarks>
 internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
 {
-    /// <summary>A connection that is due and cannot be begun for so long is not begun any more: no wave follows a stall of the server.</summary>
+    /// <summary>
+    /// A connection that is due and cannot be begun for so long is not begun any more: no wave follows a stall of the server.
+    /// </summary>
     internal static readonly TimeSpan MostLate = TimeSpan.FromSeconds(1);
 
     private TimeSpan _attackFor;
@@ -21,10 +22,7 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
     private int _failedSinceTick;
     private bool _stopped;
 
-    /// <summary>
-    /// With <see cref="AbuseOptions.RatePerSecond"/>: connections that were due and were not begun, because N were open or because the
-    /// attempts before them took too long. Any thread.
-    /// </summary>
+    /// <summary>With a rate: connections that were due and not begun, as N were open or attempts took too long. Any thread.</summary>
     public long HeldBack => Volatile.Read(ref _heldBack);
 
     /// <summary>How long the attack has lasted, at most as long as it was to last.</summary>
@@ -35,9 +33,8 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
         ? Elapsed == _attackFor && _begun + _heldBack >= DueAt(_attackFor, rate)
         : Elapsed == _attackFor || (!ComesAgain && _begun == options.Connections));
 
-    private bool ComesAgain => options.Kind == AbuseKind.ConnectFlood;
+    private bool ComesAgain => options.Kind.ComesAgain;
 
-    /// <summary>Begins the attack.</summary>
     public void Begin(TimeSpan attackFor)
     {
         _attackFor = attackFor;
@@ -52,7 +49,6 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
     }
 
     /// <summary>How many may be begun now.</summary>
-    /// <param name="alive">Connections open, or being made.</param>
     public int MayBegin(int alive)
     {
         if (_stopped)
@@ -71,7 +67,6 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
             : (int)(options.Connections - _begun);
     }
 
-    /// <summary>One has been begun.</summary>
     public void Begun() => _begun++;
 
     /// <summary>
@@ -80,7 +75,6 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
     /// </summary>
     public void Failed() => _failedSinceTick++;
 
-    /// <summary>Some time has passed.</summary>
     public void Tick() => _failedSinceTick = 0;
 
     /// <summary>Connections due in the first part of the attack, the one at its beginning included.</summary>

@@ -7,15 +7,10 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>One hostile connection, from the attempt to its end: plays the script of its kind, one write at a time.</summary>
-/// <remarks>
-/// In → nothing: whatever the server sends is discarded. Out: stretches of the script's <see cref="HostileTape"/>. Everything here runs on
-/// the channel's event loop.
-/// </remarks>
+/// <summary>One hostile connection: plays the script of its kind, one write at a time. Everything here runs on its event loop.</summary>
 internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 {
-    /// <summary>A peer that finds the kernel willing queues behind the others after so many bytes.</summary>
-    internal const int MostBytesPerTurn = 64 * 1024;
+    internal const int MostBytesPerTurn = 64 * 1024; // A peer that finds the kernel willing queues behind the others after so many bytes
 
     private readonly Attack _attack;
     private readonly IChannel _channel;
@@ -28,10 +23,6 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
     private Exception? _fault; // of reading or writing
     private HostileEnd? _end;
 
-    /// <summary>Makes the peer of one channel, which is not registered yet.</summary>
-    /// <param name="attack">What it takes part in.</param>
-    /// <param name="channel">Its channel.</param>
-    /// <param name="number">Its number in the attack, from 0.</param>
     public HostilePeer(Attack attack, IChannel channel, int number)
     {
         _attack = attack;
@@ -40,21 +31,12 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         Place = new LinkedListNode<HostilePeer>(this);
     }
 
-    /// <summary>The peer's number in the attack, from 0.</summary>
     public int Number { get; }
 
-    /// <summary>Whether the connection has been made, at some time.</summary>
-    public bool IsMade { get; private set; }
+    public bool IsMade { get; private set; } // whether the connection has been made, at some time
+    public long MadeAt { get; private set; } // when the connection was made, a timestamp of the attack's clock
+    public LinkedListNode<HostilePeer> Place { get; } // the peer's place in a list of the attack, which takes it out in no time
 
-    /// <summary>When the connection was made, a timestamp of the attack's clock.</summary>
-    public long MadeAt { get; private set; }
-
-    /// <summary>The peer's place in a list of the attack, which takes it out in no time.</summary>
-    public LinkedListNode<HostilePeer> Place { get; }
-
-    /// <summary>Connects, once; the channel is registered.</summary>
-    /// <param name="target">The server.</param>
-    /// <param name="source">The local address, or null for any.</param>
     public void Connect(EndPoint target, EndPoint? source)
     {
         _connecting = source is null ? _channel.ConnectAsync(target) : _channel.ConnectAsync(target, source);
@@ -83,10 +65,8 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public override void HandlerAdded(IChannelHandlerContext context) => _context = context;
 
-    /// <inheritdoc/>
     public override void ChannelActive(IChannelHandlerContext context)
     {
         // DotNetty's sockets may tell a connect that succeeded after the channel was closed.
@@ -117,10 +97,8 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
 
-    /// <inheritdoc/>
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
         _fault ??= exception;
@@ -128,7 +106,6 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
     }
 
     /// <summary>The channel is closed and gone, whether the connection had been made or not: the one place where its end is told.</summary>
-    /// <param name="context">This handler's context.</param>
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
         Exception? refusal = _connecting?.Exception;
@@ -177,7 +154,6 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <returns>Whether the connection lives, and nothing is on its way.</returns>
     private bool CanGoOn()
     {
         if (_end is not null || !_channel.Active || _writing is { IsCompletedSuccessfully: false })
@@ -226,10 +202,24 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         };
     }
 
-    /// <summary>Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.</summary>
+    /// <summary>
+    /// Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.
+    /// </summary>
     private void Close() => (_context?.CloseAsync() ?? _channel.CloseAsync()).ContinueWith(
         static closed => _ = closed.Exception,
         CancellationToken.None,
         TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
         TaskScheduler.Default);
+}
+
+/// <summary>How a hostile connection came to its end; the first reason wins, and every attempt has exactly one.</summary>
+internal enum HostileEnd
+{
+    ClosedByServer, // the server closed it (FIN)
+    ResetByServer, // the server reset it (RST): also what a close is that leaves input unread
+    Refused, // it could not be made
+    EndedItself, // the peer closed or reset it, as its kind does
+    StillOpen, // it was open when its deadline came, and we closed it: the server has not defended itself
+    Interrupted, // the run was stopped before the connection's end, or while it was being made. It says nothing about the server
+    Failed, // an error on our side or on the way: the network went away, TLS failed, a bug
 }

@@ -1,144 +1,127 @@
-using System.Text;
 using DotNettyFraming.Codec;
-using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>What the peers of one kind do: one script for all of them, which knows their numbers and keeps nothing about them.</summary>
+/// <summary>What the peers of one kind do: one script for all of them, which knows their numbers and keeps no state of them.</summary>
 /// <param name="Tape">The bytes that they send.</param>
 /// <param name="Next">From a peer's number and the number of its step, both from 0, to that step. Any thread.</param>
-internal sealed record HostileScript(HostileTape Tape, Func<int, int, HostileStep> Next)
+internal sealed record HostileScript(HostileTape Tape, Func<int, int, HostileStep> Next);
+
+/// <summary>What a hostile peer can do next.</summary>
+internal enum HostileAction
 {
-    /// <summary>The most good packets that <see cref="AbuseKind.BadPrefixLate"/> sends before the bad one.</summary>
-    internal const int MostPacketsBeforeFault = 20;
+    Send, // write bytes; the next step follows when the kernel has taken them
+    Pause, // wait for the peer's moment of the second, then take the next step
+    Hold, // do nothing any more: it is the server's turn to end the connection
+    Close, // close, with a FIN
+    Reset, // close, with an RST
+}
 
-    /// <summary>The most good packets that <see cref="AbuseKind.Reset"/> sends before the cut one.</summary>
-    internal const int MostPacketsBeforeReset = 8;
+/// <summary>One step of a <see cref="HostileScript"/>; a send has a stretch of the tape.</summary>
+internal readonly record struct HostileStep(HostileAction Action, int Offset = 0, int Length = 0)
+{
+    public static readonly HostileStep Pause = new(HostileAction.Pause); // waits for the peer's moment of the second
+    public static readonly HostileStep Hold = new(HostileAction.Hold); // the last step of a peer that waits for the server
+    public static readonly HostileStep Close = new(HostileAction.Close); // the last step of a peer that goes
+    public static readonly HostileStep Reset = new(HostileAction.Reset); // the last step of a peer that breaks off
 
-    /// <summary>Bytes of payload that follow the header of <see cref="AbuseKind.Oversize"/>.</summary>
-    internal const int OversizePayloadSent = 16;
+    /// <summary>Writes a stretch of the tape.</summary>
+    public static HostileStep Send(int offset, int length) => new(HostileAction.Send, offset, length);
+}
 
-    /// <summary>Bytes of one write of <see cref="AbuseKind.RandomBytes"/>.</summary>
-    internal const int RandomBlock = 16 * 1024;
+/// <summary>The bytes that all peers of a script send stretches of, and where in them the packets begin.</summary>
+/// <remarks>
+/// <see cref="Stamped"/> is for the event loop; the rest is immutable. A peer keeps the array that it began with, so that the time in a
+/// header stays of one piece however slowly it goes out. Arrays are from no pool: an aborted send may read them after its channel is gone.
+/// </remarks>
+internal sealed class HostileTape
+{
+    private readonly int[] _packets;
+    private byte[] _bytes;
+    private uint _time;
 
-    private const byte WrongPrefix = PacketHeader.Prefix - 1; // '%'
-    private const int PacketsAfterFault = 3;
-    private const int RandomCircle = 1024 * 1024;
-
-    /// <summary>The script of a kind.</summary>
-    /// <param name="kind">The kind.</param>
-    /// <param name="seed">The same seed gives each peer's number the same bytes.</param>
-    public static HostileScript Of(AbuseKind kind, int seed) => kind switch
+    /// <summary>Records bytes.</summary>
+    public HostileTape(byte[] bytes, params int[] packets)
     {
-        AbuseKind.BadPrefix => BadPrefix(),
-        AbuseKind.BadPrefixLate => BadPrefixLate(seed),
-        AbuseKind.Oversize => Oversize(),
-        AbuseKind.SlowLoris => SlowLoris(),
-        AbuseKind.HalfPacket => HalfPacket(),
-        AbuseKind.Reset => Reset(seed),
-        AbuseKind.ConnectFlood => new HostileScript(new HostileTape([]), (_, _) => HostileStep.Close),
-        AbuseKind.RandomBytes => RandomBytes(seed),
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind"),
-    };
-
-    private static HostileScript BadPrefix()
-    {
-        var tape = HostileTape.Of(Bad(), Good());
-        return new HostileScript(tape, (_, step) => step == 0 ? HostileStep.Send(0, tape.Length) : HostileStep.Hold);
+        _bytes = bytes;
+        _packets = packets;
     }
 
-    private static HostileScript BadPrefixLate(int seed)
+    public int Length => _bytes.Length; // number of bytes
+
+    /// <summary>A tape of whole packets, side by side.</summary>
+    public static HostileTape Of(params byte[][] packets)
     {
-        byte[][] before = [.. Enumerable.Range(0, MostPacketsBeforeFault).Select(_ => Good())];
-        byte[][] after = [.. Enumerable.Range(0, PacketsAfterFault).Select(_ => Good())];
-        var tape = HostileTape.Of([.. before, Bad(), .. after]);
-        return new HostileScript(tape, (peer, step) =>
+        int[] offsets = new int[packets.Length];
+        for (int i = 1; i < packets.Length; i++)
         {
-            if (step > 0)
+            offsets[i] = offsets[i - 1] + packets[i - 1].Length;
+        }
+
+        return new HostileTape([.. packets.SelectMany(packet => packet)], offsets);
+    }
+
+    /// <summary>The bytes with the time in their headers; never written to again.</summary>
+    public byte[] Stamped(uint time)
+    {
+        if (_time != time && _packets.Length > 0)
+        {
+            byte[] bytes = [.. _bytes];
+            foreach (int packet in _packets)
             {
-                return HostileStep.Hold;
+                PacketHeader.WriteTime(bytes.AsSpan(packet), time);
             }
 
-            int skipped = RandomOf(seed, peer).Next(MostPacketsBeforeFault) * before[0].Length;
-            return HostileStep.Send(skipped, tape.Length - skipped);
-        });
-    }
+            _bytes = bytes;
+            _time = time;
+        }
 
-    private static HostileScript Oversize()
-    {
-        var tape = new HostileTape(Longest()[..(PacketHeader.Size + OversizePayloadSent)], 0);
-        return new HostileScript(tape, (_, step) => step == 0 ? HostileStep.Send(0, tape.Length) : HostileStep.Hold);
+        return _bytes;
     }
+}
 
-    private static HostileScript SlowLoris()
+/// <summary>
+/// Counts the whole packets that a server can find in one connection's stream, handed over in pieces, and keeps none of it.
+/// </summary>
+/// <remarks>Random bytes hold some, too; and a server that is checked against what was sent (<c>--verify</c>) processes them.</remarks>
+internal struct WholePackets
+{
+    private int _received; // of the packet that is under way
+    private int _length; // of its payload, as far as it is known
+    private bool _faulted;
+
+    /// <summary>Goes on with the stream.</summary>
+    public int Add(ReadOnlySpan<byte> bytes)
     {
-        // Without its last byte: after 18 hours, too, the packet is not whole.
-        var tape = new HostileTape(Longest()[..^1], 0);
-        return new HostileScript(tape, (_, step) =>
+        int packets = 0;
+        while (!bytes.IsEmpty && !_faulted)
         {
-            int sent = (step + 1) / 2; // a byte, a pause, a byte, a pause
-            return sent == tape.Length ? HostileStep.Hold : step % 2 == 0 ? HostileStep.Send(sent, 1) : HostileStep.Pause;
-        });
-    }
-
-    private static HostileScript HalfPacket()
-    {
-        var tape = new HostileTape(Longest()[..^1], 0);
-        return new HostileScript(tape, (_, step) => step == 0 ? HostileStep.Send(0, tape.Length) : HostileStep.Hold);
-    }
-
-    private static HostileScript Reset(int seed)
-    {
-        byte[][] packets = [.. Enumerable.Range(0, MostPacketsBeforeReset + 1).Select(_ => Good())];
-        var tape = HostileTape.Of(packets);
-        return new HostileScript(tape, (peer, step) =>
-        {
-            if (step > 0)
+            int taken = 1;
+            switch (_received)
             {
-                return HostileStep.Reset;
+                case 0:
+                    _faulted = bytes[0] != PacketHeader.Prefix;
+                    break;
+                case 1:
+                    _length = bytes[0];
+                    break;
+                case 2:
+                    _length |= bytes[0] << 8;
+                    break;
+                default:
+                    taken = Math.Min(bytes.Length, PacketHeader.Size + _length - _received);
+                    break;
             }
 
-            Random random = RandomOf(seed, peer);
-            int whole = random.Next(1, MostPacketsBeforeReset + 1) * packets[0].Length;
-            return HostileStep.Send(0, whole + random.Next(1, packets[0].Length));
-        });
-    }
+            bytes = bytes[taken..];
+            _received += taken;
+            if (_received >= PacketHeader.Size && _received == PacketHeader.Size + _length)
+            {
+                packets++;
+                _received = 0;
+            }
+        }
 
-    /// <summary>Each peer goes round one circle of random bytes from a place of its own; its end holds the first block once more.</summary>
-    private static HostileScript RandomBytes(int seed)
-    {
-        byte[] bytes = new byte[RandomCircle + RandomBlock];
-        new Random(seed).NextBytes(bytes.AsSpan(0, RandomCircle));
-        bytes.AsSpan(0, RandomBlock).CopyTo(bytes.AsSpan(RandomCircle));
-        return new HostileScript(new HostileTape(bytes), (peer, step) =>
-        {
-            long start = RandomOf(seed, peer).Next(RandomCircle);
-            return HostileStep.Send((int)((start + ((long)step * RandomBlock)) % RandomCircle), RandomBlock);
-        });
-    }
-
-    private static Random RandomOf(int seed, int peer) => new(unchecked(seed + (peer * (int)2_654_435_769)));
-
-    private static byte[] Good() => Packet(Encoding.UTF8.GetBytes(LoadOptions.DefaultPayload));
-
-    private static byte[] Bad()
-    {
-        byte[] packet = Good();
-        packet[0] = WrongPrefix;
-        return packet;
-    }
-
-    private static byte[] Longest()
-    {
-        byte[] payload = new byte[PacketHeader.MaxPayloadLength];
-        payload.AsSpan().Fill((byte)'1');
-        return Packet(payload);
-    }
-
-    private static byte[] Packet(ReadOnlySpan<byte> payload)
-    {
-        byte[] packet = new byte[PacketHeader.Size + payload.Length];
-        PacketEncoder.Write(packet, time: 0, payload);
-        return packet;
+        return packets;
     }
 }

@@ -18,17 +18,15 @@ namespace DotNettyFraming.LoadClient.Connecting;
 internal sealed class ClientTls
 {
     private const SslProtocols Protocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-
     private static readonly AttributeKey<SslStream> StreamKey = AttributeKey<SslStream>.ValueOf("tls-stream");
 
     private readonly string _host;
-    private readonly List<X509Certificate> _certificates = [];
+    private SslStreamCertificateContext? _certificate;
     private readonly X509ChainPolicy _policy = new() { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
 
     private ClientTls(string host) => _host = host;
 
     /// <summary>Reads the files.</summary>
-    /// <returns>Null without <c>--tls</c>.</returns>
     /// <exception cref="StartupException">A file cannot be read, or holds no certificate or no key.</exception>
     public static ClientTls? Of(LoadOptions options)
     {
@@ -50,9 +48,7 @@ internal sealed class ClientTls
 
         if (options.TlsCertificateFile is string certificate)
         {
-            tls._certificates.Add(Read("--tls-certificate", certificate, () => options.TlsKeyFile is not null || IsPem(certificate)
-                ? X509Certificate2.CreateFromPemFile(certificate, options.TlsKeyFile)
-                : X509CertificateLoader.LoadPkcs12FromFile(certificate, password: null)));
+            tls._certificate = Read("--tls-certificate", certificate, () => ReadCertificate(certificate, options.TlsKeyFile));
         }
 
         return tls;
@@ -62,18 +58,38 @@ internal sealed class ClientTls
     public void AddTo(IChannel channel) => channel.Pipeline.AddFirst("tls", new TlsHandler(
         stream =>
         {
-            var ssl = new PolicySslStream(stream, _policy);
+            var ssl = new PolicySslStream(stream, _policy, _certificate);
             channel.GetAttribute(StreamKey).Set(ssl);
             return ssl;
         },
-        new ClientTlsSettings(Protocols, checkCertificateRevocation: false, _certificates, _host)));
+        new ClientTlsSettings(Protocols, checkCertificateRevocation: false, [], _host)));
 
     /// <summary>Says that nothing more will be sent (close_notify). The channel's FIN comes behind it.</summary>
     public static Task EndOutputAsync(IChannel channel) => channel.GetAttribute(StreamKey).Get() is { IsAuthenticated: true } stream
         ? stream.ShutdownAsync()
         : Task.CompletedTask;
 
-    private static bool IsPem(string file) => File.ReadAllText(file).Contains("-----BEGIN", StringComparison.Ordinal);
+    /// <summary>Reads the client's certificate, and the intermediate ones that lie with it: these are sent too.</summary>
+    private static SslStreamCertificateContext ReadCertificate(string file, string? keyFile)
+    {
+        X509Certificate2 certificate;
+        X509Certificate2Collection others;
+        if (keyFile is not null || File.ReadAllText(file).Contains("-----BEGIN", StringComparison.Ordinal))
+        {
+            certificate = X509Certificate2.CreateFromPemFile(file, keyFile);
+            others = [];
+            others.ImportFromPemFile(file);
+        }
+        else
+        {
+            others = X509CertificateLoader.LoadPkcs12CollectionFromFile(file, password: null);
+            certificate = others.FirstOrDefault(one => one.HasPrivateKey)
+                ?? throw new CryptographicException("it has no certificate with a key");
+        }
+
+        // Offline: a missing intermediate is not fetched from the address that the certificate names.
+        return SslStreamCertificateContext.Create(certificate, others, offline: true);
+    }
 
     private static T Read<T>(string option, string file, Func<T> read)
     {
@@ -88,7 +104,8 @@ internal sealed class ClientTls
     }
 
     /// <summary>DotNetty's handler knows no chain policy; its call is turned into the one that does.</summary>
-    private sealed class PolicySslStream(Stream stream, X509ChainPolicy policy) : SslStream(stream, leaveInnerStreamOpen: true)
+    private sealed class PolicySslStream(Stream stream, X509ChainPolicy policy, SslStreamCertificateContext? certificate)
+        : SslStream(stream, leaveInnerStreamOpen: true)
     {
         public override Task AuthenticateAsClientAsync(
             string targetHost,
@@ -97,7 +114,7 @@ internal sealed class ClientTls
             bool checkCertificateRevocation) => AuthenticateAsClientAsync(new SslClientAuthenticationOptions
             {
                 TargetHost = targetHost,
-                ClientCertificates = clientCertificates,
+                ClientCertificateContext = certificate,
                 EnabledSslProtocols = enabledSslProtocols,
                 CertificateChainPolicy = policy.Clone(),
             });

@@ -11,7 +11,6 @@ internal sealed class ConnectFailures
     private readonly Lock _lock = new();
     private readonly Dictionary<string, long> _byReason = [];
 
-    /// <summary>All of them.</summary>
     public long Total
     {
         get
@@ -32,7 +31,6 @@ internal sealed class ConnectFailures
         }
     }
 
-    /// <summary>Counts an attempt.</summary>
     public void Add(Exception exception)
     {
         string reason = ReasonOf(exception);

@@ -8,29 +8,21 @@ namespace DotNettyFraming.LoadClient.Connecting;
 /// <param name="Message">One line that names the limit and how to raise it; null when nothing stops them.</param>
 internal sealed record ConnectionCap(int Connections, string? Message)
 {
-    /// <summary>Descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded.</summary>
-    internal const int SpareFiles = 64;
-
+    internal const int SpareFiles = 64; // descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded
     private const string PortRangeFile = "/proc/sys/net/ipv4/ip_local_port_range";
     private const string OpenFilesFolder = "/proc/self/fd";
 
     /// <summary>Looks at this machine. Limits that cannot be read (not Linux) stop nothing.</summary>
-    /// <param name="requested">Connections asked for.</param>
-    /// <param name="sources">Local addresses to connect from, at least 1.</param>
-    /// <param name="otherFiles">Files that the run needs beside them.</param>
-    public static ConnectionCap Read(int requested, int sources, int otherFiles) =>
-        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles() + otherFiles, ReadPortRange(), sources);
+    public static ConnectionCap Read(int requested, int sources, int hostile) =>
+        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange(), sources, hostile);
 
     /// <summary>Weighs the limits.</summary>
-    /// <param name="requested">Connections asked for.</param>
-    /// <param name="fileLimit">Hard limit of open files, to which .NET raises the soft one at start.</param>
-    /// <param name="openFiles">Files open already.</param>
-    /// <param name="ports">First and last source port; each serves one connection from an address to the server.</param>
-    /// <param name="sources">Local addresses, each with all of the ports.</param>
-    internal static ConnectionCap Of(int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1)
+    internal static ConnectionCap Of(
+        int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1, int hostile = 0)
     {
-        long byFiles = fileLimit is long limit ? Math.Max(0, limit - openFiles - SpareFiles) : long.MaxValue;
-        long byPorts = ports is var (first, last) ? (long)sources * Math.Max(0, last - first + 1) : long.MaxValue;
+        long allPorts = ports is var (first, last) ? (long)sources * Math.Max(0, last - first + 1) : long.MaxValue;
+        long byFiles = fileLimit is long limit ? Math.Max(0, limit - openFiles - hostile - SpareFiles) : long.MaxValue;
+        long byPorts = ports is null ? long.MaxValue : Math.Max(0, allPorts - hostile);
         if (requested <= Math.Min(byFiles, byPorts))
         {
             return new ConnectionCap(requested, null);
@@ -38,8 +30,10 @@ internal sealed record ConnectionCap(int Connections, string? Message)
 
         string reason = byFiles <= byPorts
             ? $"the limit of {fileLimit} open files leaves room for {byFiles}; raise it with "
-                + $"'ulimit -n {requested + openFiles + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
-            : $"there are {byPorts} source ports ({ports!.Value.First} to {ports.Value.Last}{(sources > 1 ? $" on {sources} addresses" : "")}); "
+                + $"'ulimit -n {requested + openFiles + hostile + SpareFiles}' (its hard limit as root, or LimitNOFILE= in a systemd unit)"
+            : $"there are {allPorts} source ports ({ports!.Value.First} to {ports.Value.Last}"
+                + (sources > 1 ? $" on {sources} addresses)" : ")")
+                + (hostile > 0 ? $", {hostile} of them for hostile connections; " : "; ")
                 + "connect from more addresses with --source, or widen the range with "
                 + "'sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"'";
         return new ConnectionCap((int)Math.Min(byFiles, byPorts), $"--connections {requested} is too many: {reason}");

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Connecting;
@@ -9,25 +10,29 @@ namespace DotNettyFraming.LoadClient.Connecting;
 /// holds at most <c>somaxconn</c> (4,096 by default), and what overflows it waits a second for the next SYN.
 /// </remarks>
 internal sealed class ConnectionRamp(
-    IReadOnlyList<LoadLoop> loops, EndPoint target, IReadOnlyList<IPAddress> sources, int connections, int? perSecond, TimeProvider clock)
+    IReadOnlyList<LoadLoop> loops,
+    IReadOnlyList<IPEndPoint> targets,
+    IReadOnlyList<IPAddress> sources,
+    int connections,
+    int? perSecond,
+    TimeProvider clock)
 {
     /// <summary>Attempts under way at once: enough for thousands of connections a second, a sixteenth of a full accept queue.</summary>
     public const int MostAttemptsAtOnce = 256;
 
-    /// <summary>When so many attempts have failed and none succeeded, the rest is not tried.</summary>
-    public const int HopelessAfter = MostAttemptsAtOnce;
+    public const int HopelessAfter = MostAttemptsAtOnce; // when so many attempts have failed and none succeeded, the rest is not tried
 
     /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
     public static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
 
     private int _attempted;
     private volatile bool _anyConnected;
+    private volatile int _working; // index of the address that the last connection was made to
 
-    /// <summary>The attempts that failed.</summary>
-    public ConnectFailures Failures { get; } = new();
+    public ConnectFailures Failures { get; } = new(); // the attempts that failed
+    public IPEndPoint Target => targets[_working]; // the address that connections are made to. Any thread
 
     /// <summary>Tries every connection once.</summary>
-    /// <param name="stop">Ends it early; attempts under way are not counted as failures then.</param>
     public async Task RunAsync(CancellationToken stop)
     {
         var slots = new SemaphoreSlim(MostAttemptsAtOnce);
@@ -39,7 +44,7 @@ internal sealed class ConnectionRamp(
             {
                 await PaceAsync(began, stop);
                 await slots.WaitAsync(stop);
-                attempts.Add(AttemptAsync(loops[_attempted % loops.Count], SourceOf(_attempted), slots, stop));
+                attempts.Add(AttemptAsync(_attempted, slots, stop));
                 _attempted++;
             }
 
@@ -69,11 +74,11 @@ internal sealed class ConnectionRamp(
     /// <summary>Any port of the addresses in turn.</summary>
     private IPEndPoint? SourceOf(int connection) => sources.Count == 0 ? null : new IPEndPoint(sources[connection % sources.Count], 0);
 
-    private async Task AttemptAsync(LoadLoop loop, IPEndPoint? source, SemaphoreSlim slots, CancellationToken stop)
+    private async Task AttemptAsync(int connection, SemaphoreSlim slots, CancellationToken stop)
     {
         try
         {
-            await loop.ConnectAsync(target, source);
+            await ConnectAsync(connection, stop);
             _anyConnected = true;
         }
         catch (Exception exception)
@@ -88,5 +93,34 @@ internal sealed class ConnectionRamp(
         {
             slots.Release();
         }
+    }
+
+    /// <summary>Tries the server's addresses in turn, the one that answered last first; faults as the first that was tried.</summary>
+    private async Task ConnectAsync(int connection, CancellationToken stop)
+    {
+        IPEndPoint? source = SourceOf(connection);
+        Exception? fault = null;
+        int first = _working;
+        for (int i = 0; i < targets.Count && !stop.IsCancellationRequested; i++)
+        {
+            int target = (first + i) % targets.Count;
+            if (targets.Count > 1 && source is not null && source.AddressFamily != targets[target].AddressFamily)
+            {
+                continue;
+            }
+
+            try
+            {
+                await loops[connection % loops.Count].ConnectAsync(connection, targets[target], source);
+                _working = target;
+                return;
+            }
+            catch (Exception exception)
+            {
+                fault ??= exception;
+            }
+        }
+
+        throw fault ?? new SocketException((int)SocketError.AddressFamilyNotSupported);
     }
 }

@@ -2,15 +2,14 @@ using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Measuring;
 
-/// <summary>Takes the run's figures each second: the series that reports and progress show, and the latencies of the whole run.</summary>
+/// <summary>Samples the run each second, for reports and progress, and adds up the latencies of the whole run.</summary>
 /// <remarks>
-/// The loops record into an interval's histograms; a sample is taken by a task on each loop, which swaps them, so recording needs no lock.
-/// Samples are taken one after another, whoever asks.
+/// The loops swap their histograms when a sample is taken, so recording needs no lock. Samples are taken one after another.
 /// </remarks>
 internal sealed class RunSeries
 {
-    /// <summary>Samples kept at most: a run of a day, second by second; longer runs get longer intervals.</summary>
-    internal const int MostSamples = 86_400;
+    internal const int MostSamples = 86_400; // samples kept at most: a run of a day, second by second; longer runs get longer intervals
+    private static readonly TimeSpan ShortestLast = TimeSpan.FromSeconds(0.5);
 
     private readonly IReadOnlyList<LoadLoop> _loops;
     private readonly TimeProvider _clock;
@@ -33,29 +32,24 @@ internal sealed class RunSeries
         _before = Totals();
     }
 
-    /// <summary>Told of each sample; on the thread that takes it.</summary>
-    public Action<SecondSample>? Sampled { get; set; }
-
-    /// <summary>The samples so far, oldest first. Read it when none is being taken.</summary>
-    public IReadOnlyList<SecondSample> Samples => _samples;
-
-    /// <summary>All latencies so far. Read it when no sample is being taken.</summary>
-    public LatencyInterval Latencies => _total;
+    public Action<SecondSample>? Sampled { get; set; } // told of each sample; on the thread that takes it
+    public IReadOnlyList<SecondSample> Samples => _samples; // the samples so far, oldest first. Read it when none is being taken
+    public LatencyInterval Latencies => _total; // all latencies so far. Read it when no sample is being taken
 
     /// <summary>Takes a sample each interval until it is stopped.</summary>
-    /// <param name="longest">How long the run may take, if that is known.</param>
-    /// <param name="stop">Ends it.</param>
     public async Task RunAsync(TimeSpan? longest, CancellationToken stop)
     {
         var interval = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling((longest?.TotalSeconds ?? 0) / MostSamples)));
         try
         {
-            for (long i = 1; ; i++)
+            for (long i = 1; ;)
             {
                 // By the clock and not one after another, so that the intervals do not drift.
                 TimeSpan wait = (i * interval) - _clock.GetElapsedTime(_began);
                 await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _clock, stop);
                 await TakeAsync();
+                // What a stall has missed is in this sample: the next one is due at the next whole interval. Timers can be early.
+                i = Math.Max(i, (long)(_clock.GetElapsedTime(_began) / interval)) + 1;
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -74,12 +68,24 @@ internal sealed class RunSeries
     }
 
     /// <summary>Ends a phase of the run: takes a sample, and begins to add up anew.</summary>
-    /// <returns>The write latency of the phase that ends.</returns>
     public async Task<Latency> EndPhaseAsync()
     {
         await TakeAsync();
         LatencyInterval ended = Interlocked.Exchange(ref _phase, new LatencyInterval());
         return Latency.Of(ended.Write);
+    }
+
+    /// <summary>Merges neighbours until at most <paramref name="most"/> are left; the greatest latencies stay.</summary>
+    internal static IReadOnlyList<SecondSample> Merge(IReadOnlyList<SecondSample> samples, int most)
+    {
+        // A short last interval has rates of its own: it goes into the one before.
+        if (samples.Count > 1 && samples[^1].Length < ShortestLast)
+        {
+            samples = [.. samples.SkipLast(2), SecondSample.Merge([.. samples.TakeLast(2)])];
+        }
+
+        int together = (int)Math.Ceiling(samples.Count / (double)most);
+        return together <= 1 ? samples : [.. samples.Chunk(together).Select(SecondSample.Merge)];
     }
 
     private async Task TakeAfterAsync(Task before)
@@ -115,4 +121,23 @@ internal sealed class RunSeries
     }
 
     private LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
+}
+
+/// <summary>What happened in one interval of a run, usually a second. <c>End</c> counts from the start of the run.</summary>
+internal sealed record SecondSample(
+    TimeSpan End, TimeSpan Length, long Packets, long Bytes, long Open, long Late, Latency Connect, Latency Write)
+{
+    public double PacketsPerSecond => Packets / Length.TotalSeconds;
+    public double BytesPerSecond => Bytes / Length.TotalSeconds;
+
+    /// <summary>Returns neighbours as one sample: counts added up, and of latencies the greatest.</summary>
+    public static SecondSample Merge(SecondSample[] samples) => new(
+        samples[^1].End,
+        samples.Aggregate(TimeSpan.Zero, (length, sample) => length + sample.Length),
+        samples.Sum(sample => sample.Packets),
+        samples.Sum(sample => sample.Bytes),
+        samples[^1].Open,
+        samples.Sum(sample => sample.Late),
+        samples.Select(sample => sample.Connect).Aggregate(Latency.Greatest),
+        samples.Select(sample => sample.Write).Aggregate(Latency.Greatest));
 }

@@ -23,7 +23,7 @@ internal static class LoadOptionDeclarations
             Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient, none);
         set.Add(
             "--host", OptionKind.Text("HOST"), none.Host, (o, v) => o with { Host = v },
-            "The server's name or address. Of a name's addresses the first IPv4 one is taken.");
+            "The server's name or address. Of a name's addresses each is tried, IPv4 first.");
         set.Add("--port", OptionKind.Integer(1, (int)ushort.MaxValue, "PORT"), none.Port, (o, v) => o with { Port = v }, "The server's TCP port.");
         set.AddTransport((o, v) => o with { Transport = v });
         set.Add(
@@ -35,7 +35,7 @@ internal static class LoadOptionDeclarations
             "Local addresses to connect from, comma-separated, taken in turn: one has about 28,000 ports.", "the system's choice");
         AddTls(set);
         set.Add(
-            "--verify", new OptionKind<Uri>("URL", AdminAddress.Parse, url => $"{url}"), none.Verify!, (o, v) => o with { Verify = v },
+            "--verify", new OptionKind<Uri>("URL", StatisticsClient.ParseAddress, url => $"{url}"), none.Verify!, (o, v) => o with { Verify = v },
             "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. No other client may send to it meanwhile.",
             "none");
         set.Add(
@@ -137,7 +137,7 @@ internal static class LoadOptionDeclarations
     private static void AddAbuse(OptionSet<LoadOptions> set)
     {
         set.Add(
-            "--abuse", OptionKind.Choice<AbuseKind>(), default, (o, v) => o with { Abuse = new AbuseOptions { Kind = v } },
+            "--abuse", new OptionKind<AbuseKind>(string.Join('|', AbuseKind.All), ParseKind, kind => $"{kind}"), null!, (o, v) => o with { Abuse = new AbuseOptions { Kind = v } },
             "Hostile peers next to the ordinary load, which is measured before, during and after them.", "none");
         set.Add(
             "--abuse-connections", OptionKind.Integer(1, 10_000_000), AbuseOptions.DefaultConnections,
@@ -164,6 +164,10 @@ internal static class LoadOptionDeclarations
             parsed.Reject("--payload", "is empty, which cannot be repeated to the length of --payload-bytes");
         }
     }
+
+    private static Parsed<AbuseKind> ParseKind(string text) => AbuseKind.All.FirstOrDefault(kind => kind.Name == text) is { } known
+        ? Parsed.Of(known)
+        : Parsed.Fault<AbuseKind>($"is none of {string.Join(", ", AbuseKind.All)}");
 
     private static Parsed<(int Min, int Max)> ParseRange(string text)
     {

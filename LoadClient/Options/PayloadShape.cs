@@ -9,13 +9,9 @@ namespace DotNettyFraming.LoadClient.Options;
 /// <param name="MaxBytes">The longest payload; every length from <paramref name="MinBytes"/> on is equally likely.</param>
 internal sealed record PayloadShape(ReadOnlyMemory<byte> Text, int MinBytes, int MaxBytes)
 {
-    /// <summary>Whether all payloads, and so all packets but for their time, are the same.</summary>
-    public bool IsFixed => MinBytes == MaxBytes;
-
-    /// <summary>Bytes of the longest packet, header included.</summary>
+    public bool IsFixed => MinBytes == MaxBytes; // whether all payloads, and so all packets but for their time, are the same
     public int MaxPacketBytes => PacketHeader.Size + MaxBytes;
 
-    /// <summary>The text itself as payload.</summary>
     public static PayloadShape Of(string text)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);

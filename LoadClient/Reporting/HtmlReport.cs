@@ -1,63 +1,95 @@
 using System.Globalization;
-using System.Net;
 using System.Reflection;
-using System.Xml.Linq;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Measuring;
-using DotNettyFraming.LoadClient.Reporting.Html;
+using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Sending;
+using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>The report as <c>--html</c> writes it: one file with tables and plots that opens anywhere, offline.</summary>
-internal static class HtmlReport
+/// <summary>The data of the page that <c>--html</c> writes: the JSON report, and the texts next to it.</summary>
+/// <remarks><c>Words</c> has the ends of connections in words, <c>Percentiles</c> the latencies of the whole run by kind.</remarks>
+internal sealed record HtmlReport(
+    string Title,
+    string Heading,
+    string Ended,
+    IEnumerable<string> Complaints,
+    IReadOnlyDictionary<string, string> Machine,
+    string Program,
+    IReadOnlyDictionary<string, string> Words,
+    IReadOnlyDictionary<string, IEnumerable<PercentilePoint>> Percentiles,
+    JsonReport Report)
 {
-    /// <summary>The page as UTF-8, some hundred KiB however long the run was.</summary>
-    /// <param name="report">The run.</param>
-    /// <param name="target">Where it went.</param>
-    /// <param name="at">When it ended.</param>
-    public static byte[] ToUtf8(RunReport report, IPEndPoint target, DateTimeOffset at) =>
-        HtmlPage.ToUtf8(
-            $"Load run against {target}",
-            [
-                Header(report, target, at),
-                .. Complaints(report, target).Select(line => Paragraph("bad", line)),
-                Grid(RunTables.Of(report).Select(table => table.ToSection())),
-                .. Remarks(report).Select(line => Paragraph("note", line)),
-                Grid(RunFigures.Of(report).Select(figure => figure.ToElement())),
-                new XElement("footer", $"{Program.Name} {Version()}"),
-            ]);
+    private const int MaxSamples = 600; // the maximum number of samples in the page; more would be less than a pixel of a plot each
+    private const int PointsPerNine = 40;
 
-    private static XElement Header(RunReport report, IPEndPoint target, DateTimeOffset at) => new(
-        "header",
-        new XElement("h1", $"Load run against {target}"),
-        new XElement("p", Summary.Heading(report.Options, report.Allowed, target)),
-        Paragraph("note", $"Ended {at.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture)}"));
-
-    private static IEnumerable<string> Complaints(RunReport report, IPEndPoint target)
+    /// <summary>Returns the page as UTF-8: one file that needs no other, with plotly.js in it.</summary>
+    public static byte[] ToUtf8(RunReport report, string server, DateTimeOffset at)
     {
-        IEnumerable<string> complaints = Summary.Complaints(report, target);
-        return report.Interrupted ? complaints.Prepend("a signal ended the run early") : complaints;
+        HtmlReport data = Of(report, server, at);
+        // The writer of JSON escapes <, > and &, so no text can end its script. It comes last, so no text is taken for a placeholder.
+        string page = Resource("report.html")
+            .Replace("{PLOTLY}", Resource("plotly.js"), StringComparison.Ordinal)
+            .Replace("{SCRIPT}", Resource("report.js"), StringComparison.Ordinal)
+            .Replace("{DATA}", JsonSerializer.Serialize(data, JsonReportContext.Default.HtmlReport), StringComparison.Ordinal);
+        return Encoding.UTF8.GetBytes(page);
     }
 
-    private static IEnumerable<string> Remarks(RunReport report)
+    private static HtmlReport Of(RunReport report, string server, DateTimeOffset at)
     {
-        IReadOnlyList<SecondSample> points = MergedSeries.Of(report.Series, RunFigures.MostPoints);
-        IReadOnlyList<SecondSample> rows = MergedSeries.Of(report.Series, RunFigures.MostRows);
-        if (points.Count < 2)
-        {
-            yield return "The run was too short for plots over time.";
-        }
-        else if (rows[0].Length > report.Series[0].Length)
-        {
-            yield return $"The plots over time have a point for each {Quantity.Plain(points[0].Length.TotalSeconds)} s and their tables "
-                + $"a row for each {Quantity.Plain(rows[0].Length.TotalSeconds)} s: rates over that time, open connections at its end, and "
-                + "of its seconds' latencies the greatest.";
-        }
+        LoadOptions options = report.Options;
+        IEnumerable<string> complaints = Summary.Complaints(report, server);
+        return new HtmlReport(
+            $"Load run against {server}",
+            Summary.Heading(options, report.Allowed, server),
+            $"Ended {at.ToString("yyyy-MM-dd HH:mm:ss zzz", CultureInfo.InvariantCulture)}",
+            report.Interrupted ? complaints.Prepend("a signal ended the run early") : complaints,
+            new Dictionary<string, string>
+            {
+                ["machine"] = $"{Summary.Count(Environment.ProcessorCount, "processor")}, {RuntimeInformation.OSArchitecture}",
+                ["system"] = $"{RuntimeInformation.OSDescription} (kernel {Environment.OSVersion.Version})",
+                ["runtime"] = RuntimeInformation.FrameworkDescription,
+                ["transport"] = $"{options.Transport.ToString().ToLowerInvariant()}, {Summary.Count(options.EventLoops, "event loop")}",
+            },
+            $"{LoadClient.Program.Name} {Version()}",
+            Enum.GetValues<ConnectionEnd>().ToDictionary(end => end.ToString(), Summary.Words)
+                .UnionBy(
+                    Enum.GetValues<HostileEnd>().Select(end => KeyValuePair.Create(end.ToString(), report.Abuse?.Attack.Words(end) ?? "")),
+                    word => word.Key)
+                .ToDictionary(),
+            report.Latencies.OrderDescending(Comparer<KeyValuePair<LatencyKind, LongHistogram>>.Create((a, b) => a.Key.CompareTo(b.Key)))
+                .Where(kind => kind.Value.TotalCount > 0)
+                .ToDictionary(kind => JsonNamingPolicy.CamelCase.ConvertName(kind.Key.ToString()), kind => PercentilesOf(kind.Value)),
+            JsonReport.Of(report with { Series = RunSeries.Merge(report.Series, MaxSamples) }));
     }
 
-    private static XElement Grid(IEnumerable<XElement> cards) => new("div", new XAttribute("class", "grid"), cards);
-
-    private static XElement Paragraph(string kind, string text) => new("p", new XAttribute("class", kind), text);
+    /// <summary>
+    /// Returns the latencies from percentile 0 to the last one that means something, the same number for each further nine.
+    /// </summary>
+    private static IEnumerable<PercentilePoint> PercentilesOf(LongHistogram values)
+    {
+        double end = Math.Log10(values.TotalCount);
+        return Enumerable.Range(0, (int)(end * PointsPerNine) + 1)
+            .Select(i => i / (double)PointsPerNine)
+            .Select(nines => new PercentilePoint(nines, values.GetValueAtPercentile(100 * (1 - Math.Pow(10, -nines)))))
+            .Append(new PercentilePoint(end, values.GetMaxValue()))
+            .DistinctBy(point => point.Nines);
+    }
 
     private static string? Version() =>
         typeof(HtmlReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+
+    private static string Resource(string name)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
 }
+
+/// <summary>A percentile of latencies, as its number of nines: 2 is the 99th.</summary>
+internal readonly record struct PercentilePoint(double Nines, long Microseconds);

@@ -1,94 +1,124 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using DotNettyFraming.LoadClient.Abuse;
+using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
 /// <summary>The report as <c>--json</c> writes it. Scripts rely on its names: fields may be added, none renamed.</summary>
-internal static class JsonReport
+internal sealed record JsonReport(
+    JsonConnections Connections,
+    JsonPackets Packets,
+    JsonBytes Bytes,
+    double Seconds,
+    double ConnectSeconds,
+    IReadOnlyDictionary<string, Latency> LatencyMicroseconds,
+    RateReport? Rate,
+    JsonAbuse? Abuse,
+    JsonVerification? Verification,
+    int Seed,
+    bool Interrupted,
+    IEnumerable<JsonSample> Series)
 {
-    private static readonly JsonSerializerOptions Format = new()
-    {
-        WriteIndented = true,
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.Default,
-    };
-
-    /// <summary>The report as UTF-8 with a line break at its end.</summary>
-    public static byte[] Serialize(RunReport report) =>
-        [.. JsonSerializer.SerializeToUtf8Bytes(ShapeOf(report), Format), (byte)'\n'];
-
-    private static object ShapeOf(RunReport report) => new
-    {
-        Connections = new
-        {
-            Requested = report.Options.Connections,
+    /// <summary>Arranges a run's figures as the JSON has them.</summary>
+    public static JsonReport Of(RunReport report) => new(
+        new JsonConnections(
+            report.Options.Connections,
             report.Totals.Connected,
             report.Failed,
-            ClosedByServer = report.Totals.EndedByServer,
+            report.Totals.EndedByServer,
             report.NotAttempted,
-            Failures = report.Failures.ToDictionary(reason => reason.Key, reason => reason.Value),
-            Ended = Enum.GetValues<ConnectionEnd>().ToDictionary(end => end.ToString(), report.Totals.Ended),
-        },
-        Packets = new
-        {
-            Requested = report.Options.Packets,
-            Sent = report.Totals.PacketsSent,
-            PerSecond = report.PacketsPerSecond,
-            Unconfirmed = report.Totals.PacketsUnconfirmed,
-        },
-        Bytes = new { Sent = report.Totals.BytesSent, PerSecond = report.BytesPerSecond },
-        Seconds = report.Sending.TotalSeconds,
-        ConnectSeconds = report.Connecting.TotalSeconds,
-        LatencyMicroseconds = report.Latencies.Keys.ToDictionary(
-            kind => JsonNamingPolicy.CamelCase.ConvertName(kind.ToString()), report.LatencyOf),
+            report.Failures.ToDictionary(),
+            Named<ConnectionEnd>(report.Totals.Ended)),
+        new JsonPackets(report.Options.Packets, report.Totals.PacketsSent, report.PacketsPerSecond, report.Totals.PacketsUnconfirmed),
+        new JsonBytes(report.Totals.BytesSent, report.BytesPerSecond),
+        report.Sending.TotalSeconds,
+        report.Connecting.TotalSeconds,
+        report.Latencies.Keys.ToDictionary(kind => JsonNamingPolicy.CamelCase.ConvertName(kind.ToString()), report.LatencyOf),
         report.Rate,
-        Abuse = report.Abuse is { } abuse ? ShapeOf(abuse) : null,
-        Verification = report.Verification is { } verification ? ShapeOf(verification) : null,
+        report.Abuse is { } abuse ? Of(abuse) : null,
+        report.Verification is { } verification ? Of(verification) : null,
         report.Options.Seed,
         report.Interrupted,
-        Series = report.Series.Select(sample => new
-        {
-            AtSeconds = sample.End.TotalSeconds,
+        report.Series.Select(sample => new JsonSample(
+            sample.End.TotalSeconds,
             sample.PacketsPerSecond,
             sample.BytesPerSecond,
             sample.Open,
             sample.Late,
-            LatencyMicroseconds = new { sample.Connect, sample.Write },
-        }),
-    };
+            new JsonSampleLatency(sample.Connect, sample.Write))));
 
-    private static object ShapeOf(AbuseOutcome outcome) => new
-    {
-        Kind = AbuseKindName.Of(outcome.Attack.Options.Kind),
+    /// <summary>The report as UTF-8 with a line break at its end.</summary>
+    public static byte[] Serialize(RunReport report) =>
+        [.. JsonSerializer.SerializeToUtf8Bytes(Of(report), JsonReportContext.Default.JsonReport), (byte)'\n'];
+
+    private static JsonAbuse Of(AbuseOutcome outcome) => new(
+        outcome.Attack.Options.Kind.Name,
         outcome.Attack.Totals.Attempts,
         outcome.Attack.Totals.Made,
         outcome.Attack.Totals.HeldBack,
-        Ended = Enum.GetValues<HostileEnd>().ToDictionary(end => end.ToString(), outcome.Attack.Totals.Ended),
-        Refusals = outcome.Attack.Refusals.ToDictionary(reason => reason.Key, reason => reason.Value),
-        TimeToCloseMicroseconds = outcome.Attack.TimeToClose,
-        WriteLatencyMicroseconds = new { outcome.Before, outcome.During, outcome.After },
-    };
+        Named<HostileEnd>(outcome.Attack.Totals.Ended),
+        outcome.Attack.Refusals.ToDictionary(),
+        outcome.Attack.TimeToClose,
+        new JsonAbuseLatency(outcome.Before, outcome.During, outcome.After));
 
-    private static object ShapeOf(VerificationReport report) => new
-    {
-        Result = report.Result.ToString(),
-        Packets = new
-        {
-            SentAtLeast = report.Sent.Packets.AtLeast,
-            SentAtMost = report.Sent.Packets.AtMost,
-            Processed = report.Difference?.PacketsProcessed,
-            Dropped = report.Difference?.PacketsDropped,
-        },
-        Bytes = new
-        {
-            SentAtLeast = report.Sent.Bytes.AtLeast,
-            SentAtMost = report.Sent.Bytes.AtMost,
-            Received = report.Difference?.BytesReceived,
-        },
-        WaitedSeconds = report.Waited.TotalSeconds,
+    private static JsonVerification Of(VerificationReport report) => new(
+        report.Result.ToString(),
+        new JsonVerifiedPackets(
+            report.Sent.Packets.AtLeast,
+            report.Sent.Packets.AtMost,
+            report.Difference?[ServerStatistics.PacketsProcessed],
+            report.Difference?[ServerStatistics.PacketsDropped]),
+        new JsonVerifiedBytes(report.Sent.Bytes.AtLeast, report.Sent.Bytes.AtMost, report.Difference?[ServerStatistics.BytesReceived]),
+        report.Waited.TotalSeconds,
         report.Reason,
-    };
+        report.Line);
+
+    private static Dictionary<string, long> Named<T>(Func<T, long> count)
+        where T : struct, Enum => Enum.GetValues<T>().ToDictionary(value => value.ToString(), count);
 }
+
+internal sealed record JsonConnections(
+    int Requested,
+    long Connected,
+    long Failed,
+    long ClosedByServer,
+    long NotAttempted,
+    IReadOnlyDictionary<string, long> Failures,
+    IReadOnlyDictionary<string, long> Ended);
+
+internal sealed record JsonPackets(long? Requested, long Sent, double PerSecond, long Unconfirmed);
+
+internal sealed record JsonBytes(long Sent, double PerSecond);
+
+internal sealed record JsonSample(
+    double AtSeconds, double PacketsPerSecond, double BytesPerSecond, long Open, long Late, JsonSampleLatency LatencyMicroseconds);
+
+internal sealed record JsonSampleLatency(Latency Connect, Latency Write);
+
+internal sealed record JsonAbuse(
+    string Kind,
+    long Attempts,
+    long Made,
+    long HeldBack,
+    IReadOnlyDictionary<string, long> Ended,
+    IReadOnlyDictionary<string, long> Refusals,
+    Latency TimeToCloseMicroseconds,
+    JsonAbuseLatency WriteLatencyMicroseconds);
+
+internal sealed record JsonAbuseLatency(Latency Before, Latency During, Latency After);
+
+internal sealed record JsonVerification(
+    string Result, JsonVerifiedPackets Packets, JsonVerifiedBytes Bytes, double WaitedSeconds, string? Reason, string Line);
+
+internal sealed record JsonVerifiedPackets(long SentAtLeast, long SentAtMost, long? Processed, long? Dropped);
+
+internal sealed record JsonVerifiedBytes(long SentAtLeast, long SentAtMost, long? Received);
+
+/// <summary>Writes both reports without reflection.</summary>
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(JsonReport))]
+[JsonSerializable(typeof(HtmlReport))]
+internal sealed partial class JsonReportContext : JsonSerializerContext;

@@ -17,9 +17,6 @@ internal sealed class ReportFile : IAsyncDisposable
     }
 
     /// <summary>Opens the file, and makes it where there is none.</summary>
-    /// <param name="option">The option that named it, with its dashes, for the faults.</param>
-    /// <param name="path">Where it is; null for none.</param>
-    /// <returns>Null where there is none to write.</returns>
     /// <exception cref="StartupException">It cannot be written.</exception>
     public static ReportFile? Open(string option, string? path)
     {
@@ -56,6 +53,5 @@ internal sealed class ReportFile : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 }

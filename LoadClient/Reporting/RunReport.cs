@@ -9,41 +9,26 @@ namespace DotNettyFraming.LoadClient.Reporting;
 /// <summary>A finished run, from which the summary, the JSON and the exit code are made.</summary>
 internal sealed record RunReport
 {
-    /// <summary>What was asked.</summary>
     public required LoadOptions Options { get; init; }
 
-    /// <summary>Connections that the machine's limits left of those asked for.</summary>
-    public required int Allowed { get; init; }
-
-    /// <summary>What was counted.</summary>
+    public required int Allowed { get; init; } // connections that the machine's limits left of those asked for
     public required LoadTotals Totals { get; init; }
 
-    /// <summary>Attempts that failed, by reason.</summary>
-    public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
-
-    /// <summary>How long making the connections took.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; } // attempts that failed, by reason
     public required TimeSpan Connecting { get; init; }
 
     /// <summary>From the first write to the end of sending: the stop, or the last write taken after it.</summary>
     public required TimeSpan Sending { get; init; }
 
-    /// <summary>All latencies of each kind, microseconds.</summary>
-    public required IReadOnlyDictionary<LatencyKind, LongHistogram> Latencies { get; init; }
-
-    /// <summary>The run second by second, oldest first.</summary>
-    public required IReadOnlyList<SecondSample> Series { get; init; }
-
-    /// <summary>Whether a signal ended the run early.</summary>
+    public required IReadOnlyDictionary<LatencyKind, LongHistogram> Latencies { get; init; } // all latencies of each kind, microseconds
+    public required IReadOnlyList<SecondSample> Series { get; init; } // the run second by second, oldest first
     public required bool Interrupted { get; init; }
 
     /// <summary>Whether the connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
     public required bool RanOutOfConnections { get; init; }
 
-    /// <summary>The attack and how the others fared; null without one.</summary>
-    public AbuseOutcome? Abuse { get; init; }
-
-    /// <summary>What the server's statistics say; null where they were not asked.</summary>
-    public VerificationReport? Verification { get; init; }
+    public AbuseOutcome? Abuse { get; init; } // the attack and how the others fared; null without one
+    public VerificationReport? Verification { get; init; } // what the server's statistics say; null where they were not asked
 
     /// <summary>What was sent, as far as is known: with certainty only what went over connections whose end the server answered.</summary>
     public SentTotals Sent => SentTotals.Of(
@@ -58,20 +43,16 @@ internal sealed record RunReport
         ? new RateReport(asked, PacketsPerSecond, Totals.PacketsLate, Totals.PacketsUnsent)
         : null;
 
-    /// <summary>Latencies of one kind, summed up.</summary>
-    public Latency LatencyOf(LatencyKind kind) => Latencies.TryGetValue(kind, out LongHistogram? histogram) ? Latency.Of(histogram) : default;
+    public Latency LatencyOf(LatencyKind kind) =>
+        Latencies.TryGetValue(kind, out LongHistogram? histogram) ? Latency.Of(histogram) : default;
 
-    /// <summary>Attempts that failed.</summary>
     public long Failed => Failures.Sum(reason => reason.Value);
 
     /// <summary>Connections asked for that were neither made nor failed: capped, or given up.</summary>
     public long NotAttempted => Options.Connections - Totals.Connected - Failed;
 
-    /// <summary>Packets a second over <see cref="Sending"/>.</summary>
-    public double PacketsPerSecond => PerSecond(Totals.PacketsSent);
-
-    /// <summary>Bytes a second over <see cref="Sending"/>.</summary>
-    public double BytesPerSecond => PerSecond(Totals.BytesSent);
+    public double PacketsPerSecond => PerSecond(Totals.PacketsSent); // packets a second over Sending
+    public double BytesPerSecond => PerSecond(Totals.BytesSent); // bytes a second over Sending
 
     /// <summary>What the process returns.</summary>
     public int ExitCode =>
@@ -82,4 +63,15 @@ internal sealed record RunReport
         : Hosting.ExitCode.Success;
 
     private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;
+}
+
+/// <summary>How a run with <c>--rate</c> kept its timetable.</summary>
+/// <param name="Asked">Packets a second asked for.</param>
+/// <param name="Achieved">Packets a second sent, over the time of sending.</param>
+/// <param name="Late">Packets sent that were begun more than a millisecond after they were due.</param>
+/// <param name="Unsent">Packets that were due and never begun, as their connection ended or the server took nothing to the end.</param>
+internal sealed record RateReport(long Asked, double Achieved, long Late, long Unsent)
+{
+    public const double Tolerance = 0.01; // the share of the asked rate within which a run counts as having kept it
+    public bool IsKept => Achieved >= Asked * (1 - Tolerance); // whether the rate was kept, within Tolerance
 }

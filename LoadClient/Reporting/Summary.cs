@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Text;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
@@ -13,7 +12,7 @@ namespace DotNettyFraming.LoadClient.Reporting;
 internal static class Summary
 {
     /// <summary>The line before the run.</summary>
-    public static string Heading(LoadOptions options, int connections, IPEndPoint target)
+    public static string Heading(LoadOptions options, int connections, string server)
     {
         string limit = (options.Packets, options.Duration) switch
         {
@@ -24,8 +23,9 @@ internal static class Summary
         };
         string rate = options.Rate is long asked ? $"{asked} a second, " : "";
         string split = options.Split is SplitMode mode ? $", split ({Choice(mode)})" : "";
-        return $"{Count(connections, "connection")} to {target}{(options.Tls ? " with TLS" : "")}: "
-            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, {rate}{limit} (seed {options.Seed})";
+        return $"{Count(connections, "connection")} to {server}{(options.Tls ? " with TLS" : "")}: "
+            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, "
+            + $"{rate}{limit} (seed {options.Seed})";
     }
 
     /// <summary>The figures after the run, a line each.</summary>
@@ -92,12 +92,12 @@ internal static class Summary
     }
 
     /// <summary>What did not go as asked, a line each; for standard error.</summary>
-    public static IEnumerable<string> Complaints(RunReport report, IPEndPoint target)
+    public static IEnumerable<string> Complaints(RunReport report, string server)
     {
         string reasons = string.Join(", ", report.Failures.Select(reason => $"{reason.Value} {reason.Key}"));
         if (report.Failed > 0 && report.Totals.Connected == 0)
         {
-            yield return $"no connection could be made to {target}: {Count(report.Failed, "attempt")} failed ({reasons})";
+            yield return $"no connection could be made to {server}: {Count(report.Failed, "attempt")} failed ({reasons})";
         }
         else if (report.Failed > 0)
         {
@@ -130,7 +130,7 @@ internal static class Summary
 
     private static string Seconds(TimeSpan time) => $"{Number(time.TotalSeconds, "F2")} s";
 
-    private static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
+    internal static string Count(long number, string noun) => number == 1 ? $"1 {noun}" : $"{number} {noun}s";
 
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 

@@ -1,6 +1,5 @@
 using System.Net;
 using DotNetty.Buffers;
-using DotNetty.Common.Utilities;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Connecting;
@@ -12,43 +11,25 @@ namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary>One event loop's share of the run: its connections, their packets, their counters.</summary>
 /// <remarks>
-/// Nothing here is shared between loops, so the send path has no lock and no atomic. Members are for the loop's own thread, except the
-/// ones that say otherwise; those hand the work to the loop. Above 300 lines for that reason: each of the run's wishes comes in here once
-/// for other threads and once on the loop.
+/// Nothing here is shared between loops, so the send path has no lock and no atomic. Members are for the loop's own thread, except those
+/// that say otherwise.
 /// </remarks>
 internal sealed class LoadLoop
 {
-    private static readonly AttributeKey<SendingHandler> ConnectionKey = AttributeKey<SendingHandler>.ValueOf("load-connection");
-
     private readonly IEventLoop _eventLoop;
     private readonly Bootstrap _bootstrap;
     private readonly ClientTls? _tls;
     private readonly LoadTransport _transport;
     private readonly HashSet<SendingHandler> _connections = [];
-    private readonly int _index;
-    private readonly int _loops;
     private PacketShares? _immediateShares;
-    private int _made;
     private int _busy;
     private bool _allConnected;
     private bool _finishing;
     private long _firstStart;
     private long _lastTaken;
 
-    /// <summary>Prepares the share; the loop itself is running already.</summary>
-    /// <param name="eventLoop">The event loop.</param>
-    /// <param name="index">Its number among <paramref name="loops"/>: its connections are numbered index, index + loops, …</param>
-    /// <param name="loops">Number of event loops.</param>
-    /// <param name="transport">Where its channels come from.</param>
-    /// <param name="tls">What encrypts them; null for plain connections.</param>
-    /// <param name="options">What the run is to do.</param>
-    /// <param name="tape">What they send.</param>
-    /// <param name="clock">Time of all kinds.</param>
-    /// <param name="logger">For what happens to single connections.</param>
     public LoadLoop(
         IEventLoop eventLoop,
-        int index,
-        int loops,
         LoadTransport transport,
         ClientTls? tls,
         LoadOptions options,
@@ -63,48 +44,29 @@ internal sealed class LoadLoop
         Packets = new StampedPackets(tape);
         Pacing = new FullSpeedPacing(Clock, eventLoop.Execute, options.PacketsPerWrite * options.Payload.MaxPacketBytes);
         _eventLoop = eventLoop;
-        _index = index;
-        _loops = loops;
         _tls = tls;
         _transport = transport;
         TrySend = IsEncrypted ? null : transport.TrySend;
         _bootstrap = new Bootstrap()
             .Group(eventLoop)
-            .ChannelFactory(transport.NewChannel)
             // Packets that are to go out as writes of their own must not wait for each other.
             .Option(ChannelOption.TcpNodelay, true)
             .Option(ChannelOption.ConnectTimeout, ConnectionRamp.AttemptTimeout)
             // Hardly anything is received: a pool would take 16 MiB for the first FIN.
-            .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default)
-            .Handler(new ActionChannelInitializer<IChannel>(InitializeChannel));
+            .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
     }
 
-    /// <summary>The loop's view of the time.</summary>
     public LoopClock Clock { get; }
-
-    /// <summary>For what happens to single connections.</summary>
     public ILogger Logger { get; }
 
-    /// <summary>What has been done on this loop; any thread may read its totals.</summary>
-    public LoadCounters Counters { get; } = new();
-
-    /// <summary>What the connections write.</summary>
+    public LoadCounters Counters { get; } = new(); // what has been done on this loop; any thread may read its totals
     public StampedPackets Packets { get; }
-
-    /// <summary>Which connection writes when.</summary>
     public IPacing Pacing { get; private set; }
-
-    /// <summary>Where writes are cut into pieces.</summary>
     public SplitMode? Split { get; }
-
-    /// <summary>The run's seed.</summary>
     public int Seed { get; }
-
-    /// <summary>Whether the connections are encrypted.</summary>
     public bool IsEncrypted => _tls is not null;
 
-    /// <summary>The way past the pipeline; null where everything has to go through it.</summary>
-    public DirectSend? TrySend { get; }
+    public DirectSend? TrySend { get; } // the way past the pipeline; null where everything has to go through it
 
     /// <summary>Complete when all connections are tried and none has anything left to send or to see taken. Any thread.</summary>
     public TaskCompletionSource NothingLeft { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -119,16 +81,20 @@ internal sealed class LoadLoop
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
     /// <summary>Makes one more connection. Any thread.</summary>
-    /// <param name="target">The server.</param>
-    /// <param name="source">The local address; null leaves it to the system.</param>
-    /// <returns>Completes when packets can be sent on it; faults where that cannot be.</returns>
-    public async Task ConnectAsync(EndPoint target, EndPoint? source)
+    public async Task ConnectAsync(int number, IPEndPoint target, IPEndPoint? source)
     {
-        IChannel channel = await (source is null ? _bootstrap.ConnectAsync(target) : _bootstrap.ConnectAsync(target, source));
+        var connection = new SendingHandler(this, number);
+        Bootstrap bootstrap = _bootstrap.Clone()
+            .ChannelFactory(() => _transport.NewChannel(target.AddressFamily))
+            .Handler(new ActionChannelInitializer<IChannel>(channel =>
+            {
+                channel.Pipeline.AddLast(connection);
+                _tls?.AddTo(channel);
+            }));
+        IChannel channel = await (source is null ? bootstrap.ConnectAsync(target) : bootstrap.ConnectAsync(target, source));
         try
         {
-            // Not from the pipeline, which is empty where the connection has ended already: such an attempt would count as made.
-            await channel.GetAttribute(ConnectionKey).Get().Established.WaitAsync(ConnectionRamp.AttemptTimeout);
+            await connection.Established.WaitAsync(ConnectionRamp.AttemptTimeout);
         }
         catch (TimeoutException)
         {
@@ -141,8 +107,6 @@ internal sealed class LoadLoop
     public void UsePacing(IPacing pacing) => Pacing = pacing;
 
     /// <summary>Lets each connection send as soon as it is made. Any thread, before the first is.</summary>
-    /// <param name="shares">Shared by the connections' numbers.</param>
-    /// <param name="timetable">When writes are due; null for as fast as possible.</param>
     public void StartImmediately(PacketShares shares, Timetable? timetable)
     {
         _immediateShares = shares;
@@ -153,9 +117,6 @@ internal sealed class LoadLoop
     public Task<int> CountWaitingAsync() => _eventLoop.SubmitAsync(() => _connections.Count(connection => connection.IsWaiting));
 
     /// <summary>Marks the end of connecting, and starts the connections that wait. Any thread.</summary>
-    /// <param name="shares">Shared by all connections that wait, on all loops.</param>
-    /// <param name="firstOrdinal">Number of those on the loops before this one.</param>
-    /// <param name="timetable">When writes are due, where it is not set yet; null for as fast as possible.</param>
     public Task StartAsync(PacketShares shares, int firstOrdinal, Timetable? timetable) => RunAsync(() =>
     {
         UseTimetable(timetable);
@@ -175,7 +136,6 @@ internal sealed class LoadLoop
     /// <summary>
     /// Stops producing: each connection flushes what was due and is on its way, sends its FIN, and closes when the server does. Any thread.
     /// </summary>
-    /// <param name="end">What is due at this timestamp or later is not sent.</param>
     public Task FinishAsync(long end) => RunAsync(() =>
     {
         _allConnected = true;
@@ -193,7 +153,6 @@ internal sealed class LoadLoop
     /// <summary>Closes the connections that are busy: their flush took too long. Any thread.</summary>
     public Task AbandonBusyAsync() => RunAsync(() => Abandon(connection => connection.IsBusy));
 
-    /// <summary>Closes every connection. Any thread.</summary>
     public Task AbandonAllAsync() => RunAsync(() => Abandon(_ => true));
 
     /// <summary>Takes the latencies recorded since the last call. Any thread; they are the loop's again at the next call.</summary>
@@ -216,7 +175,6 @@ internal sealed class LoadLoop
         CompleteIfAllClosed();
     }
 
-    /// <summary>A connection has been made.</summary>
     public void Connected(SendingHandler connection)
     {
         if (_finishing)
@@ -236,7 +194,6 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     }
 
-    /// <summary>A write has been taken.</summary>
     public void WriteTaken() => Volatile.Write(ref _lastTaken, Clock.Now);
 
     /// <summary>Sends a channel's FIN, with TLS its farewell before it, and goes on reading.</summary>
@@ -248,14 +205,6 @@ internal sealed class LoadLoop
         }
 
         await _transport.ShutdownOutput(channel);
-    }
-
-    private void InitializeChannel(IChannel channel)
-    {
-        var connection = new SendingHandler(this, _index + (_made++ * _loops));
-        channel.GetAttribute(ConnectionKey).Set(connection);
-        channel.Pipeline.AddLast(connection);
-        _tls?.AddTo(channel);
     }
 
     private void UseTimetable(Timetable? timetable)

@@ -8,7 +8,6 @@ internal sealed class LoopClock(TimeProvider clock)
     private long _secondEnds = long.MinValue;
     private uint _unixSecond;
 
-    /// <summary>The timestamp last looked at.</summary>
     public long Now { get; private set; } = clock.GetTimestamp();
 
     /// <summary>Unix time at <see cref="Now"/>, seconds.</summary>
@@ -28,13 +27,9 @@ internal sealed class LoopClock(TimeProvider clock)
         }
     }
 
-    /// <summary>Looks at the clock.</summary>
-    /// <returns>The timestamp.</returns>
     public long Look() => Now = clock.GetTimestamp();
 
-    /// <summary>The time from one timestamp to another.</summary>
     public TimeSpan Between(long start, long end) => clock.GetElapsedTime(start, end);
 
-    /// <summary>A time in units of timestamps.</summary>
     public long InTimestamps(TimeSpan time) => (long)(time.TotalSeconds * clock.TimestampFrequency);
 }

@@ -4,7 +4,7 @@ using DotNettyFraming.LoadClient.Options;
 namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary>
-/// Encoded packets lying side by side, prepared once: whatever a connection writes is a stretch of this tape.
+/// Encoded packets side by side, prepared once: every write is a stretch of this tape. Immutable; any thread may read it.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -13,15 +13,12 @@ namespace DotNettyFraming.LoadClient.Sending;
 ///       | packet | ... |       | packet  | the first packets once more, so that a write may begin at any start
 ///       +--------+-----+-------+---------+--------+-----+----+
 /// </code>
-/// With a fixed payload all packets are equal and one start is enough. With a range, each stretch of <see cref="Starts"/> packets
-/// has its lengths spread evenly over the range and then shuffled: every connection goes round the same circle from a start of its own,
-/// so that what it sends depends on the seed and its number alone and not on the timing.
-/// Immutable; any thread may read it. Each event loop sends from its own stamped copies, <see cref="StampedPackets"/>.
+/// With a fixed payload one start is enough. With a range of lengths, they are spread evenly over it and shuffled, and every connection
+/// goes round the same circle from a start of its own: what it sends depends on the seed and its number, and not on the timing.
 /// </remarks>
 internal sealed class PacketTape
 {
-    /// <summary>Bytes of packets of different lengths that are worth preparing; each loop copies them.</summary>
-    private const int TargetBytes = 256 * 1024;
+    private const int TargetBytes = 256 * 1024; // bytes of packets of different lengths that are worth preparing; each loop copies them
     private const int FewestStarts = 16;
     private const int MostStarts = 1024;
 
@@ -53,17 +50,10 @@ internal sealed class PacketTape
         Bytes = bytes;
     }
 
-    /// <summary>The encoded packets, their time 0.</summary>
-    public ReadOnlyMemory<byte> Bytes { get; }
-
-    /// <summary>Number of packets at which a write may begin.</summary>
-    public int Starts { get; }
-
-    /// <summary>The most packets that one write can hold.</summary>
-    public int PacketsPerWrite { get; }
-
-    /// <summary>Where each packet begins, and at the end where the last one ends.</summary>
-    public ReadOnlySpan<int> Offsets => _offsets;
+    public ReadOnlyMemory<byte> Bytes { get; } // the encoded packets, their time 0
+    public int Starts { get; } // number of packets at which a write may begin
+    public int PacketsPerWrite { get; } // the most packets that one write can hold
+    public ReadOnlySpan<int> Offsets => _offsets; // where each packet begins, and at the end where the last one ends
 
     /// <summary>The start of a connection's first write: neighbours begin far apart.</summary>
     public int StartOf(int connection) => (int)((uint)connection * 2_654_435_769u % (uint)Starts);

@@ -3,18 +3,15 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection's place on the tape, and its write under way, if there is one: never more than that one.</summary>
+/// <summary>One connection's place on the tape, and its write under way: at most one.</summary>
 /// <remarks>
-/// <para>A write is a stretch of the loop's <see cref="StampedPackets"/>, stamped with the second in which it begins. Where the transport
-/// can, its bytes go straight to the kernel; what the kernel does not take, and everything with TLS or on DotNetty's sockets, goes
-/// through the channel's pipeline. With <c>--split</c> a write goes out in pieces, each when the one before has been taken.</para>
-/// <para>The kernel's socket buffer is the queue; a second one in front of it would add memory for each connection and no speed. So the
-/// packets sent are known to the byte. Used on the connection's event loop only.</para>
+/// A write is a stretch of the loop's <see cref="StampedPackets"/>. Where the transport can, its bytes go straight to the kernel; the rest,
+/// and everything with TLS or on DotNetty's sockets, goes through the channel's pipeline. The kernel's socket buffer is the only queue, so
+/// the packets sent are known to the byte. Used on the connection's event loop only.
 /// </remarks>
 internal sealed class PacketWriter
 {
-    /// <summary>Pieces of one write before the next connection gets its turn.</summary>
-    internal const int PiecesPerTurn = 16;
+    internal const int PiecesPerTurn = 16; // pieces of one write before the next connection gets its turn
 
     private readonly LoadLoop _loop;
     private readonly PieceCutter _cutter;
@@ -35,9 +32,6 @@ internal sealed class PacketWriter
     private IByteBuffer? _view;
     private int _handedTo;
 
-    /// <summary>Puts a connection at its place on the tape.</summary>
-    /// <param name="loop">The connection's event loop.</param>
-    /// <param name="connection">Its number in the run.</param>
     public PacketWriter(LoadLoop loop, int connection)
     {
         _loop = loop;
@@ -45,25 +39,14 @@ internal sealed class PacketWriter
         _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
 
-    /// <summary>Whether a write has begun and is not over.</summary>
-    public bool IsUnderWay => _copy is not null;
-
-    /// <summary>Whether the kernel has had no room; <see cref="Settle"/> when it has.</summary>
-    public bool IsStuck => _written is not null;
-
-    /// <summary>Packets of this connection that the kernel has taken.</summary>
+    public bool IsUnderWay => _copy is not null; // whether a write has begun and is not over
+    public bool IsStuck => _written is not null; // whether the kernel has had no room; Settle when it has
     public long PacketsTaken { get; private set; }
-
-    /// <summary>Bytes of this connection that the kernel has taken.</summary>
     public long BytesTaken { get; private set; }
 
-    /// <summary>Why a write failed, if one did.</summary>
-    public Exception? Fault { get; private set; }
+    public Exception? Fault { get; private set; } // why a write failed, if one did
 
     /// <summary>Begins a write; only when none is under way.</summary>
-    /// <param name="most">The most packets to write; the tape's packets a write are the other bound.</param>
-    /// <param name="due">When it was due, a timestamp.</param>
-    /// <returns>Packets of the write.</returns>
     public int Begin(long most, long due)
     {
         PacketTape tape = _loop.Packets.Tape;
@@ -79,8 +62,6 @@ internal sealed class PacketWriter
     }
 
     /// <summary>Goes on with the write under way, as far as the kernel has room and the turn lasts.</summary>
-    /// <param name="context">The handler that writes.</param>
-    /// <param name="whenSettled">Called when a stuck write is settled, on the thread that settles it.</param>
     public WriteOutcome Advance(IChannelHandlerContext context, Action<Task> whenSettled)
     {
         for (int pieces = 0; pieces < PiecesPerTurn; pieces++)
@@ -113,7 +94,6 @@ internal sealed class PacketWriter
     }
 
     /// <summary>Counts the piece that the channel is done with.</summary>
-    /// <returns>False where it could not be written: the connection is over.</returns>
     public bool Settle()
     {
         Task written = _written!;
@@ -153,7 +133,7 @@ internal sealed class PacketWriter
 
         if (_copy is not null)
         {
-            _loop.Counters.WriteUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
+            _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
             CountWhole();
             _copy.End();
             _copy = null;
@@ -211,4 +191,13 @@ internal sealed class PacketWriter
         PacketsTaken += whole;
         _loop.Counters.TookPackets(whole);
     }
+}
+
+/// <summary>What came of a connection's turn.</summary>
+internal enum WriteOutcome
+{
+    Taken, // the kernel has taken the whole write; nothing is under way
+    Unfinished, // the turn is over in the middle of a write in pieces; the next turn goes on with it
+    Stuck, // the kernel has no room: the connection says IPacing.Ready when it has
+    Nothing, // there was nothing to write: the share is sent, or the connection has failed or ended
 }

@@ -2,6 +2,18 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
+/// <summary>Where <c>--split</c> cuts a write into pieces, each of which is handed to the kernel by itself.</summary>
+internal enum SplitMode
+{
+    Header, // in each packet behind its header: 7 bytes, and the payload
+    Bytes, // everywhere: one byte at a time
+
+    /// <summary>
+    /// Anywhere, also between and across packets: each piece has 1 to half a packet's bytes, as the seed and the connection's number say.
+    /// </summary>
+    Random,
+}
+
 /// <summary>Cuts one connection's writes into pieces, always in the same places for the same seed and connection.</summary>
 /// <remarks>TCP may glue the pieces again on their way; that each is a write of its own (and Nagle's algorithm off) is all that a sender
 /// can do.</remarks>
@@ -11,11 +23,6 @@ internal sealed class PieceCutter
     private readonly PacketTape _tape;
     private readonly Random? _random;
 
-    /// <summary>Makes a connection's cutter.</summary>
-    /// <param name="mode">Null for whole writes.</param>
-    /// <param name="tape">What the writes are stretches of.</param>
-    /// <param name="seed">The run's seed.</param>
-    /// <param name="connection">The connection's number.</param>
     public PieceCutter(SplitMode? mode, PacketTape tape, int seed, int connection)
     {
         _mode = mode;
@@ -24,9 +31,6 @@ internal sealed class PieceCutter
     }
 
     /// <summary>Where the piece ends that begins at <paramref name="at"/>.</summary>
-    /// <param name="at">An offset on the tape.</param>
-    /// <param name="packet">The packet that it lies in.</param>
-    /// <param name="end">Where the write ends.</param>
     public int EndOfPiece(int at, int packet, int end) => _mode switch
     {
         null => end,

@@ -3,17 +3,20 @@ using DotNettyFraming.LoadClient.Measuring;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary><c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.</summary>
+/// <summary>
+/// <c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.
+/// </summary>
 /// <remarks>
-/// <para>A write that is due while its connection is stuck is owed; when there is room again, what is owed goes out at once, and its
-/// latency runs from when it was due. So a server that stalls shows in the latencies of all that was due meanwhile (a tool that waits
-/// for the server would measure the one write that it waited for).</para>
-/// <para>What is owed is a number and no list: a connection's writes are due a round apart.</para>
+/// A write that is due while its connection is stuck is owed, and its latency runs from when it was due: a server that stalls shows in the
+/// latencies of all that was due meanwhile. What is owed is a number: a connection's writes are due a round apart.
 /// </remarks>
 internal sealed class RatePacing : IPacing, IRunnable
 {
     /// <summary>A write that begins later than this is late. The loop's timer comes up to 0.1 ms late by itself.</summary>
     public static readonly TimeSpan LateAfter = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Groups in which the latencies of unsent writes are recorded: a latency is off by a thousandth of the longest.</summary>
+    private const int MostUntakenGroups = 1_000;
 
     private readonly LoopClock _clock;
     private readonly LoadCounters _counters;
@@ -32,13 +35,6 @@ internal sealed class RatePacing : IPacing, IRunnable
     private bool _queued;
     private bool _waiting;
 
-    /// <summary>Makes the pacing of one event loop.</summary>
-    /// <param name="timetable">When its writes are due.</param>
-    /// <param name="clock">The loop's clock.</param>
-    /// <param name="counters">Where late packets are counted.</param>
-    /// <param name="execute">Runs a task on the loop, soon.</param>
-    /// <param name="schedule">Runs a task on the loop after a while.</param>
-    /// <param name="joining">Whether connections begin one by one, each with its next write; otherwise all owe what was due since the start.</param>
     public RatePacing(
         Timetable timetable,
         LoopClock clock,
@@ -58,7 +54,6 @@ internal sealed class RatePacing : IPacing, IRunnable
         _wakeUp = new WakeUp(this);
     }
 
-    /// <inheritdoc/>
     public void Started(SendingHandler connection)
     {
         if (_joining && _started == 0)
@@ -72,7 +67,6 @@ internal sealed class RatePacing : IPacing, IRunnable
         Queue();
     }
 
-    /// <inheritdoc/>
     public void Ready(SendingHandler connection)
     {
         if (_slotOf.TryGetValue(connection, out Slot? slot))
@@ -82,17 +76,14 @@ internal sealed class RatePacing : IPacing, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public void EndAt(long timestamp) => _end = timestamp;
 
-    /// <inheritdoc/>
     public long Owed(SendingHandler connection)
     {
         MarkDue();
         return _slotOf.TryGetValue(connection, out Slot? slot) ? slot.Owed : 0;
     }
 
-    /// <inheritdoc/>
     public long Ended(SendingHandler connection)
     {
         if (!_slotOf.Remove(connection, out Slot? slot))
@@ -100,10 +91,13 @@ internal sealed class RatePacing : IPacing, IRunnable
             return 0;
         }
 
-        for (long i = 0; i < slot.Owed; i++)
+        // They waited at least this long: leaving them out would flatter the server. Many are recorded in groups, by their oldest.
+        long groups = Math.Min(slot.Owed, MostUntakenGroups);
+        for (long group = 0; group < groups; group++)
         {
-            // At least so long: leaving them out would flatter whoever let them wait.
-            _counters.WriteUntaken(_clock.Between(OldestDue(slot) + (long)(i * _timetable.Round), _clock.Now));
+            long first = slot.Owed * group / groups;
+            long next = slot.Owed * (group + 1) / groups;
+            _counters.WritesUntaken(_clock.Between(OldestDue(slot) + (long)(first * _timetable.Round), _clock.Now), next - first);
         }
 
         slot.Connection = null;
@@ -156,21 +150,34 @@ internal sealed class RatePacing : IPacing, IRunnable
         }
     }
 
-    /// <summary>What has become due is owed from now on.</summary>
+    /// <summary>What has become due is owed from now on. Takes one step per connection at most, however much that is.</summary>
     private void MarkDue()
     {
         long now = Math.Min(_clock.Look(), _end - 1);
-        for (long due; _started > 0 && (due = _timetable.Due(_next)) <= now; _next++)
+        if (_started == 0 || _timetable.Due(_next) > now)
         {
-            Slot slot = _slots[_next % _slots.Length];
-            if (slot.Connection is { IsSending: true } connection && slot.Owed < connection.WritesLeft)
+            return;
+        }
+
+        long end = _timetable.FirstFrom(now + 1);
+        for (long write = _next; write < Math.Min(end, _next + _slots.Length); write++)
+        {
+            Owe(_slots[write % _slots.Length], write, ((end - 1 - write) / _slots.Length) + 1);
+        }
+
+        _next = end;
+    }
+
+    /// <summary>Adds writes to what a connection owes, up to its share.</summary>
+    private void Owe(Slot slot, long firstWrite, long writes)
+    {
+        if (slot.Connection is { IsSending: true } connection && Math.Min(writes, connection.WritesLeft - slot.Owed) is var added and > 0)
+        {
+            slot.LatestDue = _timetable.Due(firstWrite + ((added - 1) * _slots.Length));
+            slot.Owed += added;
+            if (!connection.HasWriteUnderWay)
             {
-                slot.LatestDue = due;
-                slot.Owed++;
-                if (!connection.HasWriteUnderWay)
-                {
-                    MakeReady(slot);
-                }
+                MakeReady(slot);
             }
         }
     }

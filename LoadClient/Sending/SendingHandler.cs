@@ -8,12 +8,10 @@ using TaskCompletionSource = System.Threading.Tasks.TaskCompletionSource;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection of the load: its life from the connect call to the close, and its share of packets.</summary>
+/// <summary>One connection of the load, from the connect call to the close. Everything here runs on its event loop.</summary>
 /// <remarks>
-/// In → nothing: whatever the server sends is discarded. Out: packets, by a <see cref="PacketWriter"/>, one write at a time. When it is this
-/// connection's turn to write, the loop's <see cref="IPacing"/> says. Everything here runs on the channel's event loop.
-/// <para>Above 300 lines, as a connection's states and the events that move it on are one thing: apart, nobody would see what can
-/// follow what.</para>
+/// In: nothing, whatever the server sends is discarded. Out: packets, by a <see cref="PacketWriter"/>, when the loop's
+/// <see cref="IPacing"/> gives a turn.
 /// </remarks>
 internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 {
@@ -28,9 +26,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     private Exception? _fault; // of reading, or of shutting down
     private ConnectionEnd? _end; // ours, when we chose it
 
-    /// <summary>Makes the handler of one new connection.</summary>
-    /// <param name="loop">The connection's event loop.</param>
-    /// <param name="number">The connection's number in the run, from 0.</param>
     public SendingHandler(LoadLoop loop, int number)
     {
         _loop = loop;
@@ -38,32 +33,20 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         Number = number;
     }
 
-    /// <summary>The connection's number in the run, from 0.</summary>
     public int Number { get; }
 
     /// <summary>Complete when packets can be sent; faulted when the TLS handshake fails or the connection ends before.</summary>
     public Task Established => _established.Task;
 
-    /// <summary>Connected, and waiting for <see cref="Start"/>.</summary>
-    public bool IsWaiting => _state == ConnectionState.Waiting;
-
-    /// <summary>Sending its share, and not told to finish.</summary>
-    public bool IsSending => _state == ConnectionState.Sending;
-
-    /// <summary>Has something left to send, or to see taken.</summary>
-    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
-
-    /// <summary>A write has begun and is not over.</summary>
-    public bool HasWriteUnderWay => _writer.IsUnderWay;
-
-    /// <summary>Packets of the next write.</summary>
-    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite);
+    public bool IsWaiting => _state == ConnectionState.Waiting; // connected, and waiting for Start
+    public bool IsSending => _state == ConnectionState.Sending; // sending its share, and not told to finish
+    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing; // has something left to send, or to see taken
+    public bool HasWriteUnderWay => _writer.IsUnderWay; // A write has begun and is not over
+    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite); // packets of the next write
 
     /// <summary>Writes until the share is sent.</summary>
-    public long WritesLeft => ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
+    public long WritesLeft => _packetsLeft == 0 ? 0 : ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
 
-    /// <summary>Begins to send.</summary>
-    /// <param name="packets">The connection's share, or <see cref="PacketShares.Endless"/>.</param>
     public void Start(long packets)
     {
         _packetsLeft = packets;
@@ -78,8 +61,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     }
 
     /// <summary>
-    /// Ends the connection orderly: what was due and what is on its way is flushed, then comes the FIN. A connection still being made is
-    /// given up.
+    /// Ends the connection: what was due and is on its way is flushed, then comes the FIN. A connect under way is given up.
     /// </summary>
     public void Finish()
     {
@@ -109,7 +91,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     });
 
     /// <summary>This connection's turn: begins a write, or goes on with the one under way.</summary>
-    /// <param name="due">When the write is due, if one begins.</param>
     public WriteOutcome TakeTurn(long due)
     {
         if (_writer.IsStuck || !IsBusy || _writer.Fault is not null)
@@ -159,14 +140,12 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public override void HandlerAdded(IChannelHandlerContext context)
     {
         _context = context;
         _loop.Add(this);
     }
 
-    /// <inheritdoc/>
     public override Task ConnectAsync(IChannelHandlerContext context, EndPoint remoteAddress, EndPoint localAddress)
     {
         _connectStarted = _loop.Clock.Look();
@@ -187,7 +166,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public override void ChannelActive(IChannelHandlerContext context)
     {
         if (!_loop.IsEncrypted)
@@ -198,7 +176,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         context.FireChannelActive();
     }
 
-    /// <inheritdoc/>
     public override void UserEventTriggered(IChannelHandlerContext context, object evt)
     {
         switch (evt)
@@ -216,17 +193,14 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <inheritdoc/>
     public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
 
-    /// <inheritdoc/>
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
         _fault ??= exception;
         Observe(context.CloseAsync());
     }
 
-    /// <inheritdoc/>
     public override void ChannelInactive(IChannelHandlerContext context)
     {
         _writer.Abandon();
@@ -247,7 +221,6 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         context.FireChannelInactive();
     }
 
-    /// <inheritdoc/>
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
         Become(ConnectionState.Ended); // where the connection was never made, there was no ChannelInactive

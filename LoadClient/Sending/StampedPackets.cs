@@ -3,27 +3,21 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second, which its connections send.</summary>
+/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second. Used on its event loop only.</summary>
 /// <remarks>
-/// The packets' time counts in seconds, so one copy serves every write of a second and is stamped anew at the next, not rebuilt.
-/// A copy that a write still has bytes in (the kernel took a part, the rest waits) must not change under it: it is set aside, and comes
-/// back into use when nothing is in flight from it. So memory is one copy, and one more for each second in which some write got stuck,
-/// however many connections there are; a copy a connection would be 320 MB at 10,000 connections and 1,000 packets a write.
-/// Used on its event loop only.
+/// One copy serves every write of a second, and is stamped anew at the next. A copy that a write still has bytes in must not change: it is
+/// set aside until nothing is in flight from it. So memory is one copy, and one more for each second in which a write got stuck.
 /// </remarks>
 internal sealed class StampedPackets(PacketTape tape)
 {
     private readonly List<Copy> _inFlight = [];
     private Copy? _current;
 
-    /// <summary>The packets that are stamped.</summary>
     public PacketTape Tape => tape;
 
-    /// <summary>Number of copies held, for tests of the bound.</summary>
-    public int Copies => _inFlight.Count + (_current is null ? 0 : 1);
+    public int Copies => _inFlight.Count + (_current is null ? 0 : 1); // number of copies held, for tests of the bound
 
     /// <summary>The copy to write from now.</summary>
-    /// <param name="time">Now, in Unix seconds.</param>
     public Copy At(uint time)
     {
         if (_current is null || _current.Time != time)
@@ -74,10 +68,8 @@ internal sealed class StampedPackets(PacketTape tape)
         /// <summary>A write of it begins: it is left as it is until the write is over.</summary>
         public void Begin() => _writes++;
 
-        /// <summary>A write of it is over.</summary>
         public void End() => _writes--;
 
-        /// <summary>A stretch of it, for the kernel.</summary>
         public ReadOnlySpan<byte> Stretch(int begin, int end) => _bytes.AsSpan(begin, end - begin);
 
         /// <summary>A stretch of it, for a channel, with a reference that the channel releases.</summary>

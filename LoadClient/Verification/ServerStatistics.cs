@@ -3,136 +3,97 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
-/// <summary>The part of the server's <c>/api/stats</c> that tells what became of packets, named as there.</summary>
-/// <remarks>
-/// The server counts since its start; <see cref="Since"/> gives what happened between two readings. Its connections are not read: others
-/// may hold some open, and no packet is counted there.
-/// </remarks>
+/// <summary>The counts of the server's <c>/api/stats</c> that tell what became of packets, by their names there.</summary>
 internal sealed record ServerStatistics
 {
-    /// <summary>Whole seconds since the server's start.</summary>
-    public required long UptimeSeconds { get; init; }
+    public const string Uptime = "uptimeSeconds";
+    public const string PacketsReceived = "packets.received";
+    public const string PacketsProcessed = "packets.processed";
+    public const string PacketsDropped = "packets.dropped";
+    public const string BytesReceived = "bytes.received";
+    public const string BytesPayload = "bytes.payload";
+    public const string BytesDiscarded = "bytes.discarded";
+    public const string BytesUnfinished = "bytes.unfinished";
 
-    /// <summary>Packets found whole.</summary>
-    public required long PacketsReceived { get; init; }
+    /// <summary>The counts that are read. The last one is the only one that also falls.</summary>
+    internal static readonly string[] Names =
+        [Uptime, PacketsReceived, PacketsProcessed, PacketsDropped, BytesReceived, BytesPayload, BytesDiscarded, BytesUnfinished];
 
-    /// <summary>Packets whose processing completed.</summary>
-    public required long PacketsProcessed { get; init; }
+    private readonly long[] _counts = new long[Names.Length];
 
-    /// <summary>Packets received whose processing failed or was given up.</summary>
-    public required long PacketsDropped { get; init; }
+    private ServerStatistics(Func<int, long> count)
+    {
+        for (int i = 0; i < _counts.Length; i++)
+        {
+            _counts[i] = count(i);
+        }
+    }
 
-    /// <summary>Bytes received, of whatever kind.</summary>
-    public required long BytesReceived { get; init; }
+    /// <summary>Packets received and neither processed nor dropped yet: 0 at rest.</summary>
+    public long PacketsPending => this[PacketsReceived] - this[PacketsProcessed] - this[PacketsDropped];
 
-    /// <summary>Bytes of the payloads of the packets received.</summary>
-    public required long BytesPayload { get; init; }
+    /// <summary>The bytes that the other counts account for: equal to the bytes received at rest.</summary>
+    public long BytesAccountedFor =>
+        (PacketHeader.Size * this[PacketsReceived]) + this[BytesPayload] + this[BytesDiscarded] + this[BytesUnfinished];
 
-    /// <summary>Bytes that belong to no packet: of fragments, and after a fault.</summary>
-    public required long BytesDiscarded { get; init; }
+    public long this[string name] => _counts[Array.IndexOf(Names, name)]; // returns a count by its name
 
-    /// <summary>Bytes of packets that are not whole yet: the only one of these counts that also falls.</summary>
-    public required long BytesUnfinished { get; init; }
+    /// <summary>Makes statistics from counts by name; those that are not given are 0.</summary>
+    public static ServerStatistics Of(IReadOnlyDictionary<string, long> counts) => new(i => counts.GetValueOrDefault(Names[i]));
 
-    /// <summary>Packets received of which it is not settled yet whether they will be processed: 0 at rest.</summary>
-    public long PacketsPending => PacketsReceived - PacketsProcessed - PacketsDropped;
+    public bool Equals(ServerStatistics? other) => other is not null && _counts.AsSpan().SequenceEqual(other._counts);
 
-    /// <summary>Bytes that are told apart: equal to <see cref="BytesReceived"/> at rest.</summary>
-    public long BytesAccountedFor => (PacketHeader.Size * PacketsReceived) + BytesPayload + BytesDiscarded + BytesUnfinished;
+    public override int GetHashCode() => HashCode.Combine(this[PacketsReceived], this[BytesReceived]);
 
-    /// <summary>Whether both identities hold that the server promises at rest. They can also hold by chance while packets flow.</summary>
-    public bool Balances => PacketsPending == 0 && BytesAccountedFor == BytesReceived;
-
-    /// <summary>Reads them.</summary>
-    /// <param name="json">The answer's body, UTF-8.</param>
-    /// <returns>The statistics; or a fault that names every field that is not as it should be.</returns>
+    /// <summary>Reads the JSON of an answer; a fault names every field that is not as it should be.</summary>
     public static StatisticsReading Parse(ReadOnlyMemory<byte> json)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
-            var fields = new IntegerFields(document.RootElement);
-            var statistics = new ServerStatistics
-            {
-                UptimeSeconds = fields.Read("uptimeSeconds"),
-                PacketsReceived = fields.Read("packets", "received"),
-                PacketsProcessed = fields.Read("packets", "processed"),
-                PacketsDropped = fields.Read("packets", "dropped"),
-                BytesReceived = fields.Read("bytes", "received"),
-                BytesPayload = fields.Read("bytes", "payload"),
-                BytesDiscarded = fields.Read("bytes", "discarded"),
-                BytesUnfinished = fields.Read("bytes", "unfinished"),
-            };
-            return fields.Faults.Count == 0
-                ? StatisticsReading.Of(statistics)
-                : StatisticsReading.Failed($"answered JSON in which {string.Join(", ", fields.Faults)}");
+            var faults = new List<string>();
+            var statistics = new ServerStatistics(i => Read(document.RootElement, Names[i], faults));
+            return faults.Count == 0
+                ? new StatisticsReading(statistics, null)
+                : new StatisticsReading(null, $"answered JSON in which {string.Join(", ", faults)}");
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // The latter is how JsonElement says that an escaped name is no text: a lone surrogate.
-            return StatisticsReading.Failed("answered something that is not JSON");
+            // The latter is how JsonElement reports a name with half a surrogate pair.
+            return new StatisticsReading(null, "answered something that is not JSON");
         }
     }
 
-    /// <summary>What happened since an earlier reading; unfinished bytes can have become fewer.</summary>
-    public ServerStatistics Since(ServerStatistics earlier) => new()
-    {
-        UptimeSeconds = UptimeSeconds - earlier.UptimeSeconds,
-        PacketsReceived = PacketsReceived - earlier.PacketsReceived,
-        PacketsProcessed = PacketsProcessed - earlier.PacketsProcessed,
-        PacketsDropped = PacketsDropped - earlier.PacketsDropped,
-        BytesReceived = BytesReceived - earlier.BytesReceived,
-        BytesPayload = BytesPayload - earlier.BytesPayload,
-        BytesDiscarded = BytesDiscarded - earlier.BytesDiscarded,
-        BytesUnfinished = BytesUnfinished - earlier.BytesUnfinished,
-    };
+    /// <summary>Returns what happened since an earlier reading.</summary>
+    public ServerStatistics Since(ServerStatistics earlier) => new(i => _counts[i] - earlier._counts[i]);
 
-    /// <summary>Whether nothing has happened between two readings but that time went on.</summary>
-    public bool CountsTheSameAs(ServerStatistics other) => this with { UptimeSeconds = 0 } == other with { UptimeSeconds = 0 };
+    /// <summary>Returns whether nothing but time has passed between two readings.</summary>
+    public bool CountsTheSameAs(ServerStatistics other) => _counts.AsSpan(1).SequenceEqual(other._counts.AsSpan(1));
 
-    /// <summary>Looks for what only ever grows in one process, and is less than it was.</summary>
-    /// <returns><c>packets.received went back from 100 to 7</c>; null where this can come from the same process.</returns>
+    /// <summary>Names a count that only grows within one process and is less than it was; null if there is none.</summary>
     public string? WentBackFrom(ServerStatistics earlier)
     {
-        (string Name, long Then, long Now)[] growing =
-        [
-            ("uptimeSeconds", earlier.UptimeSeconds, UptimeSeconds),
-            ("packets.received", earlier.PacketsReceived, PacketsReceived),
-            ("packets.processed", earlier.PacketsProcessed, PacketsProcessed),
-            ("packets.dropped", earlier.PacketsDropped, PacketsDropped),
-            ("bytes.received", earlier.BytesReceived, BytesReceived),
-            ("bytes.payload", earlier.BytesPayload, BytesPayload),
-            ("bytes.discarded", earlier.BytesDiscarded, BytesDiscarded),
-        ];
-        return growing.Where(count => count.Now < count.Then)
-            .Select(count => $"{count.Name} went back from {count.Then} to {count.Now}")
-            .FirstOrDefault();
+        int back = Enumerable.Range(0, Names.Length - 1).FirstOrDefault(i => _counts[i] < earlier._counts[i], -1);
+        return back < 0 ? null : $"{Names[back]} went back from {earlier._counts[back]} to {_counts[back]}";
     }
 
-    /// <summary>Reads integers out of JSON, and keeps all faults.</summary>
-    private sealed class IntegerFields(JsonElement root)
+    private static long Read(JsonElement element, string path, List<string> faults)
     {
-        public List<string> Faults { get; } = [];
-
-        public long Read(params ReadOnlySpan<string> path)
+        foreach (string name in path.Split('.'))
         {
-            JsonElement element = root;
-            foreach (string name in path)
+            if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element))
             {
-                if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty(name, out element))
-                {
-                    Faults.Add($"{string.Join('.', path)} is missing");
-                    return 0;
-                }
-            }
-
-            if (element.ValueKind != JsonValueKind.Number || !element.TryGetInt64(out long value))
-            {
-                Faults.Add($"{string.Join('.', path)} is not an integer");
+                faults.Add($"{path} is missing");
                 return 0;
             }
-
-            return value;
         }
+
+        if (element.ValueKind != JsonValueKind.Number || !element.TryGetInt64(out long value))
+        {
+            faults.Add($"{path} is not an integer");
+            return 0;
+        }
+
+        return value;
     }
 }

@@ -3,75 +3,105 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
-/// <summary>Reads the server's statistics over HTTP: from the one address that was given, by no proxy, without following redirects.</summary>
-/// <remarks>Whatever the other end does is a fault in the reading, bounded in time and in size.</remarks>
+/// <summary>An answer: the statistics, or a fault, worded to follow the server's address and a colon. It may quote the server.</summary>
+internal sealed record StatisticsReading(ServerStatistics? Statistics, string? Fault);
+
+/// <summary>A source of statistics: the server, or a test.</summary>
+internal interface IStatisticsSource : IDisposable
+{
+    /// <summary>The address as the user wrote it.</summary>
+    string Name { get; }
+
+    /// <summary>Reads the statistics once, in bounded time; a slow server is a fault. Not for concurrent callers.</summary>
+    Task<StatisticsReading> ReadAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// Reads the server's statistics over HTTP, from the given address only: no proxy, no redirects; bounded in time and size.
+/// </summary>
 internal sealed class StatisticsClient : IStatisticsSource
 {
-    /// <summary>Enough to recognise what the other end is; a line must stay a line.</summary>
-    private const int LongestFault = 200;
+    private const int MaxAnswerBytes = 64 * 1024; // the longest answer that is read. The server's has about 1 KiB
+    private const int MaxFaultCharacters = 200; // enough to recognise what the other end is; a line must stay a line
+    private const string StatisticsPath = "/api/stats";
+
+    /// <summary>How long one request may take, from the connect to the last byte.</summary>
+    private static readonly TimeSpan MaxRequest = TimeSpan.FromSeconds(5);
 
     private readonly Uri _url;
-    private readonly VerificationLimits _limits;
     private readonly TimeProvider _clock;
     private readonly HttpClient _http;
 
-    /// <summary>Prepares; nothing is sent yet.</summary>
-    /// <param name="admin">The server's admin address.</param>
-    /// <param name="limits">Time and size.</param>
-    /// <param name="clock">Measures the time.</param>
-    public StatisticsClient(Uri admin, VerificationLimits limits, TimeProvider clock)
+    public StatisticsClient(Uri admin, TimeProvider clock)
     {
         Name = admin.OriginalString;
-        _url = AdminAddress.StatisticsOf(admin);
-        _limits = limits;
+        _url = StatisticsOf(admin);
         _clock = clock;
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false };
-        // The time-out is ours, on our clock.
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan }; // the time-out is ours, on our clock
     }
 
     /// <inheritdoc/>
     public string Name { get; }
 
+    /// <summary>Parses the value of <c>--verify</c>: <c>http://127.0.0.1:9998</c>, perhaps with a path.</summary>
+    public static Parsed<Uri> ParseAddress(string text)
+    {
+        // Without a scheme, 'localhost:9998' is an absolute URL of the scheme 'localhost', and '/tmp' one of a file.
+        if (!Uri.TryCreate(text, UriKind.Absolute, out Uri? url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+        {
+            return Parsed.Fault<Uri>("is not an http or https URL (such as http://127.0.0.1:9998)");
+        }
+
+        return url.Query.Length > 0 || url.Fragment.Length > 0 || url.UserInfo.Length > 0
+            ? Parsed.Fault<Uri>("has more than a host, a port and a path")
+            : Parsed.Of(url);
+    }
+
+    /// <summary>Returns the statistics' URL: below the address, or the address itself if it names them already.</summary>
+    internal static Uri StatisticsOf(Uri admin)
+    {
+        string path = admin.AbsolutePath.TrimEnd('/');
+        path = path.EndsWith(StatisticsPath, StringComparison.Ordinal) ? path : path + StatisticsPath;
+        // Not relative to the address: a path that begins with two slashes would be taken as a host.
+        return new UriBuilder(admin) { Path = path }.Uri;
+    }
+
     /// <inheritdoc/>
     public async Task<StatisticsReading> ReadAsync(CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(_limits.Request, _clock);
+        using var timeout = new CancellationTokenSource(MaxRequest, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            // Headers first: what a 404 has for a body is never read.
+            // Headers first: the body of a 404 is never read.
             using HttpResponseMessage response = await _http.GetAsync(_url, HttpCompletionOption.ResponseHeadersRead, either.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 string redirect = (int)response.StatusCode is >= 300 and < 400 ? ", and redirects are not followed" : "";
-                return StatisticsReading.Failed($"{_url.AbsolutePath} was answered with status {(int)response.StatusCode}{redirect}");
+                return Fault($"{_url.AbsolutePath} was answered with status {(int)response.StatusCode}{redirect}");
             }
 
-            await response.Content.LoadIntoBufferAsync(_limits.MaxAnswerBytes, either.Token);
+            await response.Content.LoadIntoBufferAsync(MaxAnswerBytes, either.Token);
             return ServerStatistics.Parse(await response.Content.ReadAsByteArrayAsync(either.Token));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return StatisticsReading.Failed($"did not answer within {DurationText.Format(_limits.Request)}");
+            return Fault($"did not answer within {DurationText.Format(MaxRequest)}");
         }
         catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
         {
-            return StatisticsReading.Failed($"answered with more than {SizeText.Format(_limits.MaxAnswerBytes)}");
+            return Fault($"answered with more than {SizeText.Format(MaxAnswerBytes)}");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return StatisticsReading.Failed(Words(exception));
+            string message = (exception.InnerException ?? exception).Message.TrimEnd('.'); // the inner one says what went wrong
+            return Fault(message.Length > MaxFaultCharacters ? $"{message[..MaxFaultCharacters]}…" : message);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    /// <summary>The outer exception only says that something went wrong; the one inside says what.</summary>
-    private static string Words(Exception exception)
-    {
-        string message = (exception.InnerException ?? exception).Message.TrimEnd('.');
-        return message.Length > LongestFault ? $"{message[..LongestFault]}…" : message;
-    }
+    private static StatisticsReading Fault(string fault) => new(null, fault);
 }

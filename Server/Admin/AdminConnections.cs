@@ -17,9 +17,11 @@ internal interface IHealthConnection;
 /// A new connection waits here until the start of its request is known. One for <c>/health/</c> goes to Kestrel immediately, outside of all
 /// limits; the others wait for their turn. When too many wait, the oldest is closed: a flood cannot shut out a load balancer's check.
 /// </remarks>
-internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
-    private readonly SocketTransportFactory _sockets = new(Options.Create(new SocketTransportOptions { Backlog = AdminLimits.Backlog }), loggers);
+    private readonly SocketTransportFactory _sockets =
+        new(Options.Create(new SocketTransportOptions { Backlog = AdminLimits.Backlog }), loggers);
 
     public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
 
@@ -51,7 +53,9 @@ internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers
         public EndPoint EndPoint => _inner.EndPoint;
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
-            await _admitted.Reader.WaitToReadAsync(cancellationToken) && _admitted.Reader.TryRead(out ConnectionContext? connection) ? connection : null;
+            await _admitted.Reader.WaitToReadAsync(cancellationToken) && _admitted.Reader.TryRead(out ConnectionContext? connection)
+                ? connection
+                : null;
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {

@@ -53,7 +53,8 @@ internal sealed class AdminGate(AdminRules rules, TimeProvider time)
 
         if (!IsOurs(request.Host))
         {
-            await RefuseAsync(context, StatusCodes.Status400BadRequest, "the host name is neither an address, nor localhost, nor one of --admin-hosts");
+            const string Reason = "the host name is neither an address, nor localhost, nor one of --admin-hosts";
+            await RefuseAsync(context, StatusCodes.Status400BadRequest, Reason);
         }
         else if (IsFromAnotherSite(request))
         {

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Admin.Page;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -19,7 +19,8 @@ namespace DotNettyFraming.Server.Admin;
 /// <summary>The admin port: HTTP on Kestrel, with limits of its own (<see cref="AdminLimits"/>).</summary>
 /// <remarks>
 /// Kestrel alone, without a web host: nothing of its configuration comes from the environment (<c>ASPNETCORE_</c>, <c>DOTNET_</c>), and it
-/// starts faster. With <c>--admin off</c> nothing of it is loaded. It starts before the data port and stops after the drain, which it reports.
+/// starts faster. With <c>--admin off</c> nothing of it is loaded. It starts before the data port and stops after the drain, which it
+/// reports.
 /// </remarks>
 internal sealed class AdminServer : IHostedService, IAsyncDisposable
 {
@@ -38,13 +39,14 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     /// <param name="life">The server's phase.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Where events go, Kestrel's too.</param>
-    public AdminServer(AdminRules rules, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
+    public AdminServer(
+        AdminRules rules, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
     {
         _rules = rules;
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _sampler = new ServerSampler(counters, probe, time);
         _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
-        _metrics = new MetricsExport(probe.EventLoops.Count);
+        _metrics = new MetricsExport(counters);
 
         var paths = new AdminPaths();
         paths.AddState(counters, life);
@@ -69,13 +71,15 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            throw new StartupException($"--admin {_rules.Endpoint}: cannot listen: {(e.GetBaseException() as SocketException ?? e).Message}", e);
+            string why = (e.GetBaseException() as SocketException ?? e).Message;
+            throw new StartupException($"--admin {_rules.Endpoint}: cannot listen: {why}", e);
         }
 
         _lifecycle.AdminReady(Url);
         if (!IPAddress.IsLoopback(_rules.Endpoint.Address))
         {
-            _lifecycle.OptionWarning($"--admin {_rules.Endpoint}: whoever reaches this port can read all of it, and see the addresses of peers");
+            _lifecycle.OptionWarning(
+                $"--admin {_rules.Endpoint}: every machine that reaches this port can read everything on it, the addresses of peers included");
         }
     }
 

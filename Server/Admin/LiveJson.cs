@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Admin;
 
@@ -12,7 +12,6 @@ namespace DotNettyFraming.Server.Admin;
 /// </remarks>
 internal sealed class LiveJson
 {
-    private static readonly string[] Reasons = Enum.GetNames<CloseReason>();
     private static readonly string Version = typeof(LiveJson).Assembly.GetName().Version!.ToString(3);
 
     private readonly ServerLife _life;
@@ -48,7 +47,7 @@ internal sealed class LiveJson
             json.WriteString("phase", PhaseName());
             WriteServer(json);
             WriteList(json, "loops", _probe.EventLoops, (loop, to) => to.WriteStringValue(loop.Label));
-            WriteList(json, "ageBounds", PacketAges.BoundsSeconds, (bound, to) => to.WriteNumberValue(bound));
+            WriteList(json, "ageBounds", LoopHistogram.AgeBounds, (bound, to) => to.WriteNumberValue(bound));
             WriteList(json, "samples", _sampler.After(after), WriteSample);
             WritePeers(json, survey);
             json.WriteEndObject();
@@ -63,46 +62,20 @@ internal sealed class LiveJson
         json.WriteNumber("n", sample.Number);
         json.WriteNumber("time", sample.Time.ToUnixTimeMilliseconds());
         json.WriteNumber("seconds", Math.Round(sample.SinceLast.TotalSeconds, 4));
-        json.WriteStartObject("connections");
-        json.WriteNumber("open", sample.Open);
-        json.WriteNumber("accepted", sample.Accepted);
-        json.WriteNumber("paused", sample.Paused);
-        json.WriteStartObject("closed");
-        for (int reason = 0; reason < sample.Closed.Length; reason++)
-        {
-            if (sample.Closed[reason] != 0)
-            {
-                json.WriteNumber(Reasons[reason], sample.Closed[reason]);
-            }
-        }
-
-        json.WriteEndObject();
-        json.WriteEndObject();
-        WriteTraffic(json, sample);
+        StatisticsJson.WriteLevels(json, CountersOf(sample.Counters));
+        WriteList(json, "age", sample.Ages, (count, to) => to.WriteNumberValue(count));
+        json.WriteNumber("reads", sample.Counters[Counter.Reads]);
+        json.WriteNumber("clockSkew", sample.Counters[Counter.ClockSkew]);
+        json.WriteNumber("clockUnset", sample.Counters[Counter.ClockUnset]);
+        json.WriteNumber("queue", sample.Counters.PacketsPending);
         WriteProcess(json, sample);
         json.WriteEndObject();
     }
 
-    private static void WriteTraffic(Utf8JsonWriter json, ServerSample sample)
-    {
-        json.WriteStartObject("packets");
-        json.WriteNumber("received", sample.PacketsReceived);
-        json.WriteNumber("processed", sample.PacketsProcessed);
-        json.WriteNumber("dropped", sample.PacketsDropped);
-        json.WriteEndObject();
-        json.WriteStartObject("bytes");
-        json.WriteNumber("received", sample.BytesReceived);
-        json.WriteNumber("payload", sample.BytesPayload);
-        json.WriteNumber("discarded", sample.BytesDiscarded);
-        json.WriteNumber("unfinished", sample.BytesUnfinished);
-        json.WriteNumber("allocated", sample.BytesAllocated);
-        json.WriteEndObject();
-        json.WriteNumber("reads", sample.Batches);
-        WriteList(json, "age", sample.Ages, (count, to) => to.WriteNumberValue(count));
-        json.WriteNumber("clockSkew", sample.Skewed);
-        json.WriteNumber("clockUnset", sample.Unset);
-        json.WriteNumber("queue", sample.PacketsReceived - sample.PacketsProcessed - sample.PacketsDropped);
-    }
+    /// <summary>The counters of <c>/api/stats</c> without unused close reasons, and the memory of unfinished packets.</summary>
+    private static IEnumerable<KeyValuePair<string, long>> CountersOf(CounterReading counters) => counters.Named()
+        .Where(counter => counter.Value != 0 || !counter.Key.StartsWith("connections.closed.", StringComparison.Ordinal))
+        .Append(new("bytes.allocated", counters[Counter.BytesAllocated]));
 
     private static void WriteProcess(Utf8JsonWriter json, ServerSample sample)
     {
@@ -186,5 +159,63 @@ internal sealed class LiveJson
         json.WriteNumber("maxConnections", _probe.MaxConnections);
         json.WriteNumber("maxBufferedBytes", _probe.MaxBufferedBytes);
         json.WriteEndObject();
+    }
+}
+
+/// <summary>The body of <c>/api/stats</c>: the counters under their names, an object for each level of a name.</summary>
+/// <remarks>
+/// <c>connections.closed.PeerClosed=99</c> of the <c>stopped:</c> line is <c>{ "connections": { "closed": { "PeerClosed": 99 } } }</c> here.
+/// </remarks>
+internal static class StatisticsJson
+{
+    /// <summary>Writes it, UTF-8.</summary>
+    public static byte[] Write(TimeSpan uptime, IEnumerable<KeyValuePair<string, long>> counters)
+    {
+        var bytes = new ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("uptimeSeconds", (long)uptime.TotalSeconds);
+            WriteLevels(json, counters);
+            json.WriteEndObject();
+        }
+
+        return bytes.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Writes counters into an object.</summary>
+    /// <remarks>Those of one level follow each other, as <see cref="ServerCounters.Named"/> returns them.</remarks>
+    public static void WriteLevels(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, long>> counters)
+    {
+        string[] open = [];
+        foreach ((string name, long value) in counters)
+        {
+            string[] levels = name.Split('.');
+            string[] parents = levels[..^1];
+            int shared = 0;
+            while (shared < Math.Min(open.Length, parents.Length) && open[shared] == parents[shared])
+            {
+                shared++;
+            }
+
+            Close(json, open.Length - shared);
+            foreach (string parent in parents[shared..])
+            {
+                json.WriteStartObject(parent);
+            }
+
+            json.WriteNumber(levels[^1], value);
+            open = parents;
+        }
+
+        Close(json, open.Length);
+    }
+
+    private static void Close(Utf8JsonWriter json, int objects)
+    {
+        for (int i = 0; i < objects; i++)
+        {
+            json.WriteEndObject();
+        }
     }
 }

@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>Lets so many through a second, after a burst, and makes the others wait for their turn, in the order in which they came.</summary>
+/// <summary>Limits calls per second after a burst; the others wait for their turn, in order.</summary>
 /// <remarks>
 /// A queue of reservations: no timer turns while nobody waits, as that of a token bucket does. It has no bound of its own; who waits is
 /// bounded by <see cref="AdminLimits.Connections"/>. Any thread.

@@ -8,7 +8,8 @@ namespace DotNettyFraming.Server.Admin;
 /// <summary>Memory profiles, as <c>go tool pprof http://HOST:PORT/debug/pprof/allocs?seconds=5</c> asks for them.</summary>
 /// <remarks>
 /// One at a time: a recording takes some processor time, and the heap's stops the event loops for a moment. After a heap profile the next
-/// one is refused for ten times the time that it took, so that a loop of requests costs a tenth of a core at most. Only GET, as HEAD must be cheap.
+/// one is refused for ten times the time that it took, so that a loop of requests costs a tenth of a core at most. Only GET, as HEAD must
+/// be cheap.
 /// </remarks>
 internal static class ProfileEndpoints
 {
@@ -25,7 +26,8 @@ internal static class ProfileEndpoints
         {
             if (Seconds(context.Request) is not TimeSpan duration)
             {
-                await RefuseAsync(context, StatusCodes.Status400BadRequest, $"seconds: is no integer from 1 to {AllocationProfile.Longest.TotalSeconds}");
+                string range = $"from 1 to {AllocationProfile.Longest.TotalSeconds}";
+                await RefuseAsync(context, StatusCodes.Status400BadRequest, $"seconds: is no integer {range}");
                 return;
             }
 
@@ -38,7 +40,8 @@ internal static class ProfileEndpoints
             {
                 double seconds = Math.Ceiling(time.GetElapsedTime(start, Volatile.Read(ref pauseEnd)).TotalSeconds);
                 context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, $"the last heap profile was costly; the next in {seconds} s");
+                string reason = $"a heap profile was made just now; the next is possible in {seconds} s";
+                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, reason);
                 return;
             }
 

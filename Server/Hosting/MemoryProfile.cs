@@ -1,5 +1,5 @@
 using DotNettyFraming.Hosting;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Profiling;
 using Microsoft.Extensions.Logging;
 

@@ -19,7 +19,7 @@ internal static class ServerCommandLine
             "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server, none);
         set.Add(
             "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
-            "Address to listen on: any (IPv4 and IPv6), or an IP address.");
+            "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
         set.Add(
             "--port", OptionKind.Integer(0, IPEndPoint.MaxPort, "PORT"), none.Port, (o, v) => o with { Port = v },
             "TCP port; 0 picks a free one, which the start-up line names.");

@@ -4,7 +4,7 @@ using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging;
 

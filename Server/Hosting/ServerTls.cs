@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using DotNettyFraming.Hosting;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Tls;
 using Microsoft.Extensions.Logging;
 
@@ -10,39 +10,40 @@ namespace DotNettyFraming.Server.Hosting;
 
 /// <summary>The server's TLS: certificate, key and clients' CA, read at the start and again when a file changes.</summary>
 /// <remarks>
-/// <para>New connections get what was read last; those that are there already keep what they have. What cannot be used is told once,
-/// and what was read before stays in force.</para>
-/// <para>Looks every 2 s, and reads what has not changed between two looks: a certificate and its key are replaced one after the other.
-/// Thread-safe.</para>
+/// New connections use the files read last; open connections keep what they have. Files that cannot be used are one warning, and
+/// the ones read before stay in force. Thread-safe.
 /// </remarks>
 internal sealed class ServerTls : IDisposable
 {
-    /// <summary>How often it looks at the files.</summary>
+    /// <summary>The time between two checks of the files.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
 
-    private readonly ServerOptions _options;
-    private readonly ILogger _logger;
-    private readonly string[] _files;
-    private readonly Lock _lock = new();
-    private readonly ITimer _timer;
-    private SslServerAuthenticationOptions _authentication;
-    private FileStamp?[] _current;
-    private FileStamp?[] _lastSeen;
+    /// <summary>From this time before its end a certificate is a warning: certbot renews 30 days before, so its renewal has failed for 16.</summary>
+    private static readonly TimeSpan EndsSoon = TimeSpan.FromDays(14);
 
-    /// <summary>The files as they were when they could not be used, which has been told; null when what was read last is in force.</summary>
-    private FileStamp?[]? _refused;
-    private bool _disposed;
+    /// <summary>The time between two warnings of the same certificate.</summary>
+    private static readonly TimeSpan WarnAgain = TimeSpan.FromDays(1);
+
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly FileWatch _watch;
+    private readonly ITimer _validity;
+    private SslServerAuthenticationOptions _authentication = null!; // set by the watch's first read
+    private string? _warned;
+    private DateTimeOffset _warnedAt;
 
     private ServerTls(ServerOptions options, TimeProvider time, ILogger logger)
     {
         _options = options;
+        _time = time;
         _logger = logger;
-        _files = [.. new[] { options.TlsCertificateFile, options.TlsKeyFile, options.TlsClientCaFile }.OfType<string>()];
-        _current = _lastSeen = Stamps();
-        _authentication = TlsFiles.Read(options);
-        Rules = new TlsRules(() => Volatile.Read(ref _authentication), logger);
-        LogCertificate();
-        _timer = time.CreateTimer(_ => Look(), null, Period, Period);
+        string[] files = [.. new[] { options.TlsCertificateFile, options.TlsKeyFile, options.TlsClientCaFile }.OfType<string>()];
+        _watch = new FileWatch(files, Period, time, Read, e => logger.CertificateNotUsed(ControlCharacters.Escape(e.Message)));
+        Action<System.Net.IPAddress?, Action>? verify =
+            options.TlsClientCaFile is null ? null : new VerificationQueue(Math.Max(1, Environment.ProcessorCount / 2)).Add;
+        Rules = new TlsRules(() => Volatile.Read(ref _authentication), logger, verify);
+        _validity = time.CreateTimer(_ => WarnOfValidity(), null, Period, Period);
     }
 
     /// <summary>For the connections that are accepted.</summary>
@@ -54,58 +55,42 @@ internal sealed class ServerTls : IDisposable
     public static ServerTls? Of(ServerOptions options, TimeProvider time, ILogger logger) =>
         options.TlsCertificateFile is null ? null : new ServerTls(options, time, logger);
 
-    /// <summary>Looks no more.</summary>
+    /// <summary>Stops checking.</summary>
     public void Dispose()
     {
-        _timer.Dispose();
-        lock (_lock)
-        {
-            _disposed = true;
-        }
+        _validity.Dispose();
+        _watch.Dispose();
     }
 
-    private FileStamp?[] Stamps() => [.. _files.Select(FileStamp.Of)];
-
-    private void Look()
+    private void Read()
     {
-        lock (_lock)
-        {
-            FileStamp?[] seen = Stamps();
-            bool isAtRest = seen.SequenceEqual(_lastSeen);
-            _lastSeen = seen;
-            if (!_disposed && isAtRest && !seen.Contains(null) && !seen.SequenceEqual(_current))
-            {
-                ReadAgain(seen);
-            }
-        }
+        Volatile.Write(ref _authentication, TlsFiles.Read(_options));
+        X509Certificate2 certificate = Certificate;
+        _logger.CertificateInUse(ControlCharacters.Escape(certificate.Subject), InUtc(certificate.NotAfter));
+        _warned = null;
+        WarnOfValidity();
     }
 
-    /// <summary>Reads what differs from what is in force. What fails is tried at each look: the reason may have been none of the file's.</summary>
-    private void ReadAgain(FileStamp?[] seen)
+    private X509Certificate2 Certificate => Volatile.Read(ref _authentication).ServerCertificateContext!.TargetCertificate;
+
+    /// <summary>Warns of a certificate that clients refuse, or soon will: when that begins, and once a day.</summary>
+    private void WarnOfValidity()
     {
-        try
+        X509Certificate2 certificate = Certificate;
+        DateTimeOffset now = _time.GetUtcNow();
+        string? fault = now < certificate.NotBefore ? $"is not valid before {InUtc(certificate.NotBefore)}"
+            : now >= certificate.NotAfter ? $"expired at {InUtc(certificate.NotAfter)}"
+            : now >= certificate.NotAfter - EndsSoon ? $"expires soon, at {InUtc(certificate.NotAfter)}"
+            : null;
+        if (fault is not null && (fault != _warned || now - _warnedAt >= WarnAgain))
         {
-            Volatile.Write(ref _authentication, TlsFiles.Read(_options));
-            _current = seen;
-            _refused = null;
-            LogCertificate();
+            _logger.CertificateValidity(ControlCharacters.Escape(certificate.Subject), fault);
+            _warnedAt = now;
         }
-        catch (Exception e)
-        {
-            // Any kind: this is a timer's thread, and no edit of a file may end the program. What was in force stays.
-            if (_refused is null || !seen.SequenceEqual(_refused))
-            {
-                _refused = seen;
-                _logger.CertificateNotUsed(ControlCharacters.Escape(e.Message));
-            }
-        }
+
+        _warned = fault;
     }
 
-    private void LogCertificate()
-    {
-        X509Certificate2 certificate = _authentication.ServerCertificateContext!.TargetCertificate;
-        _logger.CertificateInUse(
-            ControlCharacters.Escape(certificate.Subject),
-            certificate.NotAfter.ToUniversalTime().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture));
-    }
+    private static string InUtc(DateTime time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 }

@@ -5,7 +5,7 @@ using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Server.Hosting;
@@ -13,7 +13,7 @@ namespace DotNettyFraming.Server.Hosting;
 /// <summary>What differs from transport to transport; the one place where one is chosen.</summary>
 /// <param name="Name">Its name, as <c>--transport</c> and the log have it.</param>
 /// <param name="NewEventLoops">Starts so many event loops.</param>
-/// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="NewListener">Makes a channel that can listen on an address, IPv6 ones without IPv4; null is any address, IPv4 and IPv6.</param>
 /// <param name="AdoptListener">Makes one of a listening socket's descriptor; null where the transport cannot.</param>
 /// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
 /// <param name="LoadOf">What tells the load of one of its event loops; null where they do not tell.</param>
@@ -35,7 +35,7 @@ internal sealed record ServerTransport(
     private static ServerTransport Epoll { get; } = new(
         "epoll",
         count => CommonOptions.StartEventLoops(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
-        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily),
+        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily, address.IsIPv4MappedToIPv6),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
         loop => new EpollLoad((EpollEventLoop)loop),

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Hosting;

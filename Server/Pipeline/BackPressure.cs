@@ -12,6 +12,9 @@ internal enum PauseCauses : byte
 
     /// <summary>Packets of all connections of the event loop wait for the processor.</summary>
     LoopBehind = 2,
+
+    /// <summary>The client's certificates are being verified.</summary>
+    Verification = 4,
 }
 
 /// <summary>Bounds what waits to be processed on one event loop: reading pauses at a mark and resumes below half of it.</summary>

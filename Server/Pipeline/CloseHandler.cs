@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using DotNetty.Common.Utilities;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 
@@ -88,7 +88,8 @@ internal sealed class ConnectionLimits
         }
     }
 
-    private static (AddressFamily, ulong) KeyOf(IPAddress peer)
+    /// <summary>Returns the key of an address: all of IPv4, the /64 of IPv6.</summary>
+    internal static (AddressFamily, ulong) KeyOf(IPAddress peer)
     {
         Span<byte> bytes = stackalloc byte[16];
         IPAddress address = peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer;

@@ -1,5 +1,5 @@
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 

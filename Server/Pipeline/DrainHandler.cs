@@ -1,6 +1,6 @@
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 
@@ -44,7 +44,7 @@ internal sealed class DrainHandler : ChannelHandlerAdapter
 
     private void EndIfEmpty(IChannelHandlerContext context)
     {
-        if (!_connection.InputEnded && (_bytes >= MostBytes || _availableBytes(context.Channel) == 0))
+        if (!_connection.InputEnded && !(_connection.Tls?.IsVerifying ?? false) && (_bytes >= MostBytes || _availableBytes(context.Channel) == 0))
         {
             _connection.EndInput(context, CloseReason.ServerStopping);
         }

@@ -1,6 +1,6 @@
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
 

@@ -1,4 +1,4 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Pipeline;

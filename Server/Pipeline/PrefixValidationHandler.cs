@@ -1,6 +1,6 @@
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline;

@@ -3,7 +3,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Processing;
 
-/// <summary>The default processor: visits each packet, counts it, and is done.</summary>
+/// <summary>The default processor: counts packets and payload bytes.</summary>
 /// <remarks>Counts per event loop and sums when read, so that the loops share no memory that they write.</remarks>
 public sealed class CountingProcessor : IPacketProcessor
 {
@@ -13,26 +13,18 @@ public sealed class CountingProcessor : IPacketProcessor
     /// <param name="eventLoops">How many event loops will call it.</param>
     public CountingProcessor(int eventLoops) => _tallies = new Tally[eventLoops];
 
-    /// <summary>Packets visited.</summary>
+    /// <summary>Packets counted.</summary>
     public long Packets => _tallies.Sum(static tally => tally.Packets);
 
-    /// <summary>Payload bytes of the packets visited.</summary>
+    /// <summary>Payload bytes of the packets counted.</summary>
     public long PayloadBytes => _tallies.Sum(static tally => tally.PayloadBytes);
 
     /// <inheritdoc/>
     public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
     {
-        long packets = 0;
-        long payloadBytes = 0;
-        foreach (Packet packet in batch)
-        {
-            packets++;
-            payloadBytes += packet.Payload.Length;
-        }
-
         ref Tally tally = ref _tallies[source.EventLoop];
-        tally.Packets += packets;
-        tally.PayloadBytes += payloadBytes;
+        tally.Packets += batch.Count;
+        tally.PayloadBytes += batch.PayloadByteCount;
         return ValueTask.CompletedTask;
     }
 

@@ -1,4 +1,7 @@
 using System.Diagnostics.Tracing;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
 using Microsoft.Diagnostics.NETCore.Client;
 using Microsoft.Diagnostics.Tracing;
 using Microsoft.Diagnostics.Tracing.Parsers;
@@ -94,5 +97,96 @@ internal sealed class HeapCensus
             (long objects, long bytes) = _counts.GetValueOrDefault(node.TypeID);
             _counts[node.TypeID] = (objects + 1, bytes + (long)node.Size);
         }
+    }
+}
+
+/// <summary>The names of the types in the runtime's description of its heap, by the runtime's handle.</summary>
+/// <remarks>The runtime names a nested type without those around it: <c>Entry</c>, of which there are dozens. They are put in front.</remarks>
+internal sealed class HeapTypes
+{
+    private readonly Dictionary<ulong, Described> _types = [];
+
+    /// <summary>Takes in what the runtime says of some types.</summary>
+    public void Add(GCBulkTypeTraceData types)
+    {
+        for (int i = 0; i < types.Count; i++)
+        {
+            GCBulkTypeValues type = types.Values(i);
+            ulong element = (type.Flags & TypeFlags.Array) != 0 && type.TypeParameterCount == 1 ? type.TypeParameterID(0) : 0;
+            _types[type.TypeID] = new Described(type.TypeName, (long)type.ModuleID, type.TypeNameID, element);
+        }
+    }
+
+    /// <summary>A type's name.</summary>
+    /// <param name="id">The runtime's handle of it.</param>
+    /// <param name="nesting">Knows the types around it.</param>
+    public string Name(ulong id, TypeNesting nesting) => !_types.TryGetValue(id, out Described? type) ? "[unknown]"
+        : type.Element == 0 ? nesting.Around(type.Module, type.Token) + type.Name
+        // An array: of its own name only the brackets at the end are needed.
+        : Name(type.Element, nesting) + type.Name[type.Name.LastIndexOf('[')..];
+
+    private sealed record Described(string Name, long Module, int Token, ulong Element);
+}
+
+/// <summary>The types that a type is nested in, from the metadata of its assembly's file.</summary>
+/// <remarks>For one thread.</remarks>
+internal sealed class TypeNesting : IDisposable
+{
+    private readonly IReadOnlyDictionary<long, string> _assemblies;
+    private readonly Dictionary<long, PEReader?> _opened = [];
+
+    private TypeNesting(IReadOnlyDictionary<long, string> assemblies) => _assemblies = assemblies;
+
+    /// <summary>Has the runtime say which assemblies there are.</summary>
+    /// <exception cref="NoDiagnosticsException">It says nothing.</exception>
+    public static async Task<TypeNesting> ReadAsync()
+    {
+        var assemblies = new Dictionary<long, string>();
+        await RuntimeEvents.DescribeCodeAsync(
+            code => code.LoaderModuleDCStop += module => assemblies[module.ModuleID] = module.ModuleILPath).ConfigureAwait(false);
+        return new TypeNesting(assemblies);
+    }
+
+    /// <summary>What to put in front of a type's own name.</summary>
+    /// <param name="module">The runtime's handle of its module.</param>
+    /// <param name="token">Its metadata token.</param>
+    /// <returns><c>Namespace.Outer+</c>; empty where it is not nested, or nothing is known of it.</returns>
+    public string Around(long module, int token)
+    {
+        if (Open(module)?.GetMetadataReader() is not { } metadata
+            || MetadataTokens.EntityHandle(token) is not { Kind: HandleKind.TypeDefinition, IsNil: false } type
+            || MetadataTokens.GetRowNumber(type) > metadata.TypeDefinitions.Count)
+        {
+            return "";
+        }
+
+        TypeDefinitionHandle outer = metadata.GetTypeDefinition((TypeDefinitionHandle)type).GetDeclaringType();
+        return outer.IsNil ? "" : $"{Around(module, MetadataTokens.GetToken(outer))}{Name(metadata, outer)}+";
+    }
+
+    public void Dispose()
+    {
+        foreach (PEReader? file in _opened.Values)
+        {
+            file?.Dispose();
+        }
+    }
+
+    private static string Name(MetadataReader metadata, TypeDefinitionHandle handle)
+    {
+        TypeDefinition type = metadata.GetTypeDefinition(handle);
+        string name = metadata.GetString(type.Name);
+        return type.Namespace.IsNil ? name : $"{metadata.GetString(type.Namespace)}.{name}";
+    }
+
+    private PEReader? Open(long module)
+    {
+        if (!_opened.TryGetValue(module, out PEReader? file))
+        {
+            file = AssemblyFile.Open(_assemblies.GetValueOrDefault(module, ""));
+            _opened.Add(module, file);
+        }
+
+        return file;
     }
 }

@@ -49,7 +49,8 @@ internal static class RuntimeEvents
     {
         // The description comes when a session ends; so this one asks for nothing else.
         using EventPipeSession session = await StartAsync(
-            new EventPipeProvider(Provider, EventLevel.Critical, keywords: 0), requestRundown: true, CodeBufferMiB, CancellationToken.None).ConfigureAwait(false);
+            new EventPipeProvider(Provider, EventLevel.Critical, keywords: 0), requestRundown: true, CodeBufferMiB, CancellationToken.None)
+            .ConfigureAwait(false);
         Task reading = Task.Factory.StartNew(
             () =>
             {
@@ -88,8 +89,9 @@ internal static class RuntimeEvents
         {
             if (await IsOwnAsync(path, cancellationToken).ConfigureAwait(false))
             {
-                DiagnosticsClientConnector connector = await DiagnosticsClientConnector.FromDiagnosticPort($"{path},connect", cancellationToken)
-                    .ConfigureAwait(false) ?? throw new IOException($"{path} cannot be used");
+                DiagnosticsClientConnector connector =
+                    await DiagnosticsClientConnector.FromDiagnosticPort($"{path},connect", cancellationToken).ConfigureAwait(false)
+                    ?? throw new IOException($"{path} cannot be used");
                 return connector.Instance;
             }
         }
@@ -99,7 +101,8 @@ internal static class RuntimeEvents
         throw new IOException(off is null ? $"it has no socket in {Path.GetTempPath()}" : $"{off}=0 turns them off");
     }
 
-    /// <summary>Whether this process listens on a socket: the kernel knows who called listen(2). Process 0 is one of another namespace.</summary>
+    /// <summary>Whether this process listens on a socket: the kernel knows who called listen(2).</summary>
+    /// <remarks>Process 0 is one of another namespace.</remarks>
     private static async Task<bool> IsOwnAsync(string path, CancellationToken cancellationToken)
     {
         const int SocketLevel = 1; // SOL_SOCKET
@@ -126,9 +129,13 @@ internal static class RuntimeEvents
         {
             return await ask().ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is DiagnosticsClientException or IOException or UnauthorizedAccessException or SocketException or TimeoutException)
+        catch (Exception exception) when (exception
+            is DiagnosticsClientException or IOException or UnauthorizedAccessException or SocketException or TimeoutException)
         {
             throw new NoDiagnosticsException(exception);
         }
     }
 }
+
+/// <summary>The runtime gives no diagnostics: they were switched off, or its socket is not there; or it ended them.</summary>
+internal sealed class NoDiagnosticsException(Exception cause) : Exception($"the runtime gives no diagnostics: {cause.Message}", cause);

@@ -62,6 +62,16 @@ public sealed class BenchmarksProgramTests
             Has.Exactly(1).Contain("DecodeSplit").And.Exactly(1).Contain("Encode ").And.Exactly(1).Contain("RoundTrip"));
     }
 
+    [Test]
+    public async Task Comparison_of_go_alone_without_go_is_one_line_and_exit_code_1()
+    {
+        using ProgramRun run = ProgramRun.Start("Benchmarks", ["compare", "--quick", "--only", "go"], ("PATH", "/nowhere"));
+
+        Assert.That(await run.ExitAsync(), Is.EqualTo(1));
+        Assert.That(run.Output, Has.Exactly(1).StartsWith("go is skipped: there is no `go` on the path"));
+        Assert.That(run.Errors, Is.EqualTo(new[] { "there is no server to measure" }));
+    }
+
     [TestCase("compare --loads W9", "--loads: 'W9'")]
     [TestCase("compare --only floor,apache", "--only: 'floor,apache'")]
     [TestCase("compare --rounds 0", "--rounds: '0'")]

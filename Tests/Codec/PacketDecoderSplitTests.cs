@@ -83,6 +83,7 @@ public class PacketDecoderSplitTests
     }
 
     [Test]
+    [Category("Slow")]
     public void Largest_payload_is_exact_however_split()
     {
         byte[] stream = Wire.Packets(65535, 0, 65535);

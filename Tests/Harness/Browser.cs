@@ -28,6 +28,7 @@ internal sealed class Browser : IAsyncDisposable
     {
         string executable = InstalledProgram.Find("chromium");
         Assertions.SetDefaultExpectTimeout(LongestMilliseconds); // five seconds otherwise, which a busy machine passes
+        Environment.SetEnvironmentVariable("PLAYWRIGHT_DRIVER_SEARCH_PATH", Repository.PlaywrightPackage);
         IPlaywright driver = await Playwright.CreateAsync();
         try
         {

@@ -1,8 +1,8 @@
 using System.Net;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -10,13 +10,26 @@ internal sealed class TestCertificates : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("framing-tls-").FullName;
     private readonly X509Certificate2 _authority;
 
-    public TestCertificates(string name = "authority")
+    /// <summary>Makes the authority.</summary>
+    /// <param name="name">Its common name.</param>
+    /// <param name="issuer">The authority that signs this one; null = it signs itself.</param>
+    public TestCertificates(string name = "authority", TestCertificates? issuer = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
-        _authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        if (issuer is null)
+        {
+            _authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        }
+        else
+        {
+            using X509Certificate2 signed = request.Create(
+                issuer._authority, issuer._authority.NotBefore, issuer._authority.NotAfter, RandomNumberGenerator.GetBytes(8));
+            _authority = signed.CopyWithPrivateKey(key);
+        }
+
         AuthorityFile = Write("ca.pem", _authority.ExportCertificatePem());
     }
 

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Tests.Harness;
+using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Hosting;
 
@@ -83,4 +86,23 @@ public sealed class AddressTextTests
     [TestCase("example.com:9998")]
     [TestCase("224.0.0.1:9998")]
     public void Anything_else_is_a_fault(string text) => Assert.That(AddressText.EndPointOrOff.Parse(text).Fault, Is.Not.Null);
+
+    [TestCase(TransportChoice.Epoll)]
+    [TestCase(TransportChoice.Sockets)]
+    public async Task Ipv6_any_is_ipv6_only_on_both_transports(TransportChoice transport)
+    {
+        if (!Socket.OSSupportsIPv6)
+        {
+            Assert.Ignore("this kernel has no IPv6");
+        }
+
+        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { Address = IPAddress.IPv6Any });
+
+        using Peer peer = await Peer.ConnectAsync(server.Endpoint, IPAddress.IPv6Loopback);
+        await peer.SendAsync(Article);
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        Assert.That(
+            async () => (await Peer.ConnectAsync(server.Endpoint, IPAddress.Loopback)).Dispose(),
+            Throws.TypeOf<SocketException>().With.Property("SocketErrorCode").EqualTo(SocketError.ConnectionRefused));
+    }
 }

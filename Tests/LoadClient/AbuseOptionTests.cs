@@ -1,6 +1,5 @@
-using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient.Verification;
 

@@ -81,6 +81,7 @@ public sealed class LoadRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Server_that_never_reads_gets_no_more_than_one_write_queued_for_each_connection()
     {
         await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);
@@ -128,6 +129,21 @@ public sealed class LoadRunTests
     }
 
     [Test]
+    public async Task Rate_is_that_of_the_packets_due_where_the_duration_ends_between_two()
+    {
+        await using var server = new StandInServer(StandInServer.ReadToEnd);
+
+        ClientRun run = await ClientRun.AgainstAsync(server.Port, "--connections 1 --rate 4 --duration 125ms");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Number("packets.sent"), Is.EqualTo(1));
+        Assert.That(run.Number("rate.achieved"), Is.EqualTo(4.0).Within(0.001), "the packet has its quarter of a second");
+        Assert.That(run.Number("seconds"), Is.EqualTo(0.25).Within(0.001));
+        Assert.That(run.Output, Does.Contain("4.0 of 4 packets a second"));
+    }
+
+    [Test]
+    [Category("Slow")]
     public async Task Rate_of_a_server_that_never_reads_is_said_not_to_be_kept()
     {
         await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);

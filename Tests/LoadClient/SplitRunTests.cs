@@ -84,8 +84,8 @@ public sealed class SplitRunTests
         var kernel = new HeldWrites { Taking = true };
         var anyLoop = new EmbeddedChannel();
         var transport = new LoadTransport(
-            anyLoop.EventLoop, () => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
-        var loop = new LoadLoop(anyLoop.EventLoop, 0, 1, transport, tls: null, options, tape, clock, NullLogger.Instance);
+            anyLoop.EventLoop, _ => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
+        var loop = new LoadLoop(anyLoop.EventLoop, transport, tls: null, options, tape, clock, NullLogger.Instance);
         var sender = new SendingHandler(loop, connection);
         var channel = new EmbeddedChannel(kernel, sender);
         if (secondTurnsAfter is int pieces)

@@ -8,21 +8,23 @@ namespace DotNettyFraming.Tests.LoadClient;
 /// <summary>A server of raw .NET sockets, whose manners each test chooses; it keeps what every connection sent.</summary>
 internal sealed class StandInServer : IAsyncDisposable
 {
-    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    private readonly Socket _listener;
     private readonly Func<Connection, Task> _serve;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentBag<Task> _serving = [];
     private readonly Task _accepting;
 
-    public StandInServer(Func<Connection, Task> serve, int? receiveBufferBytes = null)
+    public StandInServer(Func<Connection, Task> serve, int? receiveBufferBytes = null, IPAddress? address = null)
     {
+        address ??= IPAddress.Loopback;
+        _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         _serve = serve;
         if (receiveBufferBytes is int bytes)
         {
             _listener.ReceiveBufferSize = bytes;
         }
 
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listener.Bind(new IPEndPoint(address, 0));
         _listener.Listen(1024);
         _accepting = AcceptAsync();
     }

@@ -94,6 +94,42 @@ public sealed class TlsRunTests : IDisposable
     }
 
     [Test]
+    public async Task Intermediate_certificates_are_sent_and_nothing_is_fetched([Values(false, true)] bool asPfx)
+    {
+        await using var named = new StandInServer(StandInServer.ReadToEnd);
+        using var intermediate = new TestCertificates("intermediate", _certificates);
+        string url = $"http://127.0.0.1:{named.Port}/ca.crt";
+        string own;
+        if (asPfx)
+        {
+            using X509Certificate2 device = intermediate.Issue("device", fetchFrom: url);
+            using X509Certificate2 issuer = X509CertificateLoader.LoadCertificateFromFile(intermediate.AuthorityFile);
+            own = $"--tls-certificate {intermediate.PathOf("device.pfx")}";
+            await File.WriteAllBytesAsync(
+                intermediate.PathOf("device.pfx"), new X509Certificate2Collection { device, issuer }.Export(X509ContentType.Pfx)!);
+        }
+        else
+        {
+            (string file, string key) = intermediate.IssueFiles("device", fetchFrom: url);
+            await File.AppendAllTextAsync(file, "\n" + await File.ReadAllTextAsync(intermediate.AuthorityFile));
+            own = $"--tls-certificate {file} --tls-key {key}";
+        }
+
+        using X509Certificate2 certificate = _certificates.Issue();
+        using X509Certificate2 root = X509CertificateLoader.LoadCertificateFromFile(_certificates.AuthorityFile);
+        var server = new TlsStandIn(certificate) { AsksForCertificate = true, Authority = root };
+        await using var listener = new StandInServer(server.ServeAsync);
+
+        ClientRun run = await ClientRun.AgainstAsync(
+            listener.Port, $"--connections 1 --packets 10 --tls --tls-ca {_certificates.AuthorityFile} {own}");
+        await listener.ServedAllAsync();
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(server.ClientNames, Is.EqualTo(new[] { "CN=device" }));
+        Assert.That(named.Connections, Is.Empty, "nothing is asked for at the address that the certificate names");
+    }
+
+    [Test]
     public async Task Server_that_speaks_no_tls_fails_the_attempts_and_nothing_hangs()
     {
         await using var server = new StandInServer(async connection =>
@@ -136,6 +172,9 @@ public sealed class TlsRunTests : IDisposable
 
         public bool AsksForCertificate { get; init; }
 
+        /// <summary>The only authority whose clients are let in; null = anybody is.</summary>
+        public X509Certificate2? Authority { get; init; }
+
         public long Bytes => Interlocked.Read(ref _bytes);
 
         /// <summary>Connections whose end came as TLS says it, and not as a cut wire.</summary>
@@ -154,7 +193,15 @@ public sealed class TlsRunTests : IDisposable
                         ServerCertificate = certificate,
                         EnabledSslProtocols = Protocol,
                         ClientCertificateRequired = AsksForCertificate,
-                        RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null || !AsksForCertificate,
+                        CertificateChainPolicy = Authority is null ? null : new X509ChainPolicy
+                        {
+                            TrustMode = X509ChainTrustMode.CustomRootTrust,
+                            CustomTrustStore = { Authority },
+                            RevocationMode = X509RevocationMode.NoCheck,
+                            DisableCertificateDownloads = true,
+                        },
+                        RemoteCertificateValidationCallback = (_, shown, _, faults) =>
+                            Authority is null ? shown is not null || !AsksForCertificate : faults == SslPolicyErrors.None,
                     },
                     connection.Stopped);
             }

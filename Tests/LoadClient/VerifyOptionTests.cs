@@ -1,4 +1,3 @@
-using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient.Verification;

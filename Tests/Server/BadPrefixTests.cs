@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 

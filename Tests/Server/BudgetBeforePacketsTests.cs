@@ -1,6 +1,6 @@
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;
@@ -23,6 +23,7 @@ public sealed class BudgetBeforePacketsTests(TransportChoice transport)
         options => options with { ProxyProtocol = ProxyProtocol.Required, ProxyTrusted = AddressText.Networks.Parse("127.0.0.0/8").Value });
 
     [Test]
+    [Category("Slow")]
     public async Task Unfinished_tls_records_are_bounded_and_the_oldest_go_first()
     {
         using var certificates = new TestCertificates();

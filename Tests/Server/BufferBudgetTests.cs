@@ -1,5 +1,5 @@
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
@@ -146,7 +146,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         {
             Peer holder = await server.ConnectAsync();
             holders.Add(holder);
-            await holder.SendAsync(OfLength(61_681)[..^8]);
+            await holder.SendAsync(OfLength(61_681).AsMemory(..^8));
             int count = i;
             Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(count * 61_680L));
             if (i == 16)

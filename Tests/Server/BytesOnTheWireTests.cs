@@ -59,7 +59,7 @@ public sealed class BytesOnTheWireTests(TransportChoice transport)
         Eventually.That(() => processor.All.Count(), Is.EqualTo(500));
         Assert.That(processor.All, Is.EqualTo(packets));
         peer.Finish();
-        server.AssertClosed(DotNettyFraming.Server.Diagnostics.CloseReason.PeerClosed);
+        server.AssertClosed(DotNettyFraming.Server.Metrics.CloseReason.PeerClosed);
     }
 
     [Test]

@@ -1,6 +1,6 @@
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
@@ -212,14 +212,16 @@ public sealed class DeadlineTests(TransportChoice transport)
     [Test]
     public async Task Uptime_beyond_the_wrap_of_32_bit_ticks_changes_nothing()
     {
-        await using RunningServer server = await StartAsync();
-        _time.Advance(TimeSpan.FromDays(49.8)); // 2^32 ms are 49.7 days; nobody is connected, so one sweep is as good as all
+        const long WrapTicks = (1L << 32) * TimeSpan.TicksPerMillisecond;
+        long start = _time.GetTimestamp();
+        var time = new FakeTimeProvider(new DateTimeOffset(start - (start % WrapTicks) + WrapTicks - (Idle / 2).Ticks, TimeSpan.Zero));
+        await using RunningServer server = await StartAsync(time: time);
         using Peer peer = await server.ConnectAsync();
         Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
 
-        await PassAsync(Idle - Step, server);
+        await PassAsync(Idle - Step, server, time); // the milliseconds pass a multiple of 2^32 half-way
         Assert.That(server.Counters.Open, Is.EqualTo(1));
-        await PassAsync(TimeSpan.FromSeconds(0.5), server);
+        await PassAsync(TimeSpan.FromSeconds(0.5), server, time);
         server.AssertClosed(CloseReason.IdleTimeout);
     }
 
@@ -227,11 +229,11 @@ public sealed class DeadlineTests(TransportChoice transport)
         transport, processor, options => options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 }, time ?? _time);
 
     /// <summary>Lets the time pass sweep by sweep, each of them done before the next.</summary>
-    private async Task PassAsync(TimeSpan time, RunningServer server)
+    private async Task PassAsync(TimeSpan time, RunningServer server, FakeTimeProvider? clock = null)
     {
         for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += Step)
         {
-            _time.Advance(Step);
+            (clock ?? _time).Advance(Step);
             await server.LoopsAsync();
         }
     }

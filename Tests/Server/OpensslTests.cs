@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server;
@@ -10,6 +10,7 @@ namespace DotNettyFraming.Tests.Server;
 public sealed class OpensslTests
 {
     [Test]
+    [Category("Slow")]
     public async Task Key_updates_without_end_and_without_data_are_not_answered_for_ever(CancellationToken cancellation)
     {
         string openssl = InstalledProgram.Find("openssl");

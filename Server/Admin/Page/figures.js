@@ -16,7 +16,7 @@ export function age(history, index) {
 export function reasons(history) {
   const closed = history.last?.connections.closed ?? {};
   return Object.keys(closed).sort((a, b) => closed[b] - closed[a] || a.localeCompare(b)).map(name => ({
-    name: words(name), total: closed[name], count: sample => sample.connections.closed[name] ?? 0, color: colorOf(name),
+    name: words(name), total: closed[name], count: sample => sample.connections.closed?.[name] ?? 0, color: colorOf(name),
   }));
 }
 

@@ -13,6 +13,9 @@ internal enum ProxyHeaderOutcome
 
     /// <summary>No header, and none whatever follows.</summary>
     Invalid,
+
+    /// <summary>It starts as a header does, and is longer than one may be.</summary>
+    TooLong,
 }
 
 /// <summary>

@@ -1,6 +1,6 @@
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
@@ -98,15 +98,23 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
             case ProxyHeaderOutcome.NeedMore:
                 return false;
             case ProxyHeaderOutcome.Invalid:
-                Forget();
-                _connection.Abort(CloseReason.ProxyHeaderInvalid);
-                return false;
+                return Refuse("missing or malformed");
+            case ProxyHeaderOutcome.TooLong:
+                return Refuse($"longer than {ProxyVersion1.MaxBytes} bytes (version 1) or {ProxyHeader.MaxBytes} (version 2)");
             default:
                 input.SkipBytes(consumed - before);
                 context.Channel.Pipeline.Remove(this);
                 _connection.Identify(header.Source);
                 return !_connection.InputEnded;
         }
+    }
+
+    private bool Refuse(string fault)
+    {
+        Forget();
+        _rules.Logger.ProxyHeaderFault(_connection.Source.ConnectionId, _connection.Source.Peer, fault);
+        _connection.Abort(CloseReason.ProxyHeaderInvalid);
+        return false;
     }
 
     /// <summary>Copies as much of <paramref name="input"/> as can belong to a header.</summary>

@@ -1,10 +1,12 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
-/// <summary>The senders whose PROXY headers are trusted. Any thread.</summary>
+/// <summary>The networks that may send PROXY headers, and the log of their faults. Thread-safe.</summary>
 /// <param name="Trusted">The networks of the balancers.</param>
-internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted)
+/// <param name="Logger">Where faults of peers go.</param>
+internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, ILogger Logger)
 {
     /// <summary>How long a header may take. The specification's least (proxy-protocol.txt, section 2: "at least 3 seconds to cover a
     /// TCP retransmit"): balancers send it at once.</summary>

@@ -34,7 +34,7 @@ internal static class ProxyVersion1
         int end = bytes[..Math.Min(bytes.Length, MaxBytes)].IndexOf(LineEnd);
         if (end < 0)
         {
-            return bytes.Length < MaxBytes ? ProxyHeaderOutcome.NeedMore : ProxyHeaderOutcome.Invalid;
+            return bytes.Length < MaxBytes ? ProxyHeaderOutcome.NeedMore : ProxyHeaderOutcome.TooLong;
         }
 
         if (end < Beginning.Length || !TryParseLine(bytes[Beginning.Length..end], out header))

@@ -44,9 +44,14 @@ internal static class ProxyVersion2
         bool isLocal = bytes[VersionAndCommandAt] == Local;
         int length = BinaryPrimitives.ReadUInt16BigEndian(bytes[LengthAt..]);
         int addressBytes = isLocal ? 0 : AddressBytes(bytes[FamilyAt]); // of LOCAL, a balancer's own check, the family is ignored
-        if (addressBytes < 0 || length < addressBytes || length > ProxyHeader.MaxBytes - FixedBytes)
+        if (addressBytes < 0 || length < addressBytes)
         {
             return ProxyHeaderOutcome.Invalid;
+        }
+
+        if (length > ProxyHeader.MaxBytes - FixedBytes)
+        {
+            return ProxyHeaderOutcome.TooLong;
         }
 
         if (bytes.Length < FixedBytes + length)

@@ -31,6 +31,7 @@ internal sealed class TlsRecords
 
     private IByteBuffer? _input;
     private int _wholeEnd;
+    private bool _ownsInput;
 
     /// <summary>Where in <see cref="_input"/> the record ends that is being read.</summary>
     private int _recordEnd;
@@ -54,8 +55,8 @@ internal sealed class TlsRecords
     /// <summary>Bytes of whole records that have not been read.</summary>
     public int ReadableBytes => (_begunIsWhole ? _begunCount - _begunRead : 0) + (_input is null ? 0 : _wholeEnd - _input.ReaderIndex);
 
-    /// <summary>Memory held for a record whose end has not come, bytes.</summary>
-    public int HeldBytes => _begun.Length;
+    /// <summary>Memory held for a record whose end has not come, and for input of its own, bytes.</summary>
+    public int HeldBytes => _begun.Length + (_ownsInput ? _input!.Capacity : 0);
 
     /// <summary>Where that record begins, in bytes from the start of the stream; −1 for none.</summary>
     public long BegunAt => _begunCount > 0 ? BytesTaken - _begunCount : -1;
@@ -86,6 +87,17 @@ internal sealed class TlsRecords
                 _wholeEnd = at;
             }
         }
+    }
+
+    /// <summary>Replaces the input by a copy of its own size, so that the read's buffer is free while another thread reads this.</summary>
+    public void OwnInput()
+    {
+        IByteBuffer input = _input!;
+        _input = Unpooled.CopiedBuffer(input);
+        _wholeEnd -= input.ReaderIndex;
+        _recordEnd -= input.ReaderIndex;
+        _ownsInput = true;
+        input.Release();
     }
 
     /// <summary>Reads of a whole record what has not been read, and fits; never past its end.</summary>
@@ -130,6 +142,7 @@ internal sealed class TlsRecords
 
         IByteBuffer input = _input!;
         _input = null;
+        _ownsInput = false;
         try
         {
             if (!IsBroken && input.WriterIndex > _wholeEnd)

@@ -10,7 +10,7 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 /// thread. A write is complete when it is handed over; what the server's side of TLS writes on its own account is short (its part of the
 /// handshake, an alert, close_notify; an answer to a KeyUpdate goes with the next data, and <see cref="TlsHandler"/> bounds how many there are), so a peer that does not read
 /// cannot pile it up.</para>
-/// <para>Threads: the connection's event loop, and a call from another is an error.</para>
+/// <para>Threads: the connection's event loop, and between <see cref="Leave"/> and <see cref="Return"/> one other.</para>
 /// </remarks>
 internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext context) : Stream, IValueTaskSource<int>
 {
@@ -18,6 +18,11 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
     private Memory<byte> _destination;
     private bool _isWaiting;
     private bool _hasEnded;
+
+    private List<byte[]>? _collected;
+
+    /// <summary>Bytes that may still be read: a handshake is bounded, and what comes after it is not.</summary>
+    public int Allowance { get; set; } = int.MaxValue;
 
     /// <summary>The write that was handed over last.</summary>
     public Task LastWrite { get; private set; } = Task.CompletedTask;
@@ -36,12 +41,23 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
         set => throw new NotSupportedException();
     }
 
+    /// <summary>Until <see cref="Return"/> another thread has the stream, and what is written is collected.</summary>
+    public void Leave() => _collected = [];
+
+    /// <summary>Sends what was collected, without a flush.</summary>
+    public void Return()
+    {
+        List<byte[]> collected = _collected!;
+        _collected = null;
+        collected.ForEach(bytes => Write(bytes));
+    }
+
     /// <summary>Lets a read that waits have what is there.</summary>
     public void Supply()
     {
         if (_isWaiting && records.ReadableBytes > 0)
         {
-            Complete(records.Read(_destination.Span));
+            Complete(Read(_destination.Span));
         }
     }
 
@@ -61,7 +77,7 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
         CheckThread();
         if (records.ReadableBytes > 0 || _hasEnded)
         {
-            return new ValueTask<int>(records.Read(buffer.Span));
+            return new ValueTask<int>(Read(buffer.Span));
         }
 
         _read.Reset();
@@ -79,6 +95,12 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
     public override void Write(ReadOnlySpan<byte> buffer)
     {
         CheckThread();
+        if (_collected is { } collected)
+        {
+            collected.Add(buffer.ToArray());
+            return;
+        }
+
         IByteBuffer copy = context.Allocator.HeapBuffer(buffer.Length, buffer.Length);
         buffer.CopyTo(copy.Array.AsSpan(copy.ArrayOffset));
         LastWrite = context.WriteAsync(copy.SetWriterIndex(buffer.Length));
@@ -93,6 +115,14 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    /// <summary>Reads what is there and allowed; 0, which is the end to SslStream, where nothing is.</summary>
+    public override int Read(Span<byte> buffer)
+    {
+        int count = records.Read(buffer[..Math.Min(buffer.Length, Allowance)]);
+        Allowance -= Allowance == int.MaxValue ? 0 : count;
+        return count;
+    }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -114,7 +144,7 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
 
     private void CheckThread()
     {
-        if (!context.Executor.InEventLoop)
+        if (_collected is null && !context.Executor.InEventLoop)
         {
             throw new InvalidOperationException("TLS left the thread of its event loop");
         }

@@ -1,6 +1,6 @@
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;

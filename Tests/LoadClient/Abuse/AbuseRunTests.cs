@@ -62,7 +62,7 @@ public sealed class AbuseRunTests(TransportChoice transport)
     {
         using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // and does not listen
-        AbuseOptions options = new() { Kind = Enum.GetValues<AbuseKind>().Single(k => AbuseKindName.Of(k) == kind), Connections = connections };
+        AbuseOptions options = new() { Kind = AbuseKind.All.Single(k => k.Name == kind), Connections = connections };
 
         AbuseReport report = await Attacker.Start(
             transport, ((IPEndPoint)bound.LocalEndPoint!).Port, options, TimeSpan.FromSeconds(1)).EndAsync();
@@ -82,9 +82,9 @@ public sealed class AbuseRunTests(TransportChoice transport)
         Attacker attacker = Start(server, Oversize(8) with { Deadline = deadline }, fakeTime: true);
         Eventually.That(() => attacker.Totals.Open, Is.EqualTo(8));
 
-        attacker.Clock.Advance(deadline - PauseWheel.Step);
+        attacker.Clock.Advance(deadline - Attack.TickInterval);
         Assert.That(attacker.Totals.Open, Is.EqualTo(8));
-        attacker.Clock.Advance(PauseWheel.Step);
+        attacker.Clock.Advance(Attack.TickInterval);
         AbuseReport report = await attacker.EndAsync();
 
         Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(8));
@@ -192,12 +192,12 @@ public sealed class AbuseRunTests(TransportChoice transport)
     [Test]
     public async Task Transport_without_a_descriptor_to_spare_is_a_refusal()
     {
-        LoadTransport loops = LoadTransport.Of(transport, 1, AddressFamily.InterNetwork) with
+        LoadTransport loops = LoadTransport.Of(transport, eventLoops: 1) with
         {
-            NewChannel = () => throw new SocketException((int)SocketError.TooManyOpenSockets),
+            NewChannel = _ => throw new SocketException((int)SocketError.TooManyOpenSockets),
         };
         var run = new AbuseRun(
-            Oversize(3), new IPEndPoint(IPAddress.Loopback, 9), null, loops, null, TimeProvider.System, new RecordingLogger());
+            Oversize(3), () => new IPEndPoint(IPAddress.Loopback, 9), null, loops, null, TimeProvider.System, new RecordingLogger());
 
         AbuseReport report = await run.RunAsync(AttackTime, CancellationToken.None).WaitAsync(Peer.Patience);
 

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
@@ -49,9 +48,9 @@ internal sealed class Attacker
     {
         var clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(1_700_000_000));
         var log = new RecordingLogger();
-        LoadTransport loops = LoadTransport.Of(transport, eventLoops: 1, AddressFamily.InterNetwork);
+        LoadTransport loops = LoadTransport.Of(transport, eventLoops: 1);
         var run = new AbuseRun(
-            options, new IPEndPoint(IPAddress.Loopback, port), source, loops, prepend, fakeTime ? clock : TimeProvider.System, log);
+            options, () => new IPEndPoint(IPAddress.Loopback, port), source, loops, prepend, fakeTime ? clock : TimeProvider.System, log);
         return new Attacker(run, run.RunAsync(attackFor, stop)) { Clock = clock, Log = log };
     }
 

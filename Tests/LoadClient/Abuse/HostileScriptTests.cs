@@ -1,5 +1,4 @@
 using DotNettyFraming.Codec;
-using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.Tests.Codec;
 
@@ -13,12 +12,10 @@ public sealed class HostileScriptTests
     private static readonly ReceivedPacket Good = new(Time, "1234512345123451234512345"u8.ToArray());
 
     [Test]
-    public void Kinds_are_named_as_their_option_is_typed()
+    public void Kinds_are_those_of_the_contract() => Assert.That(AbuseKind.All.Select(kind => kind.Name), Is.EqualTo(new[]
     {
-        AbuseKind[] kinds = Enum.GetValues<AbuseKind>();
-
-        Assert.That(kinds.Select(AbuseKindName.Of), Is.EqualTo(kinds.Select(OptionKind.Choice<AbuseKind>().Format)));
-    }
+        "bad-prefix", "bad-prefix-late", "oversize", "slow-loris", "half-packet", "reset", "connect-flood", "random-bytes",
+    }));
 
     [Test]
     public void Bad_prefix_is_a_packet_wrong_in_its_first_byte_alone_before_a_good_one()
@@ -76,7 +73,7 @@ public sealed class HostileScriptTests
     [Test]
     public void Slow_loris_sends_the_longest_packet_byte_by_byte_with_a_pause_after_each_and_never_the_last()
     {
-        HostileScript script = HostileScript.Of(AbuseKind.SlowLoris, seed: 1);
+        HostileScript script = AbuseKind.SlowLoris.Script(1);
         byte[] tape = script.Tape.Stamped(Time);
         var sent = new List<byte>();
         int step = 0;
@@ -147,7 +144,7 @@ public sealed class HostileScriptTests
     [TestCase("random-bytes")]
     public void Seed_and_number_make_the_same_stream_again_and_another_seed_another(string name)
     {
-        AbuseKind kind = Enum.GetValues<AbuseKind>().Single(kind => AbuseKindName.Of(kind) == name);
+        AbuseKind kind = AbuseKind.All.Single(kind => kind.Name == name);
         string[] streams = StreamsOf(7);
 
         Assert.That(StreamsOf(7), Is.EqualTo(streams));
@@ -160,7 +157,7 @@ public sealed class HostileScriptTests
     [Test]
     public void Tape_is_shared_within_a_second_and_keeps_its_time_when_the_next_one_is_stamped()
     {
-        HostileTape tape = HostileScript.Of(AbuseKind.HalfPacket, seed: 1).Tape;
+        HostileTape tape = AbuseKind.HalfPacket.Script(1).Tape;
 
         byte[] first = tape.Stamped(Time);
         Assert.That(tape.Stamped(Time), Is.SameAs(first));
@@ -174,7 +171,7 @@ public sealed class HostileScriptTests
 
     private static (byte[] Sent, HostileAction Last) Play(AbuseKind kind, int peer = 0, int seed = 1, int steps = 10)
     {
-        HostileScript script = HostileScript.Of(kind, seed);
+        HostileScript script = kind.Script(seed);
         byte[] tape = script.Tape.Stamped(Time);
         var sent = new List<byte>();
         for (int step = 0; step < steps; step++)

@@ -33,7 +33,7 @@ public sealed class HostileWireTests(TransportChoice transport)
         await close.CancelAsync();
         AbuseReport report = await attacker.EndAsync();
 
-        byte[] tape = HostileScript.Of(options.Kind, 0).Tape.Stamped(0);
+        byte[] tape = options.Kind.Script(0).Tape.Stamped(0);
         foreach (StandInServer.Connection connection in server.Connections)
         {
             AssertStampedNow(connection.Received);
@@ -100,6 +100,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Random_bytes_flow_until_the_server_closes()
     {
         const int Enough = 9_000_000; // more than the kernel takes while nobody reads
@@ -119,11 +120,11 @@ public sealed class HostileWireTests(TransportChoice transport)
         await read.CancelAsync();
         AbuseReport report = await attacker.EndAsync();
 
-        HostileScript script = HostileScript.Of(AbuseKind.RandomBytes, 9);
+        HostileScript script = AbuseKind.RandomBytes.Script(9);
         byte[] tape = script.Tape.Stamped(0);
-        IEnumerable<byte[]> expected = Enumerable.Range(0, 2).Select(peer => Enumerable.Range(0, Enough / HostileScript.RandomBlock)
+        IEnumerable<byte[]> expected = Enumerable.Range(0, 2).Select(peer => Enumerable.Range(0, Enough / (16 * 1024))
             .Select(step => script.Next(peer, step)).SelectMany(step => tape.AsSpan(step.Offset, step.Length).ToArray()).ToArray());
-        int length = Enough / HostileScript.RandomBlock * HostileScript.RandomBlock;
+        int length = Enough / (16 * 1024) * (16 * 1024);
         Assert.That(server.Connections.Select(connection => connection.Received[..length]), Is.EquivalentTo(expected));
         Assert.That(
             report.Totals.Ended(HostileEnd.ResetByServer) + report.Totals.Ended(HostileEnd.ClosedByServer), Is.EqualTo(2));
@@ -150,10 +151,10 @@ public sealed class HostileWireTests(TransportChoice transport)
         attacker.Clock.Advance(TimeSpan.FromSeconds(1));
         AssertReceived(3 * Peers, "and one more");
 
-        AbuseReport report = await attacker.PassTimeUntilEndAsync(PauseWheel.Step);
+        AbuseReport report = await attacker.PassTimeUntilEndAsync(Attack.TickInterval);
         await server.ServedAllAsync();
         Assert.That(report.Totals.Ended(HostileEnd.StillOpen), Is.EqualTo(Peers));
-        byte[] tape = HostileScript.Of(AbuseKind.SlowLoris, 0).Tape.Stamped(1_700_000_000);
+        byte[] tape = AbuseKind.SlowLoris.Script(0).Tape.Stamped(1_700_000_000);
         foreach (StandInServer.Connection connection in server.Connections)
         {
             Assert.That(connection.Received, Has.Length.InRange(5, 7));
@@ -167,7 +168,7 @@ public sealed class HostileWireTests(TransportChoice transport)
         }
     }
 
-    private static AbuseKind KindOf(string name) => Enum.GetValues<AbuseKind>().Single(kind => AbuseKindName.Of(kind) == name);
+    private static AbuseKind KindOf(string name) => AbuseKind.All.Single(kind => kind.Name == name);
 
     private static async Task ReadAsync(StandInServer.Connection connection, int atLeast)
     {

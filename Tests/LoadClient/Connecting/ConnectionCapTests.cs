@@ -31,6 +31,17 @@ public sealed class ConnectionCapTests
     }
 
     [Test]
+    public void Hostile_connections_take_ports_and_files_too()
+    {
+        ConnectionCap ports = ConnectionCap.Of(28_200, 1_000_000, 150, Ports, hostile: 100);
+        ConnectionCap files = ConnectionCap.Of(1_000, 1_200, 150, Ports, hostile: 100);
+
+        Assert.That(ports.Connections, Is.EqualTo(28_132));
+        Assert.That(ports.Message, Does.Contain("28232 source ports (32768 to 60999), 100 of them for hostile connections"));
+        Assert.That(files.Connections, Is.EqualTo(886));
+    }
+
+    [Test]
     public void Unknown_limits_stop_nothing()
     {
         Assert.That(ConnectionCap.Of(1_000_000, null, 0, null), Is.EqualTo(new ConnectionCap(1_000_000, null)));

@@ -1,4 +1,3 @@
-using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Options;
 
@@ -51,6 +50,10 @@ public sealed class LoadOptionsTests
     [TestCase("--packets-per-write 1000000")]
     [TestCase("--duration 5")]
     [TestCase("--host=")]
+    [TestCase("--source [::1]:80")]
+    [TestCase("--source [::1]")]
+    [TestCase("--source ::1/64")]
+    [TestCase("--source 127.0.0.2:80")]
     public async Task Faulty_option_is_one_line_that_names_it_and_exit_code_2(string arguments)
     {
         ClientRun run = await ClientRun.WithAsync(arguments);

@@ -51,8 +51,8 @@ public sealed class ProgressTests
     {
         var options = new LoadOptions { Connections = 10, Transport = TransportChoice.Sockets };
         var target = new IPEndPoint(IPAddress.Loopback, 9999);
-        LoadTransport transport = LoadTransport.Of(options.Transport, eventLoops: 1, target.AddressFamily);
+        LoadTransport transport = LoadTransport.Of(options.Transport, eventLoops: 1);
         transport.Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.Zero);
-        return (new LoadRun(options, 10, target, transport, tls: null, TimeProvider.System, NullLogger.Instance), options);
+        return (new LoadRun(options, 10, [target], transport, tls: null, TimeProvider.System, NullLogger.Instance), options);
     }
 }

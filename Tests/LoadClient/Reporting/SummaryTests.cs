@@ -1,4 +1,3 @@
-using System.Net;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
@@ -8,18 +7,18 @@ namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
 public sealed class SummaryTests
 {
-    private static readonly IPEndPoint Target = new(IPAddress.Loopback, 9999);
+    private const string Server = "127.0.0.1:9999";
 
     [TestCase(1, 1, "1 connection to 127.0.0.1:9999: packets of 32 bytes, 1 a write, 1 packet in all (seed 0)")]
     [TestCase(2, 3, "2 connections to 127.0.0.1:9999: packets of 32 bytes, 1 a write, 3 packets in all (seed 0)")]
     public void Heading_counts_in_singular_and_plural(int connections, int packets, string expected) =>
         Assert.That(
-            Summary.Heading(new LoadOptions { Packets = packets, Duration = null }, connections, Target), Is.EqualTo(expected));
+            Summary.Heading(new LoadOptions { Packets = packets, Duration = null }, connections, Server), Is.EqualTo(expected));
 
     [TestCase(1, "1 attempt failed (1 ConnectionRefused)")]
     [TestCase(2, "2 attempts failed (2 ConnectionRefused)")]
     public void Failed_attempts_are_counted_in_singular_and_plural(int failed, string expected) =>
-        Assert.That(Summary.Complaints(Report(connected: 0, failed), Target).Single(), Does.EndWith(expected));
+        Assert.That(Summary.Complaints(Report(connected: 0, failed), Server).Single(), Does.EndWith(expected));
 
     [Test]
     public void Latency_is_told_only_where_a_connection_was_made()

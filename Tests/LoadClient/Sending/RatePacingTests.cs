@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.LoadClient.Connecting;
@@ -146,15 +147,43 @@ public sealed class RatePacingTests
         Assert.That(_loop.Counters.Totals().PacketsLate, Is.Zero);
     }
 
+    [Test]
+    public void What_is_owed_at_a_billion_packets_per_second_is_counted_at_once()
+    {
+        Start(connections: 1, rate: 1_000_000_000, taking: false);
+        long began = Stopwatch.GetTimestamp();
+
+        Jump(TimeSpan.FromSeconds(1));
+        Assert.That(_loop.Pacing.Owed(_senders[0]), Is.EqualTo(1_000_000_000).Within(100), "a write per nanosecond, and a clock of 100 ns");
+        _channels[0].CloseAsync();
+        RunTasks();
+
+        Assert.That(_loop.Counters.Totals().PacketsUnsent, Is.EqualTo(1_000_000_000).Within(100));
+        Latency latency = Latency.Of(_loop.Counters.TakeInterval().Write);
+        Assert.That(latency.Count, Is.EqualTo(1_000_000_000).Within(100));
+        Assert.That(latency.P50, Is.EqualTo(500_000).Within(0.1).Percent);
+        Assert.That(latency.Max, Is.EqualTo(1_000_000).Within(0.1).Percent);
+        Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(1)));
+    }
+
+    [Test]
+    public void Stall_of_many_rounds_is_owed_by_each_connection()
+    {
+        Start(connections: 3, rate: 300, taking: false); // each connection has a write per 10 ms
+        Jump(TimeSpan.FromSeconds(1));
+
+        Assert.That(_senders.Select(_loop.Pacing.Owed), Is.EqualTo(new[] { 101, 100, 100 }), "the first of the next round is due too");
+    }
+
     private int[] Writes => [.. _kernels.Select(kernel => kernel.Writes)];
 
     private void Start(int connections, double rate, bool taking = true, long share = PacketShares.Endless)
     {
         var tape = new PacketTape(PayloadShape.Of(LoadOptions.DefaultPayload), packetsPerWrite: 1, seed: 0);
         var transport = new LoadTransport(
-            _anyLoop.EventLoop, () => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
+            _anyLoop.EventLoop, _ => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
         _loop = new LoadLoop(
-            _anyLoop.EventLoop, index: 0, loops: 1, transport, tls: null, new LoadOptions(), tape, _clock, NullLogger.Instance);
+            _anyLoop.EventLoop, transport, tls: null, new LoadOptions(), tape, _clock, NullLogger.Instance);
         for (int i = 0; i < connections; i++)
         {
             _kernels.Add(new HeldWrites { Taking = taking });

@@ -146,9 +146,9 @@ public sealed class SendingHandlerTests
         _kernel.Taking = taking;
         var tape = new PacketTape(PayloadShape.Of(LoadOptions.DefaultPayload), packetsPerWrite, seed: 0);
         var transport = new LoadTransport(
-            _anyLoop.EventLoop, () => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
+            _anyLoop.EventLoop, _ => throw new InvalidOperationException("this test connects nothing"), channel => channel.CloseAsync());
         _loop = new LoadLoop(
-            _anyLoop.EventLoop, index: 0, loops: 1, transport, tls: null, new LoadOptions(), tape, _clock, NullLogger.Instance);
+            _anyLoop.EventLoop, transport, tls: null, new LoadOptions(), tape, _clock, NullLogger.Instance);
         _sender = new SendingHandler(_loop, number: 0);
         _channel = new EmbeddedChannel(_kernel, _sender);
     }

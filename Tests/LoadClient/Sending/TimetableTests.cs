@@ -42,6 +42,16 @@ public sealed class TimetableTests
     }
 
     [Test]
+    public void First_write_from_a_time_is_found_where_many_are_due_at_the_same()
+    {
+        // A clock of 100 ns: 100 writes are due in each of its steps, from half a step before it to half a step behind.
+        var timetable = Timetable.Of(0, 1_000_000_000, 1, 1, 1, 0, 1, frequency: 10_000_000);
+
+        Assert.That(timetable.FirstFrom(1_000), Is.EqualTo(99_950));
+        Assert.That((timetable.Due(99_949), timetable.Due(99_950)), Is.EqualTo((999, 1_000)));
+    }
+
+    [Test]
     public void Long_runs_do_not_drift()
     {
         var timetable = Timetable.Of(0, 300_000, 1, 1000, 1000, 0, 1, Second);

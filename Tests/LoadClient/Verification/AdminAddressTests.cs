@@ -18,11 +18,11 @@ public sealed class AdminAddressTests
     [TestCase("http://host:1/framing/api/stats/", "http://host:1/framing/api/stats")]
     public void Statistics_are_below_the_address(string text, string statistics)
     {
-        Parsed<Uri> parsed = AdminAddress.Parse(text);
+        Parsed<Uri> parsed = StatisticsClient.ParseAddress(text);
 
         Assert.That(parsed.Fault, Is.Null);
         Assert.That(parsed.Value.OriginalString, Is.EqualTo(text), "messages show it as it was typed");
-        Assert.That(AdminAddress.StatisticsOf(parsed.Value).AbsoluteUri, Is.EqualTo(statistics));
+        Assert.That(StatisticsClient.StatisticsOf(parsed.Value).AbsoluteUri, Is.EqualTo(statistics));
     }
 
     [TestCase("")]
@@ -36,15 +36,15 @@ public sealed class AdminAddressTests
     [TestCase("http:/host")]
     [TestCase("http://ho st")]
     public void Anything_else_is_a_fault(string text) =>
-        Assert.That(AdminAddress.Parse(text).Fault, Is.EqualTo("is not an http or https URL (such as http://127.0.0.1:9998)"));
+        Assert.That(StatisticsClient.ParseAddress(text).Fault, Is.EqualTo("is not an http or https URL (such as http://127.0.0.1:9998)"));
 
     [TestCase("http://host:1/?seconds=5")]
     [TestCase("http://host:1/#part")]
     [TestCase("http://user:secret@host:1/")]
     public void More_than_host_port_and_path_is_a_fault(string text) =>
-        Assert.That(AdminAddress.Parse(text).Fault, Is.EqualTo("has more than a host, a port and a path"));
+        Assert.That(StatisticsClient.ParseAddress(text).Fault, Is.EqualTo("has more than a host, a port and a path"));
 
     [Test]
     public void No_text_throws() => Gen.OneOf(Gen.String, Gen.String.Select(rest => $"http://{rest}"), Gen.String.Select(rest => $"http://h/{rest}"))
-        .Sample(text => AdminAddress.Parse(text) is not { Fault: null } parsed || AdminAddress.StatisticsOf(parsed.Value).IsAbsoluteUri);
+        .Sample(text => StatisticsClient.ParseAddress(text) is not { Fault: null } parsed || StatisticsClient.StatisticsOf(parsed.Value).IsAbsoluteUri);
 }

@@ -1,10 +1,10 @@
 using DotNettyFraming.LoadClient.Verification;
+using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
 public sealed class RestWatchTests
 {
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(3);
     private static readonly ServerStatistics Hundred = SampleStatistics.After(100);
 
     [Test]
@@ -13,7 +13,7 @@ public sealed class RestWatchTests
         RestWatch watch = Due(100);
 
         Assert.That(watch.Observe(Hundred, At(0)), Is.EqualTo("its counters were changing"), "one reading shows no standstill");
-        Assert.That(watch.Observe(Hundred with { UptimeSeconds = 101 }, At(0.1)), Is.Null);
+        Assert.That(watch.Observe(Hundred.With((Uptime, 101)), At(0.1)), Is.Null);
     }
 
     [Test]
@@ -50,14 +50,14 @@ public sealed class RestWatchTests
     public void Books_that_do_not_balance_are_no_rest()
     {
         RestWatch watch = Due(100);
-        ServerStatistics broken = Hundred with { BytesReceived = 3201 };
+        ServerStatistics broken = Hundred.With((BytesReceived, 3201));
 
         watch.Observe(broken, At(0));
         Assert.That(
             watch.Observe(broken, At(9)),
             Is.EqualTo("bytes.received is 3201, and 7 × packets.received + payload + discarded + unfinished is 3200"));
         Assert.That(
-            watch.Observe(Hundred with { PacketsProcessed = 101 }, At(10)),
+            watch.Observe(Hundred.With((PacketsProcessed, 101)), At(10)),
             Is.EqualTo("packets processed or dropped without having been received: 1"));
     }
 
@@ -65,7 +65,7 @@ public sealed class RestWatchTests
     [TestCase(100, 3201)]
     public void Where_less_has_come_than_must_rest_takes_longer(long packetsDue, long bytesDue)
     {
-        var watch = new RestWatch(packetsDue, bytesDue, Quiet);
+        var watch = new RestWatch(packetsDue, bytesDue);
 
         watch.Observe(SampleStatistics.After(50), At(0));
         watch.Observe(Hundred, At(10));
@@ -74,7 +74,7 @@ public sealed class RestWatchTests
         Assert.That(watch.Observe(Hundred, At(13)), Is.Null);
     }
 
-    private static RestWatch Due(long packets) => new(packets, packets * SampleStatistics.PacketBytes, Quiet);
+    private static RestWatch Due(long packets) => new(packets, packets * SampleStatistics.PacketBytes);
 
     private static TimeSpan At(double seconds) => TimeSpan.FromSeconds(seconds);
 }

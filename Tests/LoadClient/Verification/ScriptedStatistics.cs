@@ -15,7 +15,7 @@ internal sealed class ScriptedStatistics(params StatisticsReading[] answers) : I
     public bool Disposed { get; private set; }
 
     /// <summary>Replaces what is still to be told.</summary>
-    public void Continue(params ServerStatistics[] answers) => Continue([.. answers.Select(StatisticsReading.Of)]);
+    public void Continue(params ServerStatistics[] answers) => Continue([.. answers.Select(SampleStatistics.Answer)]);
 
     public void Continue(params StatisticsReading[] answers)
     {

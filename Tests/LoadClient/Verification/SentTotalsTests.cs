@@ -1,4 +1,5 @@
 using DotNettyFraming.LoadClient.Verification;
+using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -42,13 +43,13 @@ public sealed class SentTotalsTests
     [TestCase(100, ExpectedResult = VerificationResult.Exact)]
     [TestCase(101, ExpectedResult = VerificationResult.Different)]
     public object Exact_packets_are_told_from_one_more_or_less(long processed) =>
-        SampleStatistics.Sent(100).CompareWith(Hundred with { PacketsProcessed = processed });
+        SampleStatistics.Sent(100).CompareWith(Hundred.With((PacketsProcessed, processed)));
 
     [TestCase(3199, ExpectedResult = VerificationResult.Different)]
     [TestCase(3200, ExpectedResult = VerificationResult.Exact)]
     [TestCase(3201, ExpectedResult = VerificationResult.Different)]
     public object Exact_bytes_are_told_from_one_more_or_less(long received) =>
-        SampleStatistics.Sent(100).CompareWith(Hundred with { BytesReceived = received });
+        SampleStatistics.Sent(100).CompareWith(Hundred.With((BytesReceived, received)));
 
     [TestCase(89, 3200, ExpectedResult = VerificationResult.Different)]
     [TestCase(90, 3200, ExpectedResult = VerificationResult.WithinRange)]
@@ -58,7 +59,7 @@ public sealed class SentTotalsTests
     [TestCase(95, 2880, ExpectedResult = VerificationResult.WithinRange)]
     [TestCase(95, 3201, ExpectedResult = VerificationResult.Different)]
     public object Both_ranges_count_with_their_bounds(long processed, long received) => SampleStatistics.Sent(90, uncertain: 10)
-        .CompareWith(Hundred with { PacketsProcessed = processed, BytesReceived = received });
+        .CompareWith(Hundred.With((PacketsProcessed, processed), (BytesReceived, received)));
 
     [Test]
     public void Uncertain_bytes_alone_leave_a_range() =>

@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using DotNettyFraming.LoadClient.Verification;
+using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -10,21 +11,11 @@ public sealed class ServerStatisticsTests
         + "packets.dropped is missing, bytes.received is missing, bytes.payload is missing, bytes.discarded is missing, "
         + "bytes.unfinished is missing";
 
-    private static readonly ServerStatistics Sample = new()
-    {
-        UptimeSeconds = 1,
-        PacketsReceived = 20,
-        PacketsProcessed = 17,
-        PacketsDropped = 3,
-        BytesReceived = 171,
-        BytesPayload = 10,
-        BytesDiscarded = 15,
-        BytesUnfinished = 6,
-    };
+    private static readonly ServerStatistics Sample = SampleStatistics.Counts((Uptime, 1), (PacketsReceived, 20), (PacketsProcessed, 17), (PacketsDropped, 3), (BytesReceived, 171), (BytesPayload, 10), (BytesDiscarded, 15), (BytesUnfinished, 6));
 
     [Test]
     public void Each_field_is_read_from_its_place() =>
-        Assert.That(Parse(SampleStatistics.Json(Sample)), Is.EqualTo(StatisticsReading.Of(Sample)));
+        Assert.That(Parse(SampleStatistics.Json(Sample)), Is.EqualTo(SampleStatistics.Answer(Sample)));
 
     [TestCase("""{ "uptimeSeconds": 1, "packets": { "received": 1, "processed": 1 }, "bytes": 5 }""",
         "packets.dropped is missing, bytes.received is missing, bytes.payload is missing, bytes.discarded is missing, "
@@ -67,52 +58,32 @@ public sealed class ServerStatisticsTests
     [Test]
     public void Books_balance_when_every_packet_and_byte_is_accounted_for()
     {
-        Assert.That(Sample.Balances);
-        Assert.That((Sample with { PacketsProcessed = 16 }).PacketsPending, Is.EqualTo(1));
+        Assert.That(Balances(Sample));
+        Assert.That(Sample.With((PacketsProcessed, 16)).PacketsPending, Is.EqualTo(1));
         Assert.Multiple(() =>
         {
-            Assert.That((Sample with { PacketsProcessed = 16 }).Balances, Is.False, "one pending");
-            Assert.That((Sample with { PacketsDropped = 4 }).Balances, Is.False, "one dropped that was processed");
-            Assert.That((Sample with { BytesReceived = 172 }).Balances, Is.False);
-            Assert.That((Sample with { BytesPayload = 9 }).Balances, Is.False);
-            Assert.That((Sample with { BytesDiscarded = 16 }).Balances, Is.False);
-            Assert.That((Sample with { BytesUnfinished = 7 }).Balances, Is.False);
+            Assert.That(Balances(Sample.With((PacketsProcessed, 16))), Is.False, "one pending");
+            Assert.That(Balances(Sample.With((PacketsDropped, 4))), Is.False, "one dropped that was processed");
+            Assert.That(Balances(Sample.With((BytesReceived, 172))), Is.False);
+            Assert.That(Balances(Sample.With((BytesPayload, 9))), Is.False);
+            Assert.That(Balances(Sample.With((BytesDiscarded, 16))), Is.False);
+            Assert.That(Balances(Sample.With((BytesUnfinished, 7))), Is.False);
         });
     }
 
     [Test]
     public void Difference_is_taken_field_by_field()
     {
-        var later = new ServerStatistics
-        {
-            UptimeSeconds = 11,
-            PacketsReceived = 120,
-            PacketsProcessed = 217,
-            PacketsDropped = 303,
-            BytesReceived = 571,
-            BytesPayload = 510,
-            BytesDiscarded = 615,
-            BytesUnfinished = 0,
-        };
+        var later = SampleStatistics.Counts((Uptime, 11), (PacketsReceived, 120), (PacketsProcessed, 217), (PacketsDropped, 303), (BytesReceived, 571), (BytesPayload, 510), (BytesDiscarded, 615), (BytesUnfinished, 0));
 
-        Assert.That(later.Since(Sample), Is.EqualTo(new ServerStatistics
-        {
-            UptimeSeconds = 10,
-            PacketsReceived = 100,
-            PacketsProcessed = 200,
-            PacketsDropped = 300,
-            BytesReceived = 400,
-            BytesPayload = 500,
-            BytesDiscarded = 600,
-            BytesUnfinished = -6,
-        }));
+        Assert.That(later.Since(Sample), Is.EqualTo(SampleStatistics.Counts((Uptime, 10), (PacketsReceived, 100), (PacketsProcessed, 200), (PacketsDropped, 300), (BytesReceived, 400), (BytesPayload, 500), (BytesDiscarded, 600), (BytesUnfinished, -6))));
     }
 
     [Test]
     public void Uptime_alone_is_no_change()
     {
-        Assert.That(Sample.CountsTheSameAs(Sample with { UptimeSeconds = 2 }));
-        Assert.That(Sample.CountsTheSameAs(Sample with { BytesUnfinished = 5 }), Is.False);
+        Assert.That(Sample.CountsTheSameAs(Sample.With((Uptime, 2))));
+        Assert.That(Sample.CountsTheSameAs(Sample.With((BytesUnfinished, 5))), Is.False);
     }
 
     [Test]
@@ -121,16 +92,19 @@ public sealed class ServerStatisticsTests
         Assert.Multiple(() =>
         {
             Assert.That(Sample.WentBackFrom(Sample), Is.Null);
-            Assert.That((Sample with { UptimeSeconds = 0 }).WentBackFrom(Sample), Is.EqualTo("uptimeSeconds went back from 1 to 0"));
-            Assert.That((Sample with { PacketsReceived = 19 }).WentBackFrom(Sample), Is.EqualTo("packets.received went back from 20 to 19"));
-            Assert.That((Sample with { PacketsProcessed = 0 }).WentBackFrom(Sample), Is.EqualTo("packets.processed went back from 17 to 0"));
-            Assert.That((Sample with { PacketsDropped = 2 }).WentBackFrom(Sample), Is.EqualTo("packets.dropped went back from 3 to 2"));
-            Assert.That((Sample with { BytesReceived = 170 }).WentBackFrom(Sample), Is.EqualTo("bytes.received went back from 171 to 170"));
-            Assert.That((Sample with { BytesPayload = 9 }).WentBackFrom(Sample), Is.EqualTo("bytes.payload went back from 10 to 9"));
-            Assert.That((Sample with { BytesDiscarded = 14 }).WentBackFrom(Sample), Is.EqualTo("bytes.discarded went back from 15 to 14"));
-            Assert.That((Sample with { BytesUnfinished = 0 }).WentBackFrom(Sample), Is.Null, "a packet became whole");
+            Assert.That(Sample.With((Uptime, 0)).WentBackFrom(Sample), Is.EqualTo("uptimeSeconds went back from 1 to 0"));
+            Assert.That(Sample.With((PacketsReceived, 19)).WentBackFrom(Sample), Is.EqualTo("packets.received went back from 20 to 19"));
+            Assert.That(Sample.With((PacketsProcessed, 0)).WentBackFrom(Sample), Is.EqualTo("packets.processed went back from 17 to 0"));
+            Assert.That(Sample.With((PacketsDropped, 2)).WentBackFrom(Sample), Is.EqualTo("packets.dropped went back from 3 to 2"));
+            Assert.That(Sample.With((BytesReceived, 170)).WentBackFrom(Sample), Is.EqualTo("bytes.received went back from 171 to 170"));
+            Assert.That(Sample.With((BytesPayload, 9)).WentBackFrom(Sample), Is.EqualTo("bytes.payload went back from 10 to 9"));
+            Assert.That(Sample.With((BytesDiscarded, 14)).WentBackFrom(Sample), Is.EqualTo("bytes.discarded went back from 15 to 14"));
+            Assert.That(Sample.With((BytesUnfinished, 0)).WentBackFrom(Sample), Is.Null, "a packet became whole");
         });
     }
+
+    private static bool Balances(ServerStatistics statistics) =>
+        statistics.PacketsPending == 0 && statistics.BytesAccountedFor == statistics[BytesReceived];
 
     private static StatisticsReading Parse(string json) => ServerStatistics.Parse(Encoding.UTF8.GetBytes(json));
 }

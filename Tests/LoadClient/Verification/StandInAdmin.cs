@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -37,7 +37,7 @@ internal sealed class StandInAdmin : IAsyncDisposable
     /// <summary>What the admin port makes of the counters: an object for each level of a name.</summary>
     internal static string Statistics(ServerCounters counters)
     {
-        var root = new JsonObject { ["uptimeSeconds"] = 1 };
+        var root = new JsonObject { ["uptimeSeconds"] = 100 };
         foreach ((string name, long value) in counters.Named())
         {
             string[] path = name.Split('.');

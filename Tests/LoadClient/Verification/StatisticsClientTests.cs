@@ -16,7 +16,7 @@ public sealed class StatisticsClientTests
     public async Task Statistics_are_read_from_their_path()
     {
         await using var admin = StandInAdmin.Serving(number => SampleStatistics.Json(SampleStatistics.After(number)));
-        using var client = new StatisticsClient(admin.Url, new VerificationLimits(), TimeProvider.System);
+        using var client = new StatisticsClient(admin.Url, TimeProvider.System);
 
         Assert.That((await ReadAsync(client)).Statistics, Is.EqualTo(SampleStatistics.After(0)));
         Assert.That((await ReadAsync(client)).Statistics, Is.EqualTo(SampleStatistics.After(1)));
@@ -83,7 +83,7 @@ public sealed class StatisticsClientTests
             reached.SetResult();
             await Task.Delay(Timeout.Infinite, connection.Stopped);
         });
-        using var client = new StatisticsClient(new Uri($"http://127.0.0.1:{slow.Port}"), new VerificationLimits(), clock);
+        using var client = new StatisticsClient(new Uri($"http://127.0.0.1:{slow.Port}"), clock);
 
         Task<StatisticsReading> reading = client.ReadAsync(CancellationToken.None);
         await reached.Task.WaitAsync(Peer.Patience);
@@ -98,7 +98,7 @@ public sealed class StatisticsClientTests
     public async Task Cancellation_is_no_fault_of_the_server()
     {
         await using var silent = new StandInServer(StandInServer.NeverRead);
-        using var client = new StatisticsClient(new Uri($"http://127.0.0.1:{silent.Port}"), new VerificationLimits(), TimeProvider.System);
+        using var client = new StatisticsClient(new Uri($"http://127.0.0.1:{silent.Port}"), TimeProvider.System);
         using var cancel = new CancellationTokenSource();
 
         Task<StatisticsReading> reading = client.ReadAsync(cancel.Token);
@@ -138,7 +138,7 @@ public sealed class StatisticsClientTests
 
     private static async Task<string?> FaultAsync(Uri admin)
     {
-        using var client = new StatisticsClient(admin, new VerificationLimits(), TimeProvider.System);
+        using var client = new StatisticsClient(admin, TimeProvider.System);
         return (await ReadAsync(client)).Fault;
     }
 

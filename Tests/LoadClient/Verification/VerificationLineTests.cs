@@ -1,4 +1,5 @@
 using DotNettyFraming.LoadClient.Verification;
+using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -33,7 +34,7 @@ public sealed class VerificationLineTests
             Line(
                 VerificationResult.Different,
                 SampleStatistics.Sent(100),
-                SampleStatistics.After(99) with { BytesReceived = 3200, BytesDiscarded = 20, BytesUnfinished = 12 }),
+                SampleStatistics.After(99).With((BytesReceived, 3200), (BytesDiscarded, 20), (BytesUnfinished, 12))),
             Is.EqualTo("different: 100 packets sent, 99 processed (1 too few), 0 dropped; "
                 + "3200 bytes sent, 3200 received, 20 discarded, 12 unfinished"));
     });
@@ -53,12 +54,5 @@ public sealed class VerificationLineTests
         Line(VerificationResult.StatisticsLost, SampleStatistics.Sent(1), null, "a\r\nb\u001B[2J"), Does.EndWith(@"; a\r\nb\u001B[2J"));
 
     private static string Line(VerificationResult result, SentTotals sent, ServerStatistics? difference, string? reason = null) =>
-        new VerificationReport
-        {
-            Result = result,
-            Sent = sent,
-            Difference = difference,
-            Waited = TimeSpan.FromSeconds(30.1),
-            Reason = reason,
-        }.Line;
+        new VerificationReport(result, sent, difference, TimeSpan.FromSeconds(30.1), reason).Line;
 }

@@ -2,15 +2,16 @@ using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Verification;
 using DotNettyFraming.Tests.Harness;
+using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
 /// <summary>A verifier that reads over HTTP, about a stand-in and about the real server's counters.</summary>
 [CancelAfter(60_000)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VerifiedRunTests
 {
-    /// <summary>The usual limits, but for the waits that a test must sit out.</summary>
-    private static readonly VerificationLimits Limits = new() { Interval = TimeSpan.FromMilliseconds(10), Quiet = TimeSpan.FromMilliseconds(100) };
+    private readonly FakeTimeProvider _clock = new();
 
     [Test]
     public async Task Stand_in_that_comes_to_rest_late_is_exact(CancellationToken cancel)
@@ -21,9 +22,9 @@ public sealed class VerifiedRunTests
             < 6 => SampleStatistics.After(105, pending: 6 - number),
             _ => SampleStatistics.After(105),
         }));
-        using Verifier verifier = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits);
+        using Verifier verifier = await BeginAsync(admin.Url, cancel);
 
-        VerificationReport report = await verifier.EndAsync(SampleStatistics.Sent(100), cancel);
+        VerificationReport report = await PassTimeAsync(verifier.EndAsync(SampleStatistics.Sent(100), cancel));
 
         Assert.That(report.Line, Is.EqualTo("verified: 100 packets and 3200 bytes sent, the server processed just these"));
         Assert.That(admin.Requests, Is.EqualTo(8));
@@ -33,10 +34,10 @@ public sealed class VerifiedRunTests
     public async Task Stand_in_that_stops_after_the_run_leaves_no_statistics(CancellationToken cancel)
     {
         await using var admin = StandInAdmin.Serving(_ => SampleStatistics.Json(SampleStatistics.After(5)));
-        using Verifier verifier = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits);
+        using Verifier verifier = await BeginAsync(admin.Url, cancel);
         await admin.DisposeAsync();
 
-        VerificationReport report = await verifier.EndAsync(SampleStatistics.Sent(100), cancel);
+        VerificationReport report = await PassTimeAsync(verifier.EndAsync(SampleStatistics.Sent(100), cancel));
 
         Assert.That(report.Result, Is.EqualTo(VerificationResult.StatisticsLost));
         Assert.That(report.Reason, Is.EqualTo($"{admin.Url.OriginalString}: Connection refused"));
@@ -48,25 +49,25 @@ public sealed class VerifiedRunTests
         await using var admin = StandInAdmin.Serving(_ => """{ "status": "ok", "uptimeSeconds": "7" }""");
 
         Assert.That(
-            () => Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits),
+            () => BeginAsync(admin.Url, cancel),
             Throws.TypeOf<StartupException>().With.Message.StartsWith(
                 $"--verify {admin.Url.OriginalString}: answered JSON in which uptimeSeconds is not an integer, packets.received is missing"));
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Real_server_is_exact_and_then_different_by_what_it_did_not_get(
         [Values(TransportChoice.Epoll, TransportChoice.Sockets)] TransportChoice transport, CancellationToken cancel)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
         await using var admin = StandInAdmin.Of(server.Counters);
-        VerificationLimits limits = new() { Interval = Limits.Interval, Quiet = TimeSpan.FromSeconds(1) }; // what is left at a close is counted a little later
-        using Verifier first = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, limits);
+        using Verifier first = await BeginAsync(admin.Url, cancel);
         await SendAsync(server, Packets.Repeat(Packets.Article, 1000));
 
-        VerificationReport exact = await first.EndAsync(SampleStatistics.Sent(1000), cancel);
-        using Verifier second = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, limits);
+        VerificationReport exact = await PassTimeAsync(first.EndAsync(SampleStatistics.Sent(1000), cancel));
+        using Verifier second = await BeginAsync(admin.Url, cancel);
         await SendAsync(server, Packets.Glue(Packets.Article, Packets.Article[..20]));
-        VerificationReport short12 = await second.EndAsync(SampleStatistics.Sent(2), cancel);
+        VerificationReport short12 = await PassTimeAsync(second.EndAsync(SampleStatistics.Sent(2), cancel));
 
         Assert.That(exact.Line, Is.EqualTo("verified: 1000 packets and 32000 bytes sent, the server processed just these"));
         Assert.That(
@@ -75,6 +76,7 @@ public sealed class VerifiedRunTests
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Real_server_with_a_slow_processor_is_at_rest_only_when_that_is_done(CancellationToken cancel)
     {
         var processor = new GatedProcessor();
@@ -88,15 +90,29 @@ public sealed class VerifiedRunTests
 
             return StandInAdmin.Statistics(server.Counters);
         });
-        using Verifier verifier = await Verifier.BeginAsync(admin.Url, TimeProvider.System, cancel, Limits);
+        using Verifier verifier = await BeginAsync(admin.Url, cancel);
         using Peer peer = await server.ConnectAsync();
         await peer.SendAsync(Packets.Article);
         Eventually.That(() => processor.Batches, Is.EqualTo(1));
 
-        VerificationReport report = await verifier.EndAsync(SampleStatistics.Sent(1), cancel);
+        VerificationReport report = await PassTimeAsync(verifier.EndAsync(SampleStatistics.Sent(1), cancel));
 
         Assert.That(report.Result, Is.EqualTo(VerificationResult.Exact));
         Assert.That(admin.Requests, Is.GreaterThan(40));
+    }
+
+    /// <summary>A verifier whose pauses the test passes; its requests take real time.</summary>
+    private Task<Verifier> BeginAsync(Uri admin, CancellationToken cancel) =>
+        PassTimeAsync(Verifier.BeginAsync(new StatisticsClient(admin, TimeProvider.System), _clock, cancel));
+
+    private async Task<T> PassTimeAsync<T>(Task<T> task)
+    {
+        while (await Task.WhenAny(task, Task.Delay(1)) != task)
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(5));
+        }
+
+        return await task;
     }
 
     private static async Task SendAsync(RunningServer server, byte[] bytes)

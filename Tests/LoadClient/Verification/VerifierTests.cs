@@ -2,6 +2,8 @@ using DotNettyFraming.Hosting;
 using DotNettyFraming.LoadClient.Verification;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
+using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
+using static DotNettyFraming.Tests.LoadClient.Verification.SampleStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
@@ -10,10 +12,10 @@ namespace DotNettyFraming.Tests.LoadClient.Verification;
 public sealed class VerifierTests : IDisposable
 {
     private static readonly ServerStatistics Before = SampleStatistics.After(1000);
-    private static readonly StatisticsReading Refused = StatisticsReading.Failed("Connection refused");
+    private static readonly StatisticsReading Refused = Fault("Connection refused");
 
     private readonly FakeTimeProvider _clock = new();
-    private readonly ScriptedStatistics _server = new(StatisticsReading.Of(Before));
+    private readonly ScriptedStatistics _server = new(Answer(Before));
 
     [Test]
     public async Task Everything_processed_is_exact()
@@ -79,7 +81,7 @@ public sealed class VerifierTests : IDisposable
     [Test]
     public async Task Bytes_that_make_no_whole_packet_are_given_the_quiet_while()
     {
-        ServerStatistics fragment = SampleStatistics.After(1099) with { BytesReceived = 1100 * 32, BytesUnfinished = 32 };
+        ServerStatistics fragment = SampleStatistics.After(1099).With((BytesReceived, 1100 * 32), (BytesUnfinished, 32));
 
         VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), fragment);
 
@@ -185,8 +187,8 @@ public sealed class VerifierTests : IDisposable
     public async Task Answers_that_fail_now_and_then_do_no_harm()
     {
         Verifier verifier = await BeginAsync();
-        var after = StatisticsReading.Of(SampleStatistics.After(1100));
-        _server.Continue(Refused, Refused, StatisticsReading.Of(SampleStatistics.After(1050)), Refused, Refused, after, Refused, after);
+        var after = Answer(SampleStatistics.After(1100));
+        _server.Continue(Refused, Refused, Answer(SampleStatistics.After(1050)), Refused, Refused, after, Refused, after);
 
         VerificationReport report = await PumpAsync(verifier.EndAsync(SampleStatistics.Sent(100), CancellationToken.None));
 
@@ -244,7 +246,7 @@ public sealed class VerifierTests : IDisposable
     public void Dispose() => _server.Dispose();
 
     private Task<Verifier> BeginAsync() =>
-        PumpAsync(Verifier.BeginAsync(_server, _clock, new VerificationLimits(), CancellationToken.None));
+        PumpAsync(Verifier.BeginAsync(_server, _clock, CancellationToken.None));
 
     private async Task<VerificationReport> VerifyAsync(SentTotals sent, params ServerStatistics[] after)
     {

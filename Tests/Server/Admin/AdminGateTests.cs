@@ -65,7 +65,10 @@ public sealed class AdminGateTests
             Assert.That(gate.AnswerAsync(Request("/health/live", "localhost", Elsewhere), NewPaths()).IsCompletedSuccessfully, Is.True);
         }
 
-        Task[] others = [.. Enumerable.Range(0, 101).Select(_ => gate.AnswerAsync(Request("/api/stats", "localhost", Elsewhere), NewPaths()))];
+        Task[] others =
+        [
+            .. Enumerable.Range(0, 101).Select(_ => gate.AnswerAsync(Request("/api/stats", "localhost", Elsewhere), NewPaths())),
+        ];
 
         Assert.That(others.Count(answer => answer.IsCompleted), Is.EqualTo(100), "the burst");
     }
@@ -100,7 +103,11 @@ public sealed class AdminGateTests
     }
 
     private static async Task<int> AskAsync(
-        string path, string host, string peer = Elsewhere, ProfileAccess profiles = ProfileAccess.Loopback, (string Name, string Value)? header = null)
+        string path,
+        string host,
+        string peer = Elsewhere,
+        ProfileAccess profiles = ProfileAccess.Loopback,
+        (string Name, string Value)? header = null)
     {
         DefaultHttpContext context = Request(path, host, peer, header);
         await NewGate(profiles).AnswerAsync(context, NewPaths());

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Diagnostics;
-using DotNettyFraming.Tests.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Tests.Server.Metrics;
 using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Server.Admin;

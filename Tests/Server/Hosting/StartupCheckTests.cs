@@ -32,7 +32,10 @@ public sealed class StartupCheckTests
     {
         ServerOptions encrypted = Options with { TlsCertificateFile = "server.pem" };
 
-        Assert.That(StartupCheck.WorstCaseBytes(encrypted) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * 54 * 1024));
+        ServerOptions withClients = encrypted with { TlsClientCaFile = "ca.pem" };
+
+        Assert.That(StartupCheck.WorstCaseBytes(encrypted) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * (54 + 8) * 1024));
+        Assert.That(StartupCheck.WorstCaseBytes(withClients) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * (54 + 32) * 1024));
     }
 
     [TestCase(20_000, 19_488)]

@@ -1,6 +1,6 @@
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;
 

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using DotNetty.Buffers;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 
 namespace DotNettyFraming.Tests.Server.Pipeline;

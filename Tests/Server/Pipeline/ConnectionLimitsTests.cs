@@ -1,5 +1,5 @@
 using System.Net;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 
 namespace DotNettyFraming.Tests.Server.Pipeline;

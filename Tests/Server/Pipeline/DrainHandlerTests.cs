@@ -1,4 +1,4 @@
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 using static DotNettyFraming.Tests.Harness.Packets;

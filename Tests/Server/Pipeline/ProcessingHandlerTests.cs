@@ -1,6 +1,6 @@
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;

@@ -1,7 +1,7 @@
 using System.Net;
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Diagnostics;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Processing;
@@ -118,6 +118,22 @@ public sealed class ProxyHeaderHandlerTests
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
     }
 
+    [TestCase("PROXY NONSENSE\r\n", "missing or malformed")]
+    [TestCase("&", "missing or malformed")]
+    [TestCase("PROXY UNKNOWN 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\r\n",
+        "longer than 107 bytes (version 1) or 536 (version 2)")]
+    [TestCase("\r\n\r\n\0\r\nQUIT\n\u0021\u0011\u0002\u0009", "longer than 107 bytes (version 1) or 536 (version 2)")]
+    public void Log_says_what_is_wrong_with_a_header(string header, string fault)
+    {
+        using HandlerRig rig = Rig();
+
+        rig.Receive(System.Text.Encoding.Latin1.GetBytes(header));
+        rig.Channel.RunPendingTasks();
+
+        AssertClosed(rig, CloseReason.ProxyHeaderInvalid);
+        Assert.That(rig.Log.Lines.Select(line => line.Message), Has.One.EqualTo($"connection 1 from {Balancer}: PROXY header {fault}"));
+    }
+
     [Test]
     public void Wrong_header_closes_at_once_and_nothing_of_it_is_processed()
     {
@@ -207,12 +223,12 @@ public sealed class ProxyHeaderHandlerTests
         Assert.That(rig.Log.Errors, Is.Empty);
     });
 
-    private HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
+    private static HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
     {
         rig.Connection.Source.Peer = sender ?? Balancer; // the embedded channel's is no IP address
         return
         [
-            new ProxyHeaderHandler(rig.Connection, new ProxyRules([IPNetwork.Parse("10.0.0.0/8")])),
+            new ProxyHeaderHandler(rig.Connection, new ProxyRules([IPNetwork.Parse("10.0.0.0/8")], rig.Log)),
             new PacketDecoder(counters: rig.Loop.Counters.Bytes),
             new PrefixValidationHandler(rig.Connection, rig.Log),
             new ProcessingHandler(rig.Connection, new CountingProcessor(1), CancellationToken.None),

@@ -49,7 +49,9 @@ public sealed class ProxyHeaderTests
     /// <summary>No headers, and how many bytes it takes to see that at the latest.</summary>
     private static IEnumerable<TestCaseData> Invalid()
     {
-        TestCaseData Case(string name, byte[] bytes, int seenAfter) => new TestCaseData(bytes, seenAfter).SetArgDisplayNames(name);
+        TestCaseData Case(string name, byte[] bytes, int seenAfter, bool isTooLong = false) =>
+            new TestCaseData(bytes, seenAfter, isTooLong).SetArgDisplayNames(name);
+        TestCaseData TooLong(string name, byte[] bytes, int seenAfter) => Case(name, bytes, seenAfter, isTooLong: true);
         TestCaseData OfLine(string line) => Case($"1: {line}", Line(line), Line(line).Length);
 
         yield return Case("a packet", Packets.Article, 1);
@@ -57,9 +59,9 @@ public sealed class ProxyHeaderTests
         yield return Case("1: lower case", "proxy TCP4"u8.ToArray(), 1);
         yield return Case("1: another word", "PROXIMA"u8.ToArray(), 5);
         yield return Case("1: CRLF at once", "PROXY\r\n"u8.ToArray(), 6);
-        yield return Case("1: no CRLF in 107 bytes", Encoding.Latin1.GetBytes($"PROXY UNKNOWN {new string('x', 200)}\r\n"), 107);
-        yield return Case("1: CRLF one byte late", Line($"UNKNOWN {new string('x', 107 - 15)}"), 107);
-        yield return Case("1: LF alone", Encoding.Latin1.GetBytes($"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n{new string('x', 70)}"), 107);
+        yield return TooLong("1: no CRLF in 107 bytes", Encoding.Latin1.GetBytes($"PROXY UNKNOWN {new string('x', 200)}\r\n"), 107);
+        yield return TooLong("1: CRLF one byte late", Line($"UNKNOWN {new string('x', 107 - 15)}"), 107);
+        yield return TooLong("1: LF alone", Encoding.Latin1.GetBytes($"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n{new string('x', 70)}"), 107);
         yield return OfLine("");
         yield return OfLine("UNKNOWNS");
         yield return OfLine("TCP5 192.0.2.7 198.51.100.1 1 2");
@@ -103,8 +105,8 @@ public sealed class ProxyHeaderTests
         yield return Case("2: shorter than its addresses", Binary(0x21, 0x11, IPv4Addresses[1..]), 16);
         yield return Case("2: IPv6 with IPv4's length", Binary(0x21, 0x21, IPv4Addresses), 16);
         yield return Case("2: AF_UNIX, too short", Binary(0x21, 0x31, new byte[215]), 16);
-        yield return Case("2: too long", Binary(0x21, 0x11, new byte[521]), 16);
-        yield return Case("2: LOCAL, too long", Binary(0x20, 0x00, new byte[521]), 16);
+        yield return TooLong("2: too long", Binary(0x21, 0x11, new byte[521]), 16);
+        yield return TooLong("2: LOCAL, too long", Binary(0x20, 0x00, new byte[521]), 16);
     }
 
     [TestCaseSource(nameof(Complete))]
@@ -123,11 +125,12 @@ public sealed class ProxyHeaderTests
     }
 
     [TestCaseSource(nameof(Invalid))]
-    public void What_is_no_header_is_seen_as_early_as_it_can_be(byte[] bytes, int seenAfter)
+    public void What_is_no_header_is_seen_as_early_as_it_can_be(byte[] bytes, int seenAfter, bool isTooLong)
     {
+        ProxyHeaderOutcome seen = isTooLong ? ProxyHeaderOutcome.TooLong : ProxyHeaderOutcome.Invalid;
         for (int length = 0; length <= bytes.Length; length++)
         {
-            ProxyHeaderOutcome expected = length < seenAfter ? ProxyHeaderOutcome.NeedMore : ProxyHeaderOutcome.Invalid;
+            ProxyHeaderOutcome expected = length < seenAfter ? ProxyHeaderOutcome.NeedMore : seen;
             Assert.That(Parse(bytes[..length]), Is.EqualTo((expected, (string?)null, 0)), $"after {length} bytes");
         }
     }

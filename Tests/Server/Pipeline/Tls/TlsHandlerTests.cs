@@ -1,8 +1,9 @@
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using DotNetty.Buffers;
-using DotNettyFraming.Server.Diagnostics;
+using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
@@ -15,7 +16,8 @@ namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
 public sealed class TlsHandlerTests : IDisposable
 {
     private readonly TestCertificates _certificates = new();
-    private readonly FakeTimeProvider _time = new();
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+    private readonly RecordingLogger _log = new();
     private readonly ServerTls _tls;
 
     public TlsHandlerTests()
@@ -23,7 +25,7 @@ public sealed class TlsHandlerTests : IDisposable
         (string certificate, string key) = _certificates.IssueFiles("server");
         var options = new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = key };
         bool asks = TestContext.CurrentContext.Test.Arguments.Contains(true);
-        _tls = ServerTls.Of(options with { TlsClientCaFile = asks ? _certificates.AuthorityFile : null }, _time, new RecordingLogger())!;
+        _tls = ServerTls.Of(options with { TlsClientCaFile = asks ? _certificates.AuthorityFile : null }, _time, _log)!;
     }
 
     public void Dispose()
@@ -177,6 +179,88 @@ public sealed class TlsHandlerTests : IDisposable
         other.Server.Connection.Abort(CloseReason.BufferBudget);
         other.Server.Channel.RunPendingTasks();
         Assert.That(other.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+    }
+
+    [TestCase(true)]
+    public void Client_certificates_are_verified_off_the_loop(bool withCertificate)
+    {
+        using X509Certificate2? certificate = withCertificate ? _certificates.Issue("device") : null;
+        List<Action> steps = [];
+        using var rig = new TlsRig(_tls, verify: steps.Add);
+        rig.Handshake(SslProtocols.Tls13, certificate);
+        rig.Client.Write(Article);
+        rig.Deliver();
+        Assert.That(steps, Has.Count.EqualTo(1), "the certificates came, and nothing has looked at them");
+        Assert.That(rig.Server.Channel.Configuration.AutoRead, Is.False);
+        rig.Client.Write(Glue(Article, Article));
+        rig.Deliver();
+        rig.Server.Channel.Pipeline.FireUserEventTriggered(ChannelInputShutdownEvent.Instance);
+        Assert.That(rig.Processor.All, Is.Empty);
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.GreaterThan(8 * 1024), "what waits is charged");
+
+        Assert.That(Task.Run(steps[0]).Wait(Peer.Patience), Is.True);
+        rig.Server.Channel.RunPendingTasks();
+
+        Assert.That(Glue([.. rig.Processor.All]), Is.EqualTo(Glue(Article, Article, Article)));
+        Assert.That(rig.Server.Counters.Closed(CloseReason.PeerClosed), Is.EqualTo(1), "the end came behind the data");
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+    }
+
+    [TestCase(true)]
+    public void Connection_closed_during_verification_is_freed_after_it(bool withCertificate)
+    {
+        using X509Certificate2? certificate = withCertificate ? _certificates.Issue("device") : null;
+        List<Action> steps = [];
+        using var rig = new TlsRig(_tls, verify: steps.Add);
+        rig.Handshake(SslProtocols.Tls13, certificate);
+        rig.Client.Write(Article);
+        rig.Deliver();
+        rig.Client.Write(Article);
+        rig.Deliver();
+
+        rig.Server.Connection.Shed();
+        rig.Server.Channel.RunPendingTasks();
+        Assert.That(rig.Server.Counters.Closed(CloseReason.BufferBudget), Is.EqualTo(1));
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.GreaterThan(8 * 1024), "held as long as the other thread needs it");
+        Assert.That(Task.Run(steps[0]).Wait(Peer.Patience), Is.True);
+        rig.Server.Channel.RunPendingTasks();
+
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
+        Assert.That(rig.Processor.All, Is.Empty);
+        Assert.That(rig.Server.Log.Errors, Is.Empty);
+    }
+
+    [Test]
+    public void Handshake_of_more_than_16_KiB_is_refused_before_it_is_whole()
+    {
+        using var rig = new TlsRig(_tls);
+
+        // The start of a ClientHello of 60,000 bytes.
+        rig.Server.Receive(Glue([22, 3, 1, 0x40, 0, 1, 0, 0xEA, 0x60, 3, 3], new byte[16_384 - 6]));
+        rig.Server.Channel.RunPendingTasks();
+
+        Assert.That(rig.Server.Counters.Closed(CloseReason.TlsFailed), Is.EqualTo(1));
+        Assert.That(rig.Server.Log.Lines.Concat(_log.Lines).Select(line => line.Message), Has.One.EndsWith("TLS failed: a handshake of more than 16384 bytes"));
+    }
+
+    [TestCase(false, 4, 8)]
+    [TestCase(true, 8, 32)]
+    public void Large_handshake_is_charged_as_long_as_the_connection_is_open(bool withCertificate, int factor, int unchargedKiB)
+    {
+        using X509Certificate2? certificate = withCertificate ? _certificates.Issue("device") : null;
+        using var rig = new TlsRig(_tls);
+        rig.Handshake(SslProtocols.Tls13, certificate, alpnBytes: 14_000);
+        rig.Client.Write(Article);
+        rig.Deliver();
+        Assert.That(Glue([.. rig.Processor.All]), Is.EqualTo(Article));
+
+        long held = rig.Server.Loop.Counters.Bytes.BytesAllocated;
+        Assert.That(held, Is.InRange((14_000 * factor) - (unchargedKiB * 1024), (16 * 1024 * factor) - (unchargedKiB * 1024)));
+        Assert.That(rig.Server.Connection.HeldPart(0).Bytes, Is.EqualTo(held));
+
+        rig.Server.Connection.Abort(CloseReason.ServerStopping);
+        rig.Server.Channel.RunPendingTasks();
+        Assert.That(rig.Server.Loop.Counters.Bytes.BytesAllocated, Is.Zero);
     }
 
     private void Converse(SslProtocols protocol, bool withCertificate, Func<byte[], IEnumerable<byte[]>> cut, byte[] packets)

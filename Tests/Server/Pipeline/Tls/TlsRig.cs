@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
@@ -18,12 +19,19 @@ internal sealed class TlsRig : IDisposable
 
     /// <param name="tls">The server's.</param>
     /// <param name="cut">How what the client sends is read by the server.</param>
-    public TlsRig(ServerTls tls, Func<byte[], IEnumerable<byte[]>>? cut = null)
+    /// <param name="verify">Runs the steps that bring client certificates; by default where they are, on this thread.</param>
+    public TlsRig(ServerTls tls, Func<byte[], IEnumerable<byte[]>>? cut = null, Action<Action>? verify = null)
     {
+        TlsRules rules = tls.Rules;
+        if (rules.Verify is not null)
+        {
+            rules = rules with { Verify = (_, step) => (verify ?? (run => run()))(step) };
+        }
+
         _cut = cut ?? (bytes => [bytes]);
         Server = new HandlerRig(rig =>
         [
-            new TlsHandler(rig.Connection, tls.Rules),
+            new TlsHandler(rig.Connection, rules),
             rig.Decoder,
             new PrefixValidationHandler(rig.Connection, rig.Log),
             new ProcessingHandler(rig.Connection, Processor, CancellationToken.None),
@@ -42,12 +50,14 @@ internal sealed class TlsRig : IDisposable
     /// <summary>The client has read on where nothing was left.</summary>
     public bool HasRunDry { get; private set; }
 
-    public void Handshake(SslProtocols protocol, X509Certificate2? certificate = null) => Client.AuthenticateAsClient(new SslClientAuthenticationOptions
+    public void Handshake(SslProtocols protocol, X509Certificate2? certificate = null, int alpnBytes = 0) => Client.AuthenticateAsClient(new SslClientAuthenticationOptions
     {
         TargetHost = "localhost",
         EnabledSslProtocols = protocol,
         ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
         AllowTlsResume = false,
+        ApplicationProtocols = alpnBytes == 0 ? null
+            : [.. Enumerable.Range(0, alpnBytes / 100).Select(i => new SslApplicationProtocol(i.ToString("D99", CultureInfo.InvariantCulture)))],
     });
 
     /// <summary>Sends what the client has written.</summary>

@@ -1,0 +1,164 @@
+using System.Diagnostics.Metrics;
+
+namespace DotNettyFraming.Server.Metrics;
+
+/// <summary>The instruments of the server: names, units, and what they mean. Made only where they can be read (<c>--admin</c>).</summary>
+/// <remarks>
+/// <para>Names are OpenTelemetry's, with dots; Prometheus has <c>_</c> for them, the unit behind, and <c>_total</c> behind what only grows:
+/// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>.</para>
+/// <para>All are read from counters that the event loops keep anyway: most from <see cref="CounterTable"/>, what is derived from them here.
+/// The two histograms are no instruments, as there is no observable histogram (<see cref="BatchRecorder"/>).</para>
+/// </remarks>
+internal sealed class ServerInstruments : IDisposable
+{
+    /// <summary>The meter's name, for exporters and <c>dotnet-counters</c>.</summary>
+    public const string MeterName = "DotNettyFraming.Server";
+
+    /// <summary>The meter of histograms per loop, for a collector.</summary>
+    public const string PushedMeterName = $"{MeterName}.Loops";
+
+    /// <summary>The histograms' names and descriptions; Prometheus has the second unit behind the name.</summary>
+    public const string PacketsName = "framing.read.packets";
+    public const string PacketsText = "Packets that came in one read.";
+    public const string AgeName = "framing.packet.age";
+    public const string AgeText = "Age of the first packet of a read: arrival less the header's time.";
+
+    private static readonly CloseReason[] Refusals = [CloseReason.TooManyConnections, CloseReason.TooManyFromAddress];
+
+    /// <summary>What accepting can meet in its ordinary life, reported as zero from the start: a counter that appears with its first
+    /// increase has no rate.</summary>
+    private static readonly string[] UsualAcceptErrors = ["ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly Meter _pushedMeter = new(PushedMeterName);
+    private readonly ServerCounters _counters;
+    private readonly IServerProbe _probe;
+    private readonly ServerSampler _sampler;
+
+    /// <summary>Makes them, and has each event loop's batches recorded. Before the server starts.</summary>
+    public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler, TimeProvider time)
+    {
+        _counters = counters;
+        _probe = probe;
+        _sampler = sampler;
+        _meter.CreateObservableGauge("framing.uptime", () => life.Uptime.TotalSeconds, "s", "Time since the server's start.");
+        foreach (CounterRow row in CounterTable.Rows)
+        {
+            AddCounter(row);
+        }
+
+        AddConnections();
+        AddLimits();
+        AddEventLoops();
+        RecordBatches(time);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _meter.Dispose();
+        _pushedMeter.Dispose();
+    }
+
+    private void AddCounter(CounterRow row)
+    {
+        if (row.Metric is null)
+        {
+            return;
+        }
+
+        if (row.Falls)
+        {
+            _meter.CreateObservableUpDownCounter(row.Metric, () => _counters[row.Counter], row.Unit, row.Text);
+        }
+        else
+        {
+            _meter.CreateObservableCounter(row.Metric, () => _counters[row.Counter], row.Unit, row.Text);
+        }
+    }
+
+    private void AddConnections()
+    {
+        const string Unit = "{connection}";
+        _meter.CreateObservableUpDownCounter("framing.connections.open", () => _counters.Open, Unit, "Connections open now.");
+        _meter.CreateObservableCounter(
+            "framing.paused", () => _counters.PausedTime.TotalSeconds, "s", "Time for which connections were paused, summed over them.");
+        _meter.CreateObservableCounter(
+            "framing.connections.closed", () => Closed(Enum.GetValues<CloseReason>()), Unit, "Connections that ended, by reason.");
+        _meter.CreateObservableCounter(
+            "framing.connections.refused", () => Closed(Refusals), Unit, "Connections closed immediately for a limit, by reason.");
+        if (_probe.AcceptErrors is not null)
+        {
+            _meter.CreateObservableCounter("framing.accept.errors", AcceptErrors, "{error}", "Failures of accept(2), by errno.");
+        }
+
+        _meter.CreateObservableGauge(
+            "framing.processor.queue.length", () => _counters.Read().PacketsPending, "{packet}", "Packets received and not processed yet.");
+    }
+
+    private void AddLimits()
+    {
+        _meter.CreateObservableGauge(
+            "framing.connections.limit", () => _probe.MaxConnections, "{connection}", "Connections that may be open (--max-connections).");
+        _meter.CreateObservableGauge(
+            "framing.unfinished.limit", () => _probe.MaxBufferedBytes, "By", "Memory allowed for unfinished packets (--max-buffered).");
+    }
+
+    private void AddEventLoops()
+    {
+        if (_probe.EventLoops.Any(loop => loop.Load is not null))
+        {
+            _meter.CreateObservableGauge(
+                "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the event loop ran.");
+            _meter.CreateObservableGauge(
+                "framing.event_loop.queue.length", () => Loops(loop => loop.QueueLength), "{task}", "Tasks that wait for the event loop.");
+        }
+    }
+
+    private void RecordBatches(TimeProvider time)
+    {
+        Histogram<int> packets = _pushedMeter.CreateHistogram(
+            PacketsName,
+            "{packet}",
+            PacketsText,
+            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
+        Histogram<long> ages = _pushedMeter.CreateHistogram(
+            AgeName,
+            "s",
+            AgeText,
+            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
+        for (int loop = 0; loop < _counters.Loops.Count; loop++)
+        {
+            _counters.Loops[loop].Recorder = new BatchRecorder(time)
+            {
+                PacketsPushed = packets,
+                AgesPushed = ages,
+                Loop = Tag("loop", $"{loop}"),
+            };
+        }
+    }
+
+    private IEnumerable<Measurement<long>> Closed(IEnumerable<CloseReason> reasons) =>
+        reasons.Select(reason => new Measurement<long>(_counters.Closed(reason), Tag("reason", reason.ToString())));
+
+    private IEnumerable<Measurement<long>> AcceptErrors()
+    {
+        IReadOnlyDictionary<string, long> counts = _probe.AcceptErrors!;
+        return UsualAcceptErrors.Union(counts.Keys).Select(errno => new Measurement<long>(counts.GetValueOrDefault(errno), Tag("errno", errno)));
+    }
+
+    private IEnumerable<Measurement<T>> Loops<T>(Func<LoopSample, T> value)
+        where T : struct
+    {
+        LoopSample?[] samples = _sampler.Newest.Loops;
+        for (int i = 0; i < samples.Length; i++)
+        {
+            if (samples[i] is { } sample)
+            {
+                yield return new Measurement<T>(value(sample), Tag("loop", _probe.EventLoops[i].Label));
+            }
+        }
+    }
+
+    private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
+}

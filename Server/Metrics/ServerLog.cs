@@ -1,0 +1,90 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Metrics;
+
+/// <summary>Every event that the server logs, in one place.</summary>
+/// <remarks>
+/// Lifecycle is Information, our own fault Error, a peer's misbehaviour Debug (and a counter), so that no peer can fill a disk.
+/// A peer's bytes are never logged.
+/// </remarks>
+internal static partial class ServerLog
+{
+    /// <summary>The category whose lines <c>nlog.config</c> writes to standard output at once, past any queue.</summary>
+    public const string LifecycleCategory = "DotNettyFraming.Server.Lifecycle";
+
+    /// <summary>The category of <c>processed N packets</c>, which bounds itself (<see cref="ProgressReport.MaxLinesPerSecond"/>): the log's limit lets it through.</summary>
+    public const string ProgressCategory = "DotNettyFraming.Server.Progress";
+
+    [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
+    public static partial void Listening(this ILogger logger, EndPoint endpoint);
+
+    [LoggerMessage(2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes")]
+    public static partial void Configured(this ILogger logger, string transport, int eventLoops, int backlog, int maxPayload);
+
+    [LoggerMessage(6, LogLevel.Information, "open-file limit {OpenFiles}, at most {Connections} connections, {Buffered} for unfinished packets; {WorstCase} of memory at worst")]
+    public static partial void Capacity(this ILogger logger, string openFiles, int connections, string buffered, string worstCase);
+
+    [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
+    public static partial void Draining(this ILogger logger, long open, string timeout);
+
+    [LoggerMessage(4, LogLevel.Warning, "drain time-out: {Open} connections closed by force, {Packets} packets dropped")]
+    public static partial void DrainExpired(this ILogger logger, long open, long packets);
+
+    [LoggerMessage(5, LogLevel.Information, "stopped: {Counters}")]
+    public static partial void Stopped(this ILogger logger, string counters);
+
+    [LoggerMessage(7, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
+    public static partial void CertificateInUse(this ILogger logger, string subject, string until);
+
+    [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
+    public static partial void Activated(this ILogger logger, int descriptor);
+
+    [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: {State} could not be sent to the service manager: {Why}")]
+    public static partial void NotNotified(this ILogger logger, string state, string why);
+
+    [LoggerMessage(12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
+    public static partial void ListenerLost(this ILogger logger, EndPoint endpoint, string why);
+
+    [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]
+    public static partial void AdminReady(this ILogger logger, Uri url);
+
+    [LoggerMessage(10, LogLevel.Information, "processed {Packets} packets")]
+    public static partial void PacketsProcessed(this ILogger logger, long packets);
+
+    [LoggerMessage(20, LogLevel.Debug, "connection {Id} from {Peer} closed: {Reason}")]
+    public static partial void ConnectionClosed(this ILogger logger, long id, EndPoint? peer, CloseReason reason);
+
+    [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
+    public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
+
+    [LoggerMessage(22, LogLevel.Debug, "connection {Id} from {Peer}: TLS failed: {Fault}")]
+    public static partial void TlsFault(this ILogger logger, long id, EndPoint? peer, string fault);
+
+    [LoggerMessage(25, LogLevel.Debug, "connection {Id} from {Sender} is that of {Peer}")]
+    public static partial void PeerIdentified(this ILogger logger, long id, EndPoint? sender, EndPoint? peer);
+
+    [LoggerMessage(26, LogLevel.Debug, "connection {Id} from {Sender}: PROXY header {Fault}")]
+    public static partial void ProxyHeaderFault(this ILogger logger, long id, EndPoint? sender, string fault);
+
+    [LoggerMessage(30, LogLevel.Error, "processing failed on connection {Id} from {Peer}")]
+    public static partial void ProcessingFailed(this ILogger logger, Exception exception, long id, EndPoint? peer);
+
+    [LoggerMessage(31, LogLevel.Error, "unexpected error on connection {Id} from {Peer}")]
+    public static partial void UnexpectedError(this ILogger logger, Exception exception, long id, EndPoint? peer);
+
+    [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
+    public static partial void OptionWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(41, LogLevel.Warning, "the files of TLS have changed, but are not used: {Fault}")]
+    public static partial void CertificateNotUsed(this ILogger logger, string fault);
+
+    [LoggerMessage(42, LogLevel.Warning, "--tls-certificate: the certificate of {Subject} {Fault}")]
+    public static partial void CertificateValidity(this ILogger logger, string subject, string fault);
+
+    [LoggerMessage(50, LogLevel.Information, "--memory-profile: recording allocations, for {File}")]
+    public static partial void RecordingAllocations(this ILogger logger, string file);
+
+    [LoggerMessage(51, LogLevel.Information, "--memory-profile: {Bytes} bytes in {File}")]
+    public static partial void MemoryProfileWritten(this ILogger logger, int bytes, string file);
+}

@@ -1,0 +1,186 @@
+namespace DotNettyFraming.Server.Metrics;
+
+/// <summary>Takes a <see cref="ServerSample"/> per second, keeps five minutes of them, and surveys connections on request.</summary>
+/// <remarks>
+/// A sample reads some hundred fields, whether anybody looks or not, so that a page opened late shows what was before. A survey makes the event
+/// loops go through their connections: only while <see cref="Watch"/> is called. Any thread.
+/// </remarks>
+internal sealed class ServerSampler : IDisposable
+{
+    /// <summary>Between two samples.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Samples kept: five minutes, some 200 KiB.</summary>
+    public const int Kept = 300;
+
+    /// <summary>Connections of each kind in a survey.</summary>
+    public const int Surveyed = 10;
+
+    /// <summary>How long after the last <see cref="Watch"/> surveys go on.</summary>
+    private static readonly TimeSpan WatchLasts = TimeSpan.FromSeconds(5);
+
+    private readonly ServerCounters _counters;
+    private readonly IServerProbe _probe;
+    private readonly TimeProvider _time;
+    private readonly Queue<ServerSample> _samples = new(Kept);
+    private readonly Lock _sampling = new();
+    private readonly ITimer _timer;
+    private ServerSample _newest;
+    private (DateTimeOffset Time, PeerSurvey Survey)? _survey;
+    private long _lastSampled;
+    private long _watchedAt;
+    private int _surveying;
+
+    /// <summary>Takes the first sample, and begins.</summary>
+    public ServerSampler(ServerCounters counters, IServerProbe probe, TimeProvider time)
+    {
+        _counters = counters;
+        _probe = probe;
+        _time = time;
+        _watchedAt = time.GetTimestamp() - (long)(2 * WatchLasts.TotalSeconds * time.TimestampFrequency);
+        _lastSampled = time.GetTimestamp();
+        _newest = Take(null, TimeSpan.Zero);
+        _samples.Enqueue(_newest);
+        _timer = time.CreateTimer(_ => Tick(), null, Interval, Interval);
+    }
+
+    /// <summary>The last sample.</summary>
+    public ServerSample Newest => Volatile.Read(ref _newest);
+
+    /// <summary>Whether somebody looks.</summary>
+    private bool IsWatched => _time.GetElapsedTime(Volatile.Read(ref _watchedAt)) < WatchLasts;
+
+    /// <summary>Somebody looks: for a while from now connections are surveyed.</summary>
+    /// <returns>The last survey, and when it was made; null where nobody looked lately, or it has not been made yet.</returns>
+    public (DateTimeOffset Time, PeerSurvey Survey)? Watch()
+    {
+        lock (_sampling)
+        {
+            if (!IsWatched)
+            {
+                _survey = null;
+            }
+
+            Volatile.Write(ref _watchedAt, _time.GetTimestamp());
+            return _survey;
+        }
+    }
+
+    /// <summary>The samples kept with a greater number, oldest first.</summary>
+    public ServerSample[] After(long number)
+    {
+        lock (_sampling)
+        {
+            return [.. _samples.Where(sample => sample.Number > number)];
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer.Dispose();
+
+    private void Tick()
+    {
+        lock (_sampling)
+        {
+            long now = _time.GetTimestamp();
+            ServerSample sample = Take(_newest, _time.GetElapsedTime(_lastSampled, now));
+            _lastSampled = now;
+            Volatile.Write(ref _newest, sample);
+            if (_samples.Count == Kept)
+            {
+                _samples.Dequeue();
+            }
+
+            _samples.Enqueue(sample);
+        }
+
+        if (IsWatched && Interlocked.Exchange(ref _surveying, 1) == 0)
+        {
+            _ = SurveyAsync();
+        }
+    }
+
+    private async Task SurveyAsync()
+    {
+        try
+        {
+            if (await _probe.SurveyAsync(Surveyed).ConfigureAwait(false) is { } survey)
+            {
+                lock (_sampling)
+                {
+                    _survey = (_time.GetUtcNow(), survey);
+                }
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref _surveying, 0);
+        }
+    }
+
+    private ServerSample Take(ServerSample? before, TimeSpan sinceLast) => new()
+    {
+        Number = (before?.Number ?? 0) + 1,
+        Time = _time.GetUtcNow(),
+        SinceLast = sinceLast,
+        Counters = _counters.Read(),
+        Ages = _counters.Histogram(recorder => recorder.Ages)?.Counts ?? [],
+        WorkingSet = Environment.WorkingSet,
+        Heap = GC.GetTotalMemory(forceFullCollection: false),
+        Collections = GC.CollectionCount(0),
+        CollectionPauses = GC.GetTotalPauseDuration(),
+        Loops = [.. _probe.EventLoops.Select((loop, index) => Look(loop.Load, before?.Loops[index], sinceLast))],
+    };
+
+    private static LoopSample? Look(IEventLoopLoad? load, LoopSample? before, TimeSpan sinceLast)
+    {
+        if (load is null)
+        {
+            return null;
+        }
+
+        TimeSpan cpuTime = load.CpuTime;
+        double busy = before is null || sinceLast <= TimeSpan.Zero ? 0 : Math.Clamp((cpuTime - before.CpuTime) / sinceLast, 0, 1);
+        return new LoopSample(cpuTime, busy, load.QueueLength);
+    }
+}
+
+/// <summary>The server at one moment: totals since start where not said otherwise.</summary>
+internal sealed record ServerSample
+{
+    /// <summary>Its number, from 1; one per second.</summary>
+    public required long Number { get; init; }
+
+    /// <summary>When it was taken.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Time since the sample before; zero for the first.</summary>
+    public required TimeSpan SinceLast { get; init; }
+
+    /// <summary>The counters.</summary>
+    public required CounterReading Counters { get; init; }
+
+    /// <summary>Batches by the age of their first packet, per bucket.</summary>
+    public required long[] Ages { get; init; }
+
+    /// <summary>Resident memory now, bytes.</summary>
+    public required long WorkingSet { get; init; }
+
+    /// <summary>Memory in use on the garbage collector's heap now, bytes.</summary>
+    public required long Heap { get; init; }
+
+    /// <summary>Garbage collections.</summary>
+    public required long Collections { get; init; }
+
+    /// <summary>Time for which collections have stopped all threads.</summary>
+    public required TimeSpan CollectionPauses { get; init; }
+
+    /// <summary>The event loops, in the order of <see cref="IServerProbe.EventLoops"/>; null for one that cannot be known.</summary>
+    public required LoopSample?[] Loops { get; init; }
+}
+
+/// <summary>One event loop at one moment.</summary>
+/// <param name="CpuTime">Processor time used since its start.</param>
+/// <param name="Busy">The share of the time since the sample before in which it ran, 0 to 1.</param>
+/// <param name="QueueLength">Tasks that wait.</param>
+internal sealed record LoopSample(TimeSpan CpuTime, double Busy, int QueueLength);
