@@ -3,9 +3,8 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <summary><c>--max-buffered</c>: memory for unfinished packets, PROXY headers and TLS handshakes of all connections.</summary>
 /// <remarks>
 /// Take, give back, and shed the oldest. Taking never fails and never closes a connection: it happens inside a decoder. Above the limit
-/// each event loop gets a task that closes the connections which hold longest, until an eighth of the limit is free
-/// (<see cref="ShareToShed"/>).
-/// One atomic addition per change, which is at most twice per read. Any thread.
+/// each event loop closes the connections which hold longest, at the end of its current read or in a task, until an eighth of the limit is
+/// free (<see cref="ShareToShed"/>). One atomic addition per change, which is at most twice per read. Any thread.
 /// </remarks>
 /// <param name="limitBytes">The limit.</param>
 /// <param name="eventLoops">The number of event loops that share it.</param>

@@ -68,8 +68,16 @@ internal sealed class LoopState
     /// <summary>Whether the caller has to run <see cref="ShedOldest"/> on this loop; false while it is queued. Any thread.</summary>
     public bool RequestShedding() => Interlocked.Exchange(ref _shedRequested, 1) == 0;
 
-    /// <summary>Closes the connections that hold memory longest, until this loop's share of the excess is free. A task of its own, never
-    /// inside a decoder.</summary>
+    /// <summary>Sheds if that is requested, at the end of a read: a task would come behind all reads that are queued.</summary>
+    public void ShedIfRequested()
+    {
+        if (Volatile.Read(ref _shedRequested) != 0)
+        {
+            ShedOldest();
+        }
+    }
+
+    /// <summary>Closes the connections that hold memory longest, until this loop's share of the excess is free. Never inside a decoder.</summary>
     public void ShedOldest()
     {
         Volatile.Write(ref _shedRequested, 0);

@@ -45,10 +45,8 @@ internal sealed class ProcessingHandler : ChannelHandlerAdapter
         }
     }
 
-    /// <summary>The end of a read concerns nobody behind this handler.</summary>
-    public override void ChannelReadComplete(IChannelHandlerContext context)
-    {
-    }
+    /// <summary>Ends here: no handler behind needs it. Memory above the budget is freed between two reads, not only after all of a turn.</summary>
+    public override void ChannelReadComplete(IChannelHandlerContext context) => _connection.Loop.ShedIfRequested();
 
     public override void UserEventTriggered(IChannelHandlerContext context, object evt)
     {

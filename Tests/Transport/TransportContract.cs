@@ -47,7 +47,12 @@ public abstract class TransportContract<T>
         }
 
         _disposables.Clear();
-        await Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Limit);
+
+        // DotNetty's loops spin forever when a task, the end of a peer for example, arrives during their shutdown: a quiet time lets it in.
+        Task end = Transport.WhyNot(Capability.ClosesChannelsAtShutdown) is null
+            ? Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1))
+            : Group.ShutdownGracefullyAsync(TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(50));
+        await end.WaitAsync(Limit);
         _cancel.Dispose();
         bool looksForLeaks = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         ResourceLeakDetector.Level = _levelBefore;

@@ -1,8 +1,8 @@
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Embedded;
-using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 
 namespace DotNettyFraming.Tests.Server.Pipeline;

@@ -106,7 +106,8 @@ public sealed class AllocationProfileTests
         return new PprofFile(await recorder.StopAsync());
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// <summary>Not optimized: the compiler gives a loop and its body one line otherwise.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.NoOptimization)]
     private static void Allocate(int length, int count)
     {
         LineOfSite = ThisLine() + 3;
