@@ -99,11 +99,11 @@ internal static class OptionKind
     public static OptionKind<T> Choice<T>()
         where T : struct, Enum
     {
-        string[] names = [.. Enum.GetNames(typeof(T)).Select(Dashed)];
+        string[] names = [.. Enum.GetNames<T>().Select(Dashed)];
         return new(
             string.Join('|', names),
             text => names.Contains(text)
-                ? Parsed.Of((T)Enum.Parse(typeof(T), text.Replace("-", "", StringComparison.Ordinal), ignoreCase: true))
+                ? Parsed.Of(Enum.Parse<T>(text.Replace("-", "", StringComparison.Ordinal), ignoreCase: true))
                 : Parsed.Fault<T>($"is none of {string.Join(", ", names)}"),
             value => Dashed($"{value}"));
     }
