@@ -17,10 +17,10 @@ internal sealed partial class LogLimit : ILoggerProvider
     public const int LinesPerSecond = 200;
 
     /// <summary>Those that may be held back. The rest is for the others: up to 20 per second of progress, start, stop, and the sums.</summary>
-    public const int OrdinaryLines = 170;
+    public const int OrdinaryLines = 180;
 
-    /// <summary>Those of Debug and Information.</summary>
-    public const int DetailLines = 100;
+    /// <summary>Those of Debug and Information: 10 lines stay free for warnings and errors.</summary>
+    public const int DetailLines = 170;
 
     /// <summary>Events of one kind that are written in a window.</summary>
     public const int FirstOfAKind = 20;
