@@ -1,6 +1,6 @@
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Startup;
 
 namespace DotNettyFraming.Server;
 

@@ -4,6 +4,7 @@ using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;
@@ -19,7 +20,7 @@ namespace DotNettyFraming.Server.Pipeline;
 /// The first names the <see cref="CloseReason"/>.</para>
 /// <para>Threads: its event loop only.</para>
 /// </remarks>
-internal sealed class Connection
+internal sealed class Connection : ILimitedConnection
 {
     private readonly IChannel _channel;
     private readonly PacketDecoder _decoder;
@@ -86,6 +87,9 @@ internal sealed class Connection
 
     /// <summary>Batches whose processing has not completed; made when there is a first one, as with the default processor there is none.</summary>
     public PendingBatches Pending => _pending ??= new PendingBatches(this);
+
+    /// <inheritdoc/>
+    public long PendingCost => _pending?.Cost ?? 0;
 
     /// <summary>Whether something received has neither been processed nor given up.</summary>
     public bool HasPending => _pending is { IsEmpty: false };

@@ -1,5 +1,6 @@
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline;
@@ -216,4 +217,18 @@ internal sealed class LoopState
             _drained.TrySetResult();
         }
     }
+}
+
+/// <summary>What one connection holds of the <see cref="BufferBudget"/>. Sorts by the time held, the longest first.</summary>
+/// <param name="Connection">The connection.</param>
+/// <param name="Since">The sweep's time.</param>
+/// <param name="Bytes">As allocated.</param>
+internal readonly record struct HeldPart(Connection Connection, long Since, int Bytes) : IComparable<HeldPart>
+{
+    /// <inheritdoc/>
+    /// <remarks>What no sweep has seen yet counts from the last sweep; the connection's number decides then.</remarks>
+    public int CompareTo(HeldPart other) =>
+        Since != other.Since
+            ? Since.CompareTo(other.Since)
+            : Connection.Source.ConnectionId.CompareTo(other.Connection.Source.ConnectionId);
 }

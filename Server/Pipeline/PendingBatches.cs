@@ -1,3 +1,5 @@
+using DotNettyFraming.Server.Limits;
+
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>The batches of one connection that are not processed yet, in the order of their packets.</summary>

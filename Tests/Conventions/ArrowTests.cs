@@ -23,8 +23,9 @@ public sealed partial class ArrowTests
         ["Profiling"] = [],
         ["Admin"] = ["Metrics", "Profiling"],
         ["Processing"] = ["Metrics"],
-        ["Pipeline"] = ["Processing", "Metrics"],
-        ["Hosting"] = ["Admin", "Pipeline", "Processing", "Metrics", "Profiling"],
+        ["Limits"] = ["Metrics"],
+        ["Pipeline"] = ["Limits", "Processing", "Metrics"],
+        ["Startup"] = ["Admin", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

@@ -3,7 +3,7 @@ using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Senders;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Options;
-using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server.Startup;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Conventions;

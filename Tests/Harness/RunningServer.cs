@@ -1,9 +1,10 @@
 using System.Net;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server;
 using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Server.Startup;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.Harness;

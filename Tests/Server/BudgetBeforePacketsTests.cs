@@ -1,7 +1,7 @@
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;

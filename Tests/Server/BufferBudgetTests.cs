@@ -1,6 +1,6 @@
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Tests.Harness;

@@ -8,10 +8,6 @@ namespace DotNettyFraming.Server.Pipeline.Proxy;
 /// <param name="Logger">Where faults of peers go.</param>
 internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, ILogger Logger)
 {
-    /// <summary>How long a header may take. The specification's least (proxy-protocol.txt, section 2: "at least 3 seconds to cover a
-    /// TCP retransmit"): balancers send it at once.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(3);
-
     /// <summary>Whether <paramref name="sender"/>, the socket's own address, may say who its peer is.</summary>
     /// <param name="sender">IPv4 addresses as such, not mapped; null (gone before it could be asked) is nobody.</param>
     public bool Trusts(EndPoint? sender) =>

@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Pipeline.Tls;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using DotNettyFraming.Server.Limits;
 
 namespace DotNettyFraming.Server.Pipeline.Tls;
 

@@ -1,5 +1,6 @@
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Tests.Harness;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using DotNetty.Buffers;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 

@@ -2,6 +2,7 @@ using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;

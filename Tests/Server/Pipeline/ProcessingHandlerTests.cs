@@ -1,5 +1,6 @@
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Processing;

@@ -1,7 +1,8 @@
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Embedded;
-using DotNettyFraming.Server.Hosting;
+using DotNettyFraming.Server;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 

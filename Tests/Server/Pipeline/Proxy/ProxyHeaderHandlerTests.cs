@@ -1,6 +1,7 @@
 using System.Net;
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Proxy;

@@ -3,9 +3,9 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using DotNetty.Buffers;
-using DotNettyFraming.Server.Hosting;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Tls;
+using DotNettyFraming.Server.Startup;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Tls;

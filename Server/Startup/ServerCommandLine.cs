@@ -1,0 +1,131 @@
+using System.Net;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server.Admin;
+using DotNettyFraming.Server.Pipeline.Proxy;
+
+namespace DotNettyFraming.Server.Startup;
+
+/// <summary>The server's options, each declared once: for the command line, the environment, <c>--help</c>, <c>--check</c> and the README.</summary>
+internal static class ServerCommandLine
+{
+    private const int MaxConnections = 10_000_000;
+
+    /// <summary>Declares the options.</summary>
+    public static OptionSet<ServerOptions> Declare()
+    {
+        var none = new ServerOptions();
+        var set = new OptionSet<ServerOptions>(
+            "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server, none);
+        set.Add(
+            "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
+            "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
+        set.Add(
+            "--port", OptionKind.Integer(0, IPEndPoint.MaxPort, "PORT"), none.Port, (o, v) => o with { Port = v },
+            "TCP port; 0 picks a free one, which the start-up line names.");
+        set.AddTransport((o, v) => o with { Transport = v });
+        set.AddEventLoops(
+            (o, v) => o with { EventLoops = v },
+            "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
+        set.Add(
+            "--backlog", OptionKind.Integer(1, 1_000_000), none.Backlog, (o, v) => o with { Backlog = v },
+            "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at "
+            + "net.core.somaxconn.");
+        set.Add(
+            "--max-payload", OptionKind.Size(0, PacketHeader.MaxPayloadLength), none.MaxPayloadBytes, (o, v) => o with { MaxPayloadBytes = (int)v },
+            "Largest payload accepted, bytes; a connection that announces more is closed.");
+        set.Add(
+            "--max-connections", OptionKind.Integer(1, MaxConnections), none.MaxConnections, (o, v) => o with { MaxConnections = v },
+            "Connections that may be open; more are closed immediately, and counted. Asking for more than the limit of open files allows warns, and runs.",
+            "the limit of open files less 512, at least half of it");
+        set.Add(
+            "--max-connections-per-ip", OptionKind.Integer(0, MaxConnections), none.MaxConnectionsPerIp, (o, v) => o with { MaxConnectionsPerIp = v },
+            "Connections that one IPv4 address, or IPv6 /64, may have open; 0 = no limit.");
+        set.Add(
+            "--idle-timeout", OptionKind.Duration(), none.IdleTimeout, (o, v) => o with { IdleTimeout = v },
+            "Close when no byte arrives for this time; 0 = never. It stops while the server itself does not read the connection.");
+        set.Add(
+            "--packet-timeout", OptionKind.Duration(), none.PacketTimeout, (o, v) => o with { PacketTimeout = v },
+            "Close when a packet is unfinished this long after its first byte, even if bytes keep arriving; 0 = never.");
+        set.Add(
+            "--write-timeout", OptionKind.Duration(), none.WriteTimeout, (o, v) => o with { WriteTimeout = v },
+            "Close when a peer takes nothing of what waits to be sent to it for this time; 0 = never.");
+        set.Add(
+            "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
+            "Memory for unfinished packets on all connections; above it the connections that hold a part for the longest are closed.",
+            "512MiB, or a quarter of the memory limit if that is less");
+        set.Add(
+            "--drain-timeout", OptionKind.Duration(max: TimeSpan.FromDays(1)), none.DrainTimeout, (o, v) => o with { DrainTimeout = v },
+            "Longest graceful stop (SIGTERM, Ctrl+C); then the connections left are closed by force. docker stop kills at 10 s.");
+        AddTls(set, none);
+        set.Add(
+            "--proxy-protocol", OptionKind.Choice<ProxyProtocol>(), none.ProxyProtocol, (o, v) => o with { ProxyProtocol = v },
+            "Whether each connection starts with a PROXY header (version 1 or 2), in which a balancer names its client.");
+        set.Add(
+            "--proxy-trusted", AddressText.Networks, none.ProxyTrusted, (o, v) => o with { ProxyTrusted = v },
+            "Networks that may send PROXY headers: the balancers' (CIDR, comma-separated). Other connections are closed immediately.", "none");
+        set.Add(
+            "--report-every", OptionKind.Integer(0, long.MaxValue), none.ReportEvery, (o, v) => o with { ReportEvery = v },
+            "Log a line every N packets; 0 = never.");
+        set.Add(
+            "--work", OptionKind.Duration(max: TimeSpan.FromHours(1)), none.Work, (o, v) => o with { Work = v },
+            "Simulated processing time per packet, off the event loops; 0 = none.");
+        AddAdmin(set, none);
+        set.AddLogDirectory((o, v) => o with { LogDirectory = v });
+        set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Validate the options, print what would run, and exit.");
+        set.Add(
+            "--memory-profile", OptionKind.Path(), none.MemoryProfile!, (o, v) => o with { MemoryProfile = Path.GetFullPath(v) },
+            "Record allocations while running, and write them to FILE at exit, in the format of `go tool pprof`. Costs some CPU time, 5 % at most.",
+            "none");
+        return set;
+    }
+
+    /// <summary>Adds the conflicts between options to the faults.</summary>
+    public static void AddConflicts(ParsedOptions<ServerOptions> parsed)
+    {
+        parsed.Require("--tls-certificate", "--tls-key", "--tls-client-ca");
+        if (parsed.Options.ProxyProtocol == ProxyProtocol.Required && !parsed.IsGiven("--proxy-trusted"))
+        {
+            parsed.Reject("--proxy-protocol", "'required' needs --proxy-trusted, the networks that may send PROXY headers");
+        }
+    }
+
+    private static void AddTls(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        set.Add(
+            "--tls-certificate", OptionKind.Path(), none.TlsCertificateFile!, (o, v) => o with { TlsCertificateFile = v },
+            "Encrypts all connections (TLS 1.2 or 1.3) with this certificate: PEM, its intermediate ones behind it, or a PFX without password. "
+            + "It is read again when it changes.",
+            "none");
+        set.Add(
+            "--tls-key", OptionKind.Path(), none.TlsKeyFile!, (o, v) => o with { TlsKeyFile = v },
+            "PEM file of the certificate's key.", "in the certificate's file");
+        set.Add(
+            "--tls-client-ca", OptionKind.Path(), none.TlsClientCaFile!, (o, v) => o with { TlsClientCaFile = v },
+            "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
+        set.Add(
+            "--tls-handshake-timeout", OptionKind.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)), none.TlsHandshakeTimeout,
+            (o, v) => o with { TlsHandshakeTimeout = v },
+            "Longest TLS handshake, from when the connection is accepted.");
+    }
+
+    private static void AddAdmin(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        set.Add(
+            "--admin", AddressText.EndPointOrOff, none.Admin, (o, v) => o with { Admin = v },
+            "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It authenticates no client: think before giving another address.");
+        set.Add(
+            "--admin-hosts",
+            OptionKind.List(
+                "NAMES",
+                name => Uri.CheckHostName(name) != UriHostNameType.Unknown ? Parsed.Of(name) : Parsed.Fault<string>("is no host name"),
+                "is no list of host names without ports (framing.example,metrics.internal)"),
+            none.AdminHosts,
+            (o, v) => o with { AdminHosts = v },
+            "Host names that requests to the admin port may be addressed to, besides those, comma-separated; others are refused (DNS rebinding).",
+            "loopback names, literal addresses");
+        set.Add(
+            "--admin-profiles", OptionKind.Choice<ProfileAccess>(), none.AdminProfiles, (o, v) => o with { AdminProfiles = v },
+            "Who may ask the admin port for /debug/pprof/…: this machine, any machine that reaches the port, or none.");
+    }
+}

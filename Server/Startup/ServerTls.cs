@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline.Tls;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Startup;
+
+/// <summary>The server's TLS: certificate, key and clients' CA, read at the start and again when a file changes.</summary>
+/// <remarks>
+/// New connections use the files read last; open connections keep what they have. Files that cannot be used are one warning, and
+/// the ones read before stay in force. Thread-safe.
+/// </remarks>
+internal sealed class ServerTls : IDisposable
+{
+    /// <summary>The time between two checks of the files.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+
+    /// <summary>From this time before its end a certificate is a warning: certbot renews 30 days before, so its renewal has failed for 16.</summary>
+    private static readonly TimeSpan EndsSoon = TimeSpan.FromDays(14);
+
+    /// <summary>The time between two warnings of the same certificate.</summary>
+    private static readonly TimeSpan WarnAgain = TimeSpan.FromDays(1);
+
+    private readonly ServerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly FileWatch _watch;
+    private readonly ITimer _validity;
+    private SslServerAuthenticationOptions _authentication = null!; // set by the watch's first read
+    private string? _warned;
+    private DateTimeOffset _warnedAt;
+
+    private ServerTls(ServerOptions options, TimeProvider time, ILogger logger)
+    {
+        _options = options;
+        _time = time;
+        _logger = logger;
+        string[] files = [.. new[] { options.TlsCertificateFile, options.TlsKeyFile, options.TlsClientCaFile }.OfType<string>()];
+        _watch = new FileWatch(files, Period, time, Read, e => logger.CertificateNotUsed(ControlCharacters.Escape(e.Message)));
+        Action<System.Net.IPAddress?, Action>? verify =
+            options.TlsClientCaFile is null ? null : new VerificationQueue(Math.Max(1, Environment.ProcessorCount / 2)).Add;
+        Rules = new TlsRules(() => Volatile.Read(ref _authentication), logger, verify);
+        _validity = time.CreateTimer(_ => WarnOfValidity(), null, Period, Period);
+    }
+
+    /// <summary>For the connections that are accepted.</summary>
+    public TlsRules Rules { get; }
+
+    /// <summary>Reads the files that the options name.</summary>
+    /// <returns>Null without <c>--tls-certificate</c>.</returns>
+    /// <exception cref="StartupException">A file cannot be read, or does not hold what it should.</exception>
+    public static ServerTls? Of(ServerOptions options, TimeProvider time, ILogger logger) =>
+        options.TlsCertificateFile is null ? null : new ServerTls(options, time, logger);
+
+    /// <summary>Stops checking.</summary>
+    public void Dispose()
+    {
+        _validity.Dispose();
+        _watch.Dispose();
+    }
+
+    private void Read()
+    {
+        Volatile.Write(ref _authentication, TlsFiles.Read(_options));
+        X509Certificate2 certificate = Certificate;
+        _logger.CertificateInUse(ControlCharacters.Escape(certificate.Subject), InUtc(certificate.NotAfter));
+        _warned = null;
+        WarnOfValidity();
+    }
+
+    private X509Certificate2 Certificate => Volatile.Read(ref _authentication).ServerCertificateContext!.TargetCertificate;
+
+    /// <summary>Warns of a certificate that clients refuse, or soon will: when that begins, and once a day.</summary>
+    private void WarnOfValidity()
+    {
+        X509Certificate2 certificate = Certificate;
+        DateTimeOffset now = _time.GetUtcNow();
+        string? fault = now < certificate.NotBefore ? $"is not valid before {InUtc(certificate.NotBefore)}"
+            : now >= certificate.NotAfter ? $"expired at {InUtc(certificate.NotAfter)}"
+            : now >= certificate.NotAfter - EndsSoon ? $"expires soon, at {InUtc(certificate.NotAfter)}"
+            : null;
+        if (fault is not null && (fault != _warned || now - _warnedAt >= WarnAgain))
+        {
+            _logger.CertificateValidity(ControlCharacters.Escape(certificate.Subject), fault);
+            _warnedAt = now;
+        }
+
+        _warned = fault;
+    }
+
+    private static string InUtc(DateTime time) =>
+        time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,94 @@
+using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server;
+using DotNettyFraming.Server.Admin;
+using DotNettyFraming.Server.Pipeline.Proxy;
+using DotNettyFraming.Server.Startup;
+
+namespace DotNettyFraming.Tests.Server.Startup;
+
+public sealed class ServerCommandLineTests
+{
+    [TestCase("0", 0)]
+    [TestCase("1000", 1000)]
+    [TestCase("32KiB", 32_768)]
+    [TestCase("65535", 65_535)]
+    public void Max_payload_is_a_size(string text, int bytes)
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--max-payload", text);
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(outcome.Options.MaxPayloadBytes, Is.EqualTo(bytes));
+    }
+
+    [Test]
+    public void Max_payload_above_what_a_header_can_say_is_out_of_range() =>
+        Assert.That(Parse("--max-payload", "64KiB").Errors, Is.EqualTo(["--max-payload: '64KiB' is out of range (0 to 65535)"]));
+
+    [Test]
+    public void Proxy_options_are_read()
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
+        ServerOptions options = outcome.Options;
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(options.ProxyProtocol, Is.EqualTo(ProxyProtocol.Required));
+        Assert.That(options.ProxyTrusted.Select(network => $"{network}"), Is.EqualTo(["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]));
+    }
+
+    [Test]
+    public void Proxy_protocol_without_trusted_networks_is_one_fault()
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required");
+
+        Assert.That(outcome.Errors, Is.EqualTo(["--proxy-protocol: 'required' needs --proxy-trusted, the networks that may send PROXY headers"]));
+        Assert.That(outcome.Conclude(TextWriter.Null, TextWriter.Null), Is.EqualTo(ExitCode.Usage));
+    }
+
+    [TestCase("")]
+    [TestCase("10.0.0.0")]
+    [TestCase("10.0.0.1/8")]
+    [TestCase("010.0.0.0/8")]
+    [TestCase("10.0.0.0/33")]
+    [TestCase("1/32")]
+    [TestCase("10.0.0.0/8,")]
+    [TestCase("2001:db8::1/32")]
+    [TestCase("fe80::%1/64")]
+    [TestCase("::ffff:10.0.0.0/104")]
+    [TestCase("balancer.example")]
+    public void Proxy_trusted_takes_nothing_but_networks(string text)
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", text);
+
+        Assert.That(
+            outcome.Errors,
+            Is.EqualTo([$"--proxy-trusted: '{text}' is no list of networks (10.0.0.0/8,192.0.2.7/32,2001:db8::/32)"]));
+    }
+
+    [Test]
+    public void Admin_hosts_and_profiles_are_read()
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--admin-hosts", "framing.example, admin.internal", "--admin-profiles", "any");
+        ServerOptions options = outcome.Options;
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(options.AdminHosts, Is.EqualTo(["framing.example", "admin.internal"]));
+        Assert.That(options.AdminProfiles, Is.EqualTo(ProfileAccess.Any));
+        Assert.That(new ServerOptions().AdminProfiles, Is.EqualTo(ProfileAccess.Loopback));
+    }
+
+    [TestCase("")]
+    [TestCase("framing.example:9998")]
+    [TestCase("framing.example,")]
+    [TestCase("http://framing.example")]
+    public void Admin_hosts_takes_nothing_but_names(string text) => Assert.That(
+        Parse("--admin-hosts", text).Errors,
+        Is.EqualTo([$"--admin-hosts: '{text}' is no list of host names without ports (framing.example,metrics.internal)"]));
+
+    private static ParsedOptions<ServerOptions> Parse(params string[] arguments)
+    {
+        ParsedOptions<ServerOptions> parsed = ServerCommandLine.Declare().Parse(arguments, new Dictionary<string, string>());
+        ServerCommandLine.AddConflicts(parsed);
+        return parsed;
+    }
+}
