@@ -15,19 +15,18 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
 
-/// <summary>The server: binds, serves until it is stopped, and stops in order.</summary>
+/// <summary>The server: binds, serves until it is stopped, and stops gracefully.</summary>
 /// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
 internal sealed class FramingServer : IServerProbe, IDisposable
 {
-    /// <summary>What a stop may take at most beyond <see cref="ServerOptions.DrainTimeout"/>: to close by force, to end the loops, and to say so.</summary>
+    /// <summary>The longest time beyond <see cref="ServerOptions.DrainTimeout"/> for closing by force and ending the loops.</summary>
     public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the event loops may take to answer a survey: they are busy, or have ended.</summary>
+    // Event loops that do not answer by then are busy or have ended.
     private static readonly TimeSpan LongestSurvey = TimeSpan.FromSeconds(5);
 
     private static readonly IReadOnlyDictionary<string, long> NoErrors = new Dictionary<string, long>();
 
-    /// <summary>How long the event loops may take to end when nothing is left to do.</summary>
     private static readonly TimeSpan LoopShutdown = TimeSpan.FromSeconds(1);
 
     private readonly ServerOptions _options;
@@ -81,23 +80,26 @@ internal sealed class FramingServer : IServerProbe, IDisposable
                 options.MaxPendingBytes)))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exceeded = ShedOnEachLoop;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required ? new ProxyRules(options.ProxyTrusted, logger) : null;
+        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required
+            ? new ProxyRules(options.ProxyTrusted, logger)
+            : null;
         _bootstrap = new ServerBootstrap()
             .Group(_acceptLoop, _loops)
             .ChannelFactory(NewListener)
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
+            .ChildHandler(new ConnectionInitializer(
+                options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
         }
     }
 
-    /// <summary>The descriptor of a socket that listens already, to use instead of binding one; null is none (<see cref="SocketActivation"/>).</summary>
+    /// <summary>The descriptor of a listening socket to use instead of binding one (<see cref="SocketActivation"/>).</summary>
     public int? ListeningDescriptor { get; init; }
 
-    /// <summary>Completes with the cause when the listening socket no longer listens, and the server did not close it. After the start.</summary>
+    /// <summary>Completes with the cause when the listening socket is lost; valid after the start.</summary>
     public Task<string> ListenerLost => _listenerWatch!.Lost;
 
     /// <inheritdoc/>
@@ -127,19 +129,19 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
         catch (Exception e) when (e is RejectedExecutionException or TimeoutException)
         {
-            return null; // the loops have ended; DotNetty's own then let what is asked of them hang
+            return null; // the loops have ended; DotNetty's own then never run what is submitted
         }
     }
 
-    /// <summary>Begins to listen.</summary>
-    /// <returns>The address and port bound.</returns>
-    /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
+    /// <summary>Starts to listen; returns the bound address and port.</summary>
+    /// <exception cref="StartupException">The port is in use, the address is not local, or similar.</exception>
     public async Task<IPEndPoint> StartAsync()
     {
         if (ListeningDescriptor is not null && _transport.AdoptListener is null)
         {
             await ShutDownLoopsAsync().ConfigureAwait(false);
-            throw new StartupException($"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
+            throw new StartupException(
+                $"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
         }
 
         var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
@@ -161,10 +163,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         return (IPEndPoint)_listener.LocalAddress;
     }
 
-    /// <summary>
-    /// Stops accepting, reads each connection until its socket is once empty, lets the processing complete, and closes; by force
-    /// when <see cref="ServerOptions.DrainTimeout"/> is over.
-    /// </summary>
+    /// <summary>Stops accepting, drains each connection and closes it, by force after <see cref="ServerOptions.DrainTimeout"/>.</summary>
     public async Task StopAsync()
     {
         if (_listener is null)
@@ -188,7 +187,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         await ShutDownLoopsAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Completes when each event loop has run what it had to run by now. For tests.</summary>
+    /// <summary>Completes when each event loop has run its queued tasks; for tests.</summary>
     internal Task LoopsAsync() => Task.WhenAll(_states.Keys.Select(loop => loop.SubmitAsync(() => true)));
 
     /// <inheritdoc/>
@@ -199,7 +198,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         _forcedStop.Dispose();
     }
 
-    /// <summary>On the loops' own timers; with a clock that is not the system's, on a timer of that.</summary>
+    /// <summary>Starts the sweeps on the loops' own timers; a test's clock has its own timer.</summary>
     private void StartSweeps()
     {
         if (_time != TimeProvider.System)
@@ -214,7 +213,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
     }
 
-    /// <summary>Before the loops: DotNetty's own, given a task at the wrong moment of its shutdown, spins forever.</summary>
+    /// <summary>Stops the sweeps before the loops: a DotNetty loop that gets a task during its shutdown can spin forever.</summary>
     private ValueTask StopSweepsAsync()
     {
         OnEachLoop(state => state.StopSweeps());
@@ -261,12 +260,11 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         }
         catch (RejectedExecutionException)
         {
-            // This loop has ended, and its connections with it.
+            // The loop has ended, and its connections with it.
         }
     }
 
-    /// <summary>Ends the loops; waits no longer than twice what they may take. DotNetty's own, given a task at the wrong moment of
-    /// its shutdown, goes round for ever (SingleThreadEventExecutor.CleanupAndTerminate); its threads do not keep the process.</summary>
+    // Bounded: a DotNetty loop can spin forever during its shutdown; its background threads do not block process exit.
     private async Task ShutDownLoopsAsync()
     {
         Task ended = Task.WhenAll(

@@ -4,7 +4,7 @@ using DotNettyFraming.Server.Startup;
 
 namespace DotNettyFraming.Server;
 
-/// <summary>From the command line to a running server, and from a failed start to one line and an exit code.</summary>
+/// <summary>The entry point: options, the run, and one line and an exit code if the start fails.</summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args)

@@ -11,11 +11,10 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
 
-/// <summary>One run of the server: starts its parts, waits for a reason to stop, drains and reports.</summary>
+/// <summary>One run of the server process: starts its parts, waits for a reason to stop, drains and reports.</summary>
 internal sealed class ServerRun
 {
-    /// <summary>Files that the admin port has open at rest, rounded up.</summary>
-    private const int AdminFiles = 60;
+    private const int AdminFiles = 60; // descriptors of the admin port at rest, rounded up
 
     private readonly ServerOptions _options;
     private readonly FramingServer _server;
@@ -37,9 +36,9 @@ internal sealed class ServerRun
 
     /// <summary>Runs the server, or validates what it would run.</summary>
     /// <param name="parsed">The options, without faults.</param>
-    /// <param name="stop">A request that arrives during the start takes effect after it.</param>
+    /// <param name="stop">A request during the start takes effect after it.</param>
     /// <returns>The exit code.</returns>
-    /// <exception cref="StartupException">A file cannot be read, a port is in use, or the like.</exception>
+    /// <exception cref="StartupException">A file cannot be read, a port is in use, or similar.</exception>
     public static async Task<int> RunAsync(ParsedOptions<ServerOptions> parsed, CancellationToken stop)
     {
         ServerOptions options = parsed.Options;
@@ -95,22 +94,27 @@ internal sealed class ServerRun
         {
             int exitCode;
 
-            // Before the data port, which is ready last, and after its drain, which it reports.
+            // Opens before the data port, which is ready last, and closes after its drain, which it reports.
             await using (_options.Admin is { } address ? await StartAdminAsync(address).ConfigureAwait(false) : null)
             {
                 IPEndPoint endpoint = await _server.StartAsync().ConfigureAwait(false);
                 _life.BeginServing();
                 using var memoryReturn = new MemoryReturn(Traffic, TimeProvider.System);
                 using ProgressReport? progress = _options.ReportEvery > 0
-                    ? new ProgressReport(() => _counters.PacketsProcessed, _options.ReportEvery, TimeProvider.System, _loggers.CreateLogger(ServerLog.ProgressCategory))
+                    ? new ProgressReport(
+                        () => _counters.PacketsProcessed,
+                        _options.ReportEvery,
+                        TimeProvider.System,
+                        _loggers.CreateLogger(ServerLog.ProgressCategory))
                     : null;
                 _lifecycle.Listening(endpoint);
                 ServiceManager.Notify(ServiceManager.Ready, _logger);
 
                 exitCode = await EndAsync(endpoint, stop).ConfigureAwait(false);
 
-                // Whatever delays the stop, a stalled reader of the log for example, the process ends in time.
-                watchdog = new Timer(_ => ImmediateExit.Now(exitCode), null, _options.DrainTimeout + FramingServer.StopMargin, Timeout.InfiniteTimeSpan);
+                // The process ends in time whatever delays the stop, for example a stalled reader of the log.
+                TimeSpan longest = _options.DrainTimeout + FramingServer.StopMargin;
+                watchdog = new Timer(_ => ImmediateExit.Now(exitCode), null, longest, Timeout.InfiniteTimeSpan);
                 _life.BeginDraining();
                 ServiceManager.Notify(ServiceManager.Stopping, _logger);
                 await _server.StopAsync().ConfigureAwait(false);
@@ -145,7 +149,7 @@ internal sealed class ServerRun
         }
     }
 
-    /// <summary>In a method of its own, so that with <c>--admin off</c> nothing of ASP.NET Core is loaded.</summary>
+    // A separate method, so that --admin off loads nothing of ASP.NET Core.
     private async Task<IAsyncDisposable> StartAdminAsync(IPEndPoint address)
     {
         var admin = new AdminServer(
@@ -162,7 +166,7 @@ internal sealed class ServerRun
         }
     }
 
-    /// <summary>Waits for the end; a lost listener is an error, so that a supervisor restarts the process.</summary>
+    /// <summary>Waits for a reason to stop; a lost listener is an error, so that a supervisor restarts the process.</summary>
     private async Task<int> EndAsync(IPEndPoint endpoint, CancellationToken stop)
     {
         var requested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -176,7 +180,7 @@ internal sealed class ServerRun
         return ExitCode.CannotRun;
     }
 
-    private (long Received, long LetGo, long Compiled) Traffic()
+    private (long Received, long Released, long Compiled) Traffic()
     {
         long accepted = _counters.Accepted;
         return (

@@ -1,21 +1,19 @@
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Sizes DotNetty's buffer pool for a server whose buffers are few: one receive buffer a loop, and small tails.</summary>
+/// <summary>The size of DotNetty's buffer pool: one receive buffer per event loop, and small tails.</summary>
 /// <remarks>
-/// DotNetty reads these once, from environment variables, when the pool is first touched; so this comes before any other use
-/// of DotNetty. A variable that the user has set is left alone.
+/// DotNetty reads these variables once, when the pool is first used, so this must run before any other use of DotNetty.
 /// </remarks>
 internal static class BufferPool
 {
-    /// <summary>Sets what the user has not.</summary>
-    /// <param name="eventLoops">Event loops that will take buffers.</param>
+    /// <summary>Sets the variables that the user has not set.</summary>
     public static void Configure(int eventLoops)
     {
-        Default("io.netty.allocator.numHeapArenas", eventLoops); // an arena a loop: none waits for another's lock
+        Default("io.netty.allocator.numHeapArenas", eventLoops); // one arena per loop, so that no loop waits for another's lock
         Default("io.netty.allocator.numDirectArenas", eventLoops);
-        Default("io.netty.allocator.maxOrder", 8); // chunks of 8 KiB << 8 = 2 MiB, where 16 MiB would mostly lie idle
-        Default("io.netty.allocator.maxCachedBufferCapacity", ReceiveBuffers.BufferBytes); // a receive buffer comes from the thread's cache
-        Default("io.netty.leakDetection.level", "Disabled"); // samples one buffer in 128 otherwise
+        Default("io.netty.allocator.maxOrder", 8); // chunks of 8 KiB << 8 = 2 MiB; the default of 16 MiB stays mostly unused
+        Default("io.netty.allocator.maxCachedBufferCapacity", ReceiveBuffers.BufferBytes); // receive buffers from the thread's cache
+        Default("io.netty.leakDetection.level", "Disabled"); // the default samples one buffer in 128
     }
 
     private static void Default(string variable, object value)

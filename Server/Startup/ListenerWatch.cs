@@ -3,11 +3,8 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Notices that a listening socket was closed or shut down from outside the server.</summary>
-/// <remarks>
-/// The kernel reports neither: a listener without <c>SO_ACCEPTCONN</c> accepts no connection, and no accept fails until one arrives.
-/// Thread-safe.
-/// </remarks>
+/// <summary>A check, once per second, whether a listening socket was closed or shut down from outside the server.</summary>
+/// <remarks>The kernel does not report it: no accept fails before a connection arrives. Thread-safe.</remarks>
 internal sealed class ListenerWatch : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
@@ -17,9 +14,9 @@ internal sealed class ListenerWatch : IDisposable
     private readonly TaskCompletionSource<string> _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ITimer _timer;
 
-    /// <summary>Starts to check, once per second.</summary>
+    /// <summary>Starts to check.</summary>
     /// <param name="listener">A channel that listens.</param>
-    /// <param name="isListening">Asks the kernel whether its socket still does.</param>
+    /// <param name="isListening">Asks the kernel whether the channel's socket still listens.</param>
     /// <param name="time">The clock.</param>
     public ListenerWatch(IChannel listener, Func<IChannel, bool> isListening, TimeProvider time)
     {
@@ -27,7 +24,10 @@ internal sealed class ListenerWatch : IDisposable
         _isListening = isListening;
         _timer = time.CreateTimer(_ => Check(), null, Period, Period);
         listener.CloseCompletion.ContinueWith(
-            _ => _lost.TrySetResult("it was closed"), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ => _lost.TrySetResult("it was closed"),
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
     }
 
     /// <summary>Completes with the cause when the socket no longer listens; cancelled by <see cref="Dispose"/>.</summary>

@@ -5,10 +5,8 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary><c>--memory-profile</c>: a recording of allocations from before the server starts until it has stopped, and its file.</summary>
-/// <remarks>
-/// The file is written beside its place and then renamed, so that nobody ever reads half of one, and what stood there stays until then.
-/// </remarks>
+/// <summary><c>--memory-profile</c>: a recording of allocations over the whole run, and its file.</summary>
+/// <remarks>The file is written under another name and then renamed, so that no reader sees half of a profile.</remarks>
 internal sealed class MemoryProfile : IAsyncDisposable
 {
     private const string Option = "--memory-profile";
@@ -27,10 +25,10 @@ internal sealed class MemoryProfile : IAsyncDisposable
         _recorder = recorder;
     }
 
-    /// <summary>Finds out whether the file can be written, before there is anything to write.</summary>
-    /// <param name="path">The full path; null where none was asked for.</param>
-    /// <param name="logger">Gets a warning where other users could replace the file.</param>
-    /// <exception cref="StartupException">It cannot.</exception>
+    /// <summary>Checks that the file can be written; warns if other users could replace it.</summary>
+    /// <param name="path">The full path; null does nothing.</param>
+    /// <param name="logger">Gets the warning.</param>
+    /// <exception cref="StartupException">The file cannot be written.</exception>
     public static void Check(string? path, ILogger logger)
     {
         if (path is null)
@@ -40,16 +38,16 @@ internal sealed class MemoryProfile : IAsyncDisposable
 
         try
         {
-            // A rename would put a file in the place of a device, `/dev/null` for one; .NET does not tell which files are devices.
-            if (Directory.Exists(path) || (path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal)))
+            // A rename would replace a device such as /dev/null by a file, and .NET cannot recognise devices.
+            if (Directory.Exists(path) || IsDevice(path))
             {
-                throw new IOException("it is no regular file.");
+                throw new IOException("it is not a regular file.");
             }
 
             string target = Target(path);
-            string beside = Beside(target);
-            PrivateFile.CreateNew(beside, OwnerOnly).Dispose();
-            File.Delete(beside);
+            string temporary = TemporaryName(target);
+            PrivateFile.CreateNew(temporary, OwnerOnly).Dispose();
+            File.Delete(temporary);
             string directory = Path.GetDirectoryName(target)!;
             if (PrivateFile.IsWritableByOthers(directory))
             {
@@ -62,10 +60,8 @@ internal sealed class MemoryProfile : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts to record.</summary>
-    /// <param name="path">The full path; null where none was asked for: then nothing is loaded or started.</param>
-    /// <param name="logger">Is told where the profile goes.</param>
-    /// <exception cref="StartupException">The file cannot be written, or the runtime gives no diagnostics.</exception>
+    /// <summary>Starts to record; returns null without a path, and then loads nothing.</summary>
+    /// <exception cref="StartupException">The file cannot be written, or the runtime offers no diagnostics.</exception>
     public static async Task<MemoryProfile?> StartAsync(string? path, ILogger logger)
     {
         if (path is null)
@@ -87,7 +83,7 @@ internal sealed class MemoryProfile : IAsyncDisposable
     }
 
     /// <summary>Ends the recording and writes its file.</summary>
-    /// <exception cref="StartupException">It could not be written; what stood in its place is still there.</exception>
+    /// <exception cref="StartupException">The file could not be written; an older file is unchanged.</exception>
     public async Task WriteAsync()
     {
         try
@@ -102,35 +98,38 @@ internal sealed class MemoryProfile : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the recording, where the server could not run.</summary>
+    /// <summary>Ends the recording without writing it.</summary>
     public ValueTask DisposeAsync() => _recorder.DisposeAsync();
 
     private static async Task ReplaceAsync(string target, ReadOnlyMemory<byte> content)
     {
-        string beside = Beside(target);
+        string temporary = TemporaryName(target);
         try
         {
-            FileStream file = PrivateFile.CreateNew(beside, OwnerOnly);
+            FileStream file = PrivateFile.CreateNew(temporary, OwnerOnly);
             await using (file.ConfigureAwait(false))
             {
                 await file.WriteAsync(content).ConfigureAwait(false);
             }
 
-            File.Move(beside, target, overwrite: true);
+            File.Move(temporary, target, overwrite: true);
         }
         catch
         {
-            File.Delete(beside); // a full disk is not helped by half a profile
+            File.Delete(temporary); // half a profile would only fill a full disk
             throw;
         }
     }
 
-    /// <summary>The file itself, where the path is a link of this user's to one: the link stays.</summary>
-    /// <exception cref="IOException">A link on the way is another user's.</exception>
+    /// <summary>Returns the file to replace: where the path is this user's link, the file that it points to.</summary>
+    /// <exception cref="IOException">A link on the way belongs to another user.</exception>
     private static string Target(string path) => PrivateFile.ForeignLink(path) is { } link
         ? throw new IOException($"'{link}' is a link of another user.")
         : File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 
-    /// <summary>Where the file is until it is whole: in the same folder, so that it can be renamed, under a name that nobody can foresee.</summary>
-    private static string Beside(string path) => $"{path}.{Path.GetRandomFileName()}.tmp";
+    private static bool IsDevice(string path) =>
+        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal);
+
+    /// <summary>Returns a name in the same folder, so that a rename works, that other users cannot guess.</summary>
+    private static string TemporaryName(string path) => $"{path}.{Path.GetRandomFileName()}.tmp";
 }

@@ -8,23 +8,19 @@ internal static class NativeHeap
     private const int TrimThreshold = -1;
     private const int MmapThreshold = -3;
 
-    /// <summary>glibc's own is 128 KiB at first, and grows by itself up to 32 MiB.</summary>
+    // glibc starts with 128 KiB and raises it by itself up to 32 MiB.
     private const int LargeBytes = 64 * 1024;
 
-    /// <summary>Makes it take larger pieces from the system one by one, so that each goes back as soon as it is free. At the start, before
-    /// there are many.</summary>
+    /// <summary>Makes glibc map large blocks one by one, so that each returns to the system when it is freed.</summary>
     public static void ReturnLargeAtOnce() => Ask(() =>
     {
         _ = SetOption(MmapThreshold, LargeBytes);
         _ = SetOption(TrimThreshold, LargeBytes);
     });
 
-    /// <summary>Gives what is free in it back to the system.</summary>
-    /// <remarks>By itself glibc gives back only what is free at the heap's end, and pieces in use lie there: 5 MiB stayed after 20 scrapes
-    /// of the metrics.</remarks>
+    /// <summary>Returns free memory to the system; by itself glibc returns only what is free at the end of the heap.</summary>
     public static void Trim() => Ask(() => _ = Trim(keep: 0));
 
-    /// <summary>glibc knows these calls; musl, which gives back by itself, does not.</summary>
     private static void Ask(Action call)
     {
         if (!OperatingSystem.IsLinux())
@@ -38,7 +34,7 @@ internal static class NativeHeap
         }
         catch (EntryPointNotFoundException)
         {
-            // Another C library.
+            // musl has no such call, and returns memory by itself.
         }
     }
 

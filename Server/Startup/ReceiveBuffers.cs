@@ -3,21 +3,21 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Receive buffers for DotNetty's socket transport: of one size, and read again while they come back full.</summary>
+/// <summary>Receive buffers of one size for DotNetty's socket transport; a full buffer is followed by another read.</summary>
 /// <remarks>
-/// DotNetty's own allocators read once a wake-up, whatever waits: they compare with <c>AttemptedBytesRead</c>, which its socket
-/// transport never sets. And <c>FixedRecvByteBufAllocator</c> gives all channels the same handle, which has state.
+/// DotNetty's own allocators read once per wake-up: they compare with <c>AttemptedBytesRead</c>, which its socket transport never
+/// sets. <c>FixedRecvByteBufAllocator</c> gives all channels one handle, which has state.
 /// </remarks>
 internal sealed class ReceiveBuffers : IRecvByteBufAllocator
 {
-    /// <summary>One receive: more would cost cache misses, less would cost calls.</summary>
+    /// <summary>The size of one receive: more costs cache misses, less costs calls.</summary>
     public const int BufferBytes = 64 * 1024;
 
-    /// <summary>One receive of a connection that was paused after its read was scheduled, which cannot be taken back: as little as possible.</summary>
+    // For a connection that was paused after its read was scheduled: that read cannot be cancelled.
     private const int PausedBytes = 256;
 
-    /// <summary>Full receives of one channel before the next channel gets its turn.</summary>
-    private const int MostReads = 4;
+    // Full receives of one channel before the next channel is read.
+    private const int MaxReads = 4;
 
     public IRecvByteBufAllocatorHandle NewHandle() => new Handle();
 
@@ -47,7 +47,7 @@ internal sealed class ReceiveBuffers : IRecvByteBufAllocator
         public void IncMessagesRead(int numMessages) => _reads += numMessages;
 
         public bool ContinueReading() =>
-            LastBytesRead == BufferBytes && _reads < MostReads && _configuration is { AutoRead: true };
+            LastBytesRead == BufferBytes && _reads < MaxReads && _configuration is { AutoRead: true };
 
         public void ReadComplete()
         {

@@ -6,7 +6,7 @@ using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>The server's options, each declared once: for the command line, the environment, <c>--help</c>, <c>--check</c> and the README.</summary>
+/// <summary>The server's options, each declared once for command line, environment, <c>--help</c> and <c>--check</c>.</summary>
 internal static class ServerCommandLine
 {
     private const int MaxConnections = 10_000_000;
@@ -16,7 +16,10 @@ internal static class ServerCommandLine
     {
         var none = new ServerOptions();
         var set = new OptionSet<ServerOptions>(
-            "DotNettyFraming.Server", "Receives packets with a 7-byte header over TCP, and processes them.", EnvironmentPrefix.Server, none);
+            "DotNettyFraming.Server",
+            "Receives packets with a 7-byte header over TCP, and processes them.",
+            EnvironmentPrefix.Server,
+            none);
         set.Add(
             "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
             "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
@@ -29,41 +32,45 @@ internal static class ServerCommandLine
             "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
         set.Add(
             "--backlog", OptionKind.Integer(1, 1_000_000), none.Backlog, (o, v) => o with { Backlog = v },
-            "Connections that the kernel keeps waiting to be accepted. Raise it where many devices come back at once; the kernel caps it at "
-            + "net.core.somaxconn.");
+            "Connections that wait in the kernel to be accepted. Raise it if many devices reconnect at the same time; the kernel caps it "
+            + "at net.core.somaxconn.");
         set.Add(
-            "--max-payload", OptionKind.Size(0, PacketHeader.MaxPayloadLength), none.MaxPayloadBytes, (o, v) => o with { MaxPayloadBytes = (int)v },
+            "--max-payload", OptionKind.Size(0, PacketHeader.MaxPayloadLength), none.MaxPayloadBytes,
+            (o, v) => o with { MaxPayloadBytes = (int)v },
             "Largest payload accepted, bytes; a connection that announces more is closed.");
         set.Add(
             "--max-connections", OptionKind.Integer(1, MaxConnections), none.MaxConnections, (o, v) => o with { MaxConnections = v },
-            "Connections that may be open; more are closed immediately, and counted. Asking for more than the limit of open files allows warns, and runs.",
+            "Connections that may be open; more are closed immediately and counted. A value above what the limit of open files allows "
+            + "only logs a warning.",
             "the limit of open files less 512, at least half of it");
         set.Add(
-            "--max-connections-per-ip", OptionKind.Integer(0, MaxConnections), none.MaxConnectionsPerIp, (o, v) => o with { MaxConnectionsPerIp = v },
+            "--max-connections-per-ip", OptionKind.Integer(0, MaxConnections), none.MaxConnectionsPerIp,
+            (o, v) => o with { MaxConnectionsPerIp = v },
             "Connections that one IPv4 address, or IPv6 /64, may have open; 0 = no limit.");
         set.Add(
             "--idle-timeout", OptionKind.Duration(), none.IdleTimeout, (o, v) => o with { IdleTimeout = v },
-            "Close when no byte arrives for this time; 0 = never. It stops while the server itself does not read the connection.");
+            "Close when no byte arrives for this time; 0 = never. The time does not run while the server pauses reading the connection.");
         set.Add(
             "--packet-timeout", OptionKind.Duration(), none.PacketTimeout, (o, v) => o with { PacketTimeout = v },
             "Close when a packet is unfinished this long after its first byte, even if bytes keep arriving; 0 = never.");
         set.Add(
             "--write-timeout", OptionKind.Duration(), none.WriteTimeout, (o, v) => o with { WriteTimeout = v },
-            "Close when a peer takes nothing of what waits to be sent to it for this time; 0 = never.");
+            "Close when a peer does not read what was sent for this time; 0 = never.");
         set.Add(
             "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
-            "Memory for unfinished packets on all connections; above it the connections that hold a part for the longest are closed.",
+            "Memory for unfinished packets on all connections; above it the oldest of them are closed.",
             "512MiB, or a quarter of the memory limit if that is less");
         set.Add(
             "--drain-timeout", OptionKind.Duration(max: TimeSpan.FromDays(1)), none.DrainTimeout, (o, v) => o with { DrainTimeout = v },
-            "Longest graceful stop (SIGTERM, Ctrl+C); then the connections left are closed by force. docker stop kills at 10 s.");
+            "Longest graceful stop (SIGTERM, Ctrl+C); then the remaining connections are closed by force. docker stop kills after 10 s.");
         AddTls(set, none);
         set.Add(
             "--proxy-protocol", OptionKind.Choice<ProxyProtocol>(), none.ProxyProtocol, (o, v) => o with { ProxyProtocol = v },
             "Whether each connection starts with a PROXY header (version 1 or 2), in which a balancer names its client.");
         set.Add(
             "--proxy-trusted", AddressText.Networks, none.ProxyTrusted, (o, v) => o with { ProxyTrusted = v },
-            "Networks that may send PROXY headers: the balancers' (CIDR, comma-separated). Other connections are closed immediately.", "none");
+            "Networks of the balancers, which may send PROXY headers (CIDR, comma-separated). Other connections are closed immediately.",
+            "none");
         set.Add(
             "--report-every", OptionKind.Integer(0, long.MaxValue), none.ReportEvery, (o, v) => o with { ReportEvery = v },
             "Log a line every N packets; 0 = never.");
@@ -72,15 +79,15 @@ internal static class ServerCommandLine
             "Simulated processing time per packet, off the event loops; 0 = none.");
         AddAdmin(set, none);
         set.AddLogDirectory((o, v) => o with { LogDirectory = v });
-        set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Validate the options, print what would run, and exit.");
+        set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Validate the options, print them, and exit.");
         set.Add(
             "--memory-profile", OptionKind.Path(), none.MemoryProfile!, (o, v) => o with { MemoryProfile = Path.GetFullPath(v) },
-            "Record allocations while running, and write them to FILE at exit, in the format of `go tool pprof`. Costs some CPU time, 5 % at most.",
+            "Record allocations while running, and write them to FILE at exit in pprof format. Costs at most 5 % CPU time.",
             "none");
         return set;
     }
 
-    /// <summary>Adds the conflicts between options to the faults.</summary>
+    /// <summary>Adds conflicts between options to the faults.</summary>
     public static void AddConflicts(ParsedOptions<ServerOptions> parsed)
     {
         parsed.Require("--tls-certificate", "--tls-key", "--tls-client-ca");
@@ -94,26 +101,27 @@ internal static class ServerCommandLine
     {
         set.Add(
             "--tls-certificate", OptionKind.Path(), none.TlsCertificateFile!, (o, v) => o with { TlsCertificateFile = v },
-            "Encrypts all connections (TLS 1.2 or 1.3) with this certificate: PEM, its intermediate ones behind it, or a PFX without password. "
-            + "It is read again when it changes.",
+            "Encrypt all connections (TLS 1.2 or 1.3) with this certificate: PEM, followed by its intermediate certificates, or a PFX "
+            + "without password. It is read again when it changes.",
             "none");
         set.Add(
             "--tls-key", OptionKind.Path(), none.TlsKeyFile!, (o, v) => o with { TlsKeyFile = v },
             "PEM file of the certificate's key.", "in the certificate's file");
         set.Add(
             "--tls-client-ca", OptionKind.Path(), none.TlsClientCaFile!, (o, v) => o with { TlsClientCaFile = v },
-            "PEM file of the CAs of which one must have signed each client's certificate.", "no client certificates");
+            "PEM file of CAs. Each client must have a certificate that one of them signed.", "no client certificates");
         set.Add(
             "--tls-handshake-timeout", OptionKind.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)), none.TlsHandshakeTimeout,
             (o, v) => o with { TlsHandshakeTimeout = v },
-            "Longest TLS handshake, from when the connection is accepted.");
+            "Longest TLS handshake, counted from accept.");
     }
 
     private static void AddAdmin(OptionSet<ServerOptions> set, ServerOptions none)
     {
         set.Add(
             "--admin", AddressText.EndPointOrOff, none.Admin, (o, v) => o with { Admin = v },
-            "Where the admin HTTP answers: metrics, health, the live page; off = nowhere. It authenticates no client: think before giving another address.");
+            "Address of the admin HTTP port: metrics, health, the live page; off = none. It has no authentication: any client that "
+            + "reaches it can read everything.");
         set.Add(
             "--admin-hosts",
             OptionKind.List(
@@ -122,10 +130,10 @@ internal static class ServerCommandLine
                 "is no list of host names without ports (framing.example,metrics.internal)"),
             none.AdminHosts,
             (o, v) => o with { AdminHosts = v },
-            "Host names that requests to the admin port may be addressed to, besides those, comma-separated; others are refused (DNS rebinding).",
+            "More host names that requests to the admin port may be addressed to, comma-separated; others are refused (DNS rebinding).",
             "loopback names, literal addresses");
         set.Add(
             "--admin-profiles", OptionKind.Choice<ProfileAccess>(), none.AdminProfiles, (o, v) => o with { AdminProfiles = v },
-            "Who may ask the admin port for /debug/pprof/…: this machine, any machine that reaches the port, or none.");
+            "Clients that may request /debug/pprof/… from the admin port: this machine, any machine, or none.");
     }
 }

@@ -8,20 +8,18 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>The server's TLS: certificate, key and clients' CA, read at the start and again when a file changes.</summary>
+/// <summary>The server's TLS: certificate, key and clients' CA, read at start and again when a file changes.</summary>
 /// <remarks>
-/// New connections use the files read last; open connections keep what they have. Files that cannot be used are one warning, and
-/// the ones read before stay in force. Thread-safe.
+/// New connections use the newest files; open connections keep theirs. Unusable files are logged once and change nothing. Thread-safe.
 /// </remarks>
 internal sealed class ServerTls : IDisposable
 {
     /// <summary>The time between two checks of the files.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
 
-    /// <summary>From this time before its end a certificate is a warning: certbot renews 30 days before, so its renewal has failed for 16.</summary>
-    private static readonly TimeSpan EndsSoon = TimeSpan.FromDays(14);
+    // certbot renews 30 days before the end: 14 days before, its renewal has failed for 16.
+    private static readonly TimeSpan ExpiresSoon = TimeSpan.FromDays(14);
 
-    /// <summary>The time between two warnings of the same certificate.</summary>
     private static readonly TimeSpan WarnAgain = TimeSpan.FromDays(1);
 
     private readonly ServerOptions _options;
@@ -46,12 +44,11 @@ internal sealed class ServerTls : IDisposable
         _validity = time.CreateTimer(_ => WarnOfValidity(), null, Period, Period);
     }
 
-    /// <summary>For the connections that are accepted.</summary>
+    /// <summary>The rules for new connections.</summary>
     public TlsRules Rules { get; }
 
-    /// <summary>Reads the files that the options name.</summary>
-    /// <returns>Null without <c>--tls-certificate</c>.</returns>
-    /// <exception cref="StartupException">A file cannot be read, or does not hold what it should.</exception>
+    /// <summary>Reads the files that the options name; returns null without <c>--tls-certificate</c>.</summary>
+    /// <exception cref="StartupException">A file cannot be read or used.</exception>
     public static ServerTls? Of(ServerOptions options, TimeProvider time, ILogger logger) =>
         options.TlsCertificateFile is null ? null : new ServerTls(options, time, logger);
 
@@ -73,14 +70,14 @@ internal sealed class ServerTls : IDisposable
 
     private X509Certificate2 Certificate => Volatile.Read(ref _authentication).ServerCertificateContext!.TargetCertificate;
 
-    /// <summary>Warns of a certificate that clients refuse, or soon will: when that begins, and once a day.</summary>
+    /// <summary>Logs a certificate that clients refuse or soon will: when that starts, and once per day.</summary>
     private void WarnOfValidity()
     {
         X509Certificate2 certificate = Certificate;
         DateTimeOffset now = _time.GetUtcNow();
         string? fault = now < certificate.NotBefore ? $"is not valid before {InUtc(certificate.NotBefore)}"
             : now >= certificate.NotAfter ? $"expired at {InUtc(certificate.NotAfter)}"
-            : now >= certificate.NotAfter - EndsSoon ? $"expires soon, at {InUtc(certificate.NotAfter)}"
+            : now >= certificate.NotAfter - ExpiresSoon ? $"expires soon, at {InUtc(certificate.NotAfter)}"
             : null;
         if (fault is not null && (fault != _warned || now - _warnedAt >= WarnAgain))
         {

@@ -10,16 +10,16 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>What differs from transport to transport; the one place where one is chosen.</summary>
-/// <param name="Name">Its name, as <c>--transport</c> and the log have it.</param>
-/// <param name="NewEventLoops">Starts so many event loops.</param>
-/// <param name="NewListener">Makes a channel that can listen on an address, IPv6 ones without IPv4; null is any address, IPv4 and IPv6.</param>
-/// <param name="AdoptListener">Makes one of a listening socket's descriptor; null where the transport cannot.</param>
-/// <param name="ReceiveBuffers">What connections receive into; null where the event loop sees to that itself.</param>
-/// <param name="LoadOf">What tells the load of one of its event loops; null where they do not tell.</param>
-/// <param name="AcceptErrors">What a listener counts; null where it does not.</param>
+/// <summary>The differences between the transports, and the choice of one.</summary>
+/// <param name="Name">The name in <c>--transport</c> and in the log.</param>
+/// <param name="NewEventLoops">Starts a number of event loops.</param>
+/// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="AdoptListener">Makes a channel from the descriptor of a listening socket; null if the transport cannot.</param>
+/// <param name="ReceiveBuffers">The allocator of receive buffers; null if the event loop has its own.</param>
+/// <param name="LoadOf">Returns the load of an event loop; null if it is unknown.</param>
+/// <param name="AcceptErrors">Returns the accept errors of a listener; null if it does not count them.</param>
 /// <param name="IsListening">Asks the kernel whether a listener's socket still listens; any thread.</param>
-/// <param name="AvailableBytes">How many bytes lie unread in a connection's socket.</param>
+/// <param name="AvailableBytes">Returns the number of unread bytes in a connection's socket.</param>
 internal sealed record ServerTransport(
     string Name,
     Func<int, MultithreadEventLoopGroup> NewEventLoops,
@@ -31,11 +31,12 @@ internal sealed record ServerTransport(
     Func<IChannel, bool> IsListening,
     Func<IChannel, int> AvailableBytes)
 {
-    /// <summary>Our own, on Linux.</summary>
     private static ServerTransport Epoll { get; } = new(
         "epoll",
         count => CommonOptions.StartEventLoops(count, EpollEventLoop.Descriptors, EpollEventLoop.NewGroup),
-        address => address is null ? new EpollServerSocketChannel() : new EpollServerSocketChannel(address.AddressFamily, address.IsIPv4MappedToIPv6),
+        address => address is null
+            ? new EpollServerSocketChannel()
+            : new EpollServerSocketChannel(address.AddressFamily, address.IsIPv4MappedToIPv6),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
         loop => new EpollLoad((EpollEventLoop)loop),
@@ -43,8 +44,7 @@ internal sealed record ServerTransport(
         listener => ((EpollServerSocketChannel)listener).IsListening,
         channel => ((EpollSocketChannel)channel).AvailableBytes);
 
-    /// <summary>DotNetty's, on .NET's sockets. It has no half-close: a peer's FIN closes the channel. What was received is processed
-    /// all the same.</summary>
+    // Without half-close: a peer's FIN closes the channel. What was received is still processed.
     private static ServerTransport Sockets { get; } = new(
         "sockets",
         count => CommonOptions.StartEventLoops(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
@@ -53,12 +53,15 @@ internal sealed record ServerTransport(
         new ReceiveBuffers(),
         _ => null,
         AcceptErrors: null,
-        listener => (int)SocketOf((AbstractSocketChannel)listener).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.AcceptConnection)! != 0,
+        IsSocketListening,
         AvailableInSocket);
 
-    /// <summary>The transport to use.</summary>
-    /// <exception cref="StartupException">It does not run here.</exception>
+    /// <summary>Returns the transport to use.</summary>
+    /// <exception cref="StartupException">The chosen transport does not run here.</exception>
     public static ServerTransport Of(TransportChoice choice) => choice.UsesEpoll(EpollEventLoop.IsSupported) ? Epoll : Sockets;
+
+    private static bool IsSocketListening(IChannel listener) =>
+        (int)SocketOf((AbstractSocketChannel)listener).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.AcceptConnection)! != 0;
 
     private static int AvailableInSocket(IChannel channel)
     {
@@ -68,7 +71,7 @@ internal sealed record ServerTransport(
         }
         catch (Exception e) when (e is ObjectDisposedException or SocketException)
         {
-            return 0; // closed or reset meanwhile: nothing will be read from it
+            return 0; // closed or reset: nothing will be read from it
         }
     }
 
@@ -79,7 +82,7 @@ internal sealed record ServerTransport(
         public int QueueLength => loop.PendingTasks;
     }
 
-    /// <summary>DotNetty keeps the socket to itself, and draining has to know when it is empty.</summary>
+    // DotNetty does not expose the socket, and draining must know when it is empty.
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "Socket")]
     private static extern ref Socket SocketOf(AbstractSocketChannel channel);
 }

@@ -8,13 +8,13 @@ namespace DotNettyFraming.Server.Startup;
 /// <summary>Reports the server's state to systemd: sd_notify(3).</summary>
 internal static class ServiceManager
 {
-    /// <summary>The start-up line has been written.</summary>
+    /// <summary>Sent after the start-up line.</summary>
     public const string Ready = "READY=1";
 
-    /// <summary>No new connections; the drain starts.</summary>
+    /// <summary>Sent when the drain starts.</summary>
     public const string Stopping = "STOPPING=1";
 
-    /// <summary>Sends a state to the socket in <c>NOTIFY_SOCKET</c>; does nothing where it is not set. A failure is a warning.</summary>
+    /// <summary>Sends a state to the socket in <c>NOTIFY_SOCKET</c>, if it is set; a failure is logged.</summary>
     public static void Notify(string state, ILogger logger)
     {
         if (Environment.GetEnvironmentVariable("NOTIFY_SOCKET") is not { Length: > 0 } path)
@@ -24,7 +24,7 @@ internal static class ServiceManager
 
         try
         {
-            // Linux's abstract names start with a zero byte, written as @ in the variable.
+            // An abstract name starts with a zero byte, written as @ in the variable.
             string address = path[0] == '@' ? $"\0{path[1..]}" : path;
             using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
             socket.Connect(new UnixDomainSocketEndPoint(address));

@@ -3,25 +3,22 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Whether a service manager hands us a socket that listens already: systemd's protocol, sd_listen_fds(3).</summary>
-/// <remarks>
-/// systemd keeps the socket too. While the server restarts, connections wait in its backlog, and nobody is refused.
-/// </remarks>
+/// <summary>A listening socket passed by the service manager: sd_listen_fds(3).</summary>
+/// <remarks>systemd keeps the socket open: while the server restarts, connections wait in its backlog.</remarks>
 internal static class SocketActivation
 {
-    /// <summary>How many descriptors are handed over.</summary>
+    /// <summary>The variable with the number of descriptors.</summary>
     public const string CountVariable = "LISTEN_FDS";
 
-    /// <summary>For which process they are meant; variables are inherited, and a child must not take its parent's.</summary>
+    /// <summary>The variable with the id of the process that the descriptors are for; child processes inherit it.</summary>
     public const string ProcessVariable = "LISTEN_PID";
 
-    /// <summary>SD_LISTEN_FDS_START: the first of them.</summary>
-    private const int First = 3;
+    private const int First = 3; // SD_LISTEN_FDS_START
 
-    /// <summary>The descriptor to listen on; null where none was handed to us.</summary>
+    /// <summary>Returns the descriptor to listen on; null if none was passed to this process.</summary>
     /// <param name="variable">Reads an environment variable.</param>
-    /// <param name="process">Our own id.</param>
-    /// <exception cref="StartupException">Several were: the server has one port, and the others' peers would wait for ever.</exception>
+    /// <param name="process">The id of this process.</param>
+    /// <exception cref="StartupException">Several descriptors were passed; peers of the others would wait forever.</exception>
     public static int? Descriptor(Func<string, string?> variable, int process)
     {
         if (Number(variable(ProcessVariable)) != process)

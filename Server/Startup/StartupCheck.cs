@@ -4,31 +4,32 @@ using DotNettyFraming.Server.Pipeline.Tls;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Compares what was asked for with what the machine gives.</summary>
+/// <summary>A comparison of the options with the limits of the machine.</summary>
 internal static class StartupCheck
 {
-    /// <summary>Descriptors that a server at rest has open itself, and a few to spare: 143 to 209 were seen.</summary>
+    // Descriptors of a server at rest. Measured: 143 to 209.
     private const int OwnFiles = 256;
 
-    /// <summary>Memory of a connection at rest, bytes: 2.0 to 2.2 KiB were measured.</summary>
+    // Memory of a connection at rest. Measured: 2.0 to 2.2 KiB.
     private const long ConnectionBytes = 2304;
 
-    /// <summary>What encryption adds to a connection, bytes, most of it OpenSSL's. Measured: 53 KiB (4,000 open).</summary>
+    // Memory that TLS adds to a connection, most of it OpenSSL's. Measured: 53 KiB (4,000 open).
     private const long TlsBytes = 54 * 1024;
 
-    /// <summary>Memory of the server at rest, bytes.</summary>
+    // Memory of the server at rest.
     private const long OwnBytes = 64L * 1024 * 1024;
 
-    /// <summary>What the server can come to use: itself, its connections, what they may hold, what may wait to be processed.</summary>
+    /// <summary>Returns the memory that the server can use at most: itself, connections, unfinished packets, pending batches.</summary>
     public static long WorstCaseBytes(ServerOptions options)
     {
         long connectionBytes = options.TlsCertificateFile is null
             ? ConnectionBytes
             : ConnectionBytes + TlsBytes + TlsHandler.UnchargedBytes(options.TlsClientCaFile is not null);
-        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + (options.EventLoops * options.MaxPendingBytes);
+        long pendingBytes = options.EventLoops * options.MaxPendingBytes;
+        return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + pendingBytes;
     }
 
-    /// <summary>What does not fit, a line each. The server runs all the same.</summary>
+    /// <summary>Returns one line per option that the machine cannot satisfy; the server runs anyway.</summary>
     public static IEnumerable<string> Warnings(ServerOptions options, MachineLimits machine)
     {
         if (machine.OpenFiles is long files && options.MaxConnections > files - OwnFiles)
@@ -44,11 +45,11 @@ internal static class StartupCheck
 
         if (WorstCaseBytes(options) > machine.MemoryBytes)
         {
-            yield return $"--max-connections {options.MaxConnections}, --max-buffered {SizeText.Format(options.MaxBufferedBytes)}: at worst "
-                + $"{InMiB(WorstCaseBytes(options))} would be used, and there are {InMiB(machine.MemoryBytes)}";
+            yield return $"--max-connections {options.MaxConnections}, --max-buffered {SizeText.Format(options.MaxBufferedBytes)}: "
+                + $"at worst {InMiB(WorstCaseBytes(options))} would be used, and there are {InMiB(machine.MemoryBytes)}";
         }
     }
 
-    /// <summary>Bytes as a log line has them.</summary>
+    /// <summary>Formats bytes for a log line.</summary>
     public static string InMiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024 * 1024)} MiB");
 }

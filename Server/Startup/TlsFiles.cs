@@ -6,19 +6,20 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Server.Startup;
 
-/// <summary>Reads what the options of TLS name, and makes of it what a handshake goes by.</summary>
+/// <summary>The certificate files of the TLS options, read into the settings of a handshake.</summary>
 internal static class TlsFiles
 {
     /// <summary>Reads the files.</summary>
-    /// <exception cref="StartupException">One cannot be read, or does not hold what it should.</exception>
+    /// <exception cref="StartupException">A file cannot be read or used.</exception>
     public static SslServerAuthenticationOptions Read(ServerOptions options)
     {
         var authentication = new SslServerAuthenticationOptions
         {
-            ServerCertificateContext = Read("--tls-certificate", options.TlsCertificateFile!, file => ReadCertificate(file, options.TlsKeyFile)),
+            ServerCertificateContext = Read(
+                "--tls-certificate", options.TlsCertificateFile!, file => ReadCertificate(file, options.TlsKeyFile)),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-            AllowRenegotiation = false, // a peer could have the server compute without end; TLS 1.3 has none
-            AllowTlsResume = false, // connections are long; and each is to be judged by the files of now
+            AllowRenegotiation = false, // with TLS 1.2 a peer could make the server compute endlessly
+            AllowTlsResume = false, // connections are long, and each is checked against the current files
         };
         if (options.TlsClientCaFile is string ca)
         {
@@ -45,10 +46,11 @@ internal static class TlsFiles
         else
         {
             others = ReadPfx(file);
-            certificate = others.FirstOrDefault(one => one.HasPrivateKey) ?? throw new CryptographicException("it has no certificate with a key");
+            certificate = others.FirstOrDefault(one => one.HasPrivateKey)
+                ?? throw new CryptographicException("it has no certificate with a key");
         }
 
-        // Offline: intermediate certificates come from the file, and are not fetched.
+        // Offline: intermediate certificates come from the file and are not downloaded.
         return SslStreamCertificateContext.Create(certificate, others, offline: true);
     }
 
@@ -82,14 +84,16 @@ internal static class TlsFiles
             }
         }
 
-        // A block with header lines, as OpenSSL's older form has, is none to PemEncoding.
-        throw text.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal) ? Encrypted() : new CryptographicException("it has no private key in PEM");
+        // PemEncoding does not find blocks with header lines, OpenSSL's older form.
+        throw text.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal)
+            ? Encrypted()
+            : new CryptographicException("it has no private key in PEM");
 
         static CryptographicException Encrypted() =>
             new("its private key is encrypted, and there is no option for a password; openssl pkey -in FILE -out FILE decrypts it");
     }
 
-    /// <summary>Returns the first certificate with its key; names the cause where they do not belong together.</summary>
+    /// <summary>Returns the first certificate with its key; if they do not match, throws with the cause.</summary>
     private static X509Certificate2 WithKey(X509Certificate2Collection certificates, string key, string file, string? keyFile)
     {
         if (certificates.Count == 0)
@@ -107,7 +111,8 @@ internal static class TlsFiles
             using X509Certificate2? pair = TryPair(certificates[i], key, out _);
             if (pair is not null)
             {
-                throw new CryptographicException($"the key belongs to certificate {i + 1} in the file; the server's own certificate must be the first");
+                throw new CryptographicException(
+                    $"the key belongs to certificate {i + 1} in the file; the server's own certificate must be the first");
             }
         }
 
@@ -135,7 +140,7 @@ internal static class TlsFiles
         {
             TrustMode = X509ChainTrustMode.CustomRootTrust,
             RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true, // a client's certificate would name the address to fetch from
+            DisableCertificateDownloads = true, // a client's certificate would name the address
         };
         policy.CustomTrustStore.ImportFromPemFile(file);
         return policy.CustomTrustStore.Count > 0 ? policy : throw new CryptographicException("it has no certificate in PEM");

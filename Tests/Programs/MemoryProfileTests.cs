@@ -165,7 +165,7 @@ public sealed class MemoryProfileTests
         using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path]);
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(1));
-        Assert.That(server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: it is no regular file."));
+        Assert.That(server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: it is not a regular file."));
     }
 
     [Test]
