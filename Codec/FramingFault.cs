@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Codec;
 
-/// <summary>What was wrong with a peer's bytes.</summary>
+/// <summary>The ways in which a peer's bytes can be wrong.</summary>
 public enum FramingFaultKind
 {
     /// <summary>A byte other than <see cref="PacketHeader.Prefix"/> stands where a packet must start.</summary>
@@ -10,11 +10,9 @@ public enum FramingFaultKind
     PayloadTooLarge,
 }
 
-/// <summary>
-/// The last message that <see cref="PacketDecoder"/> hands on when a peer breaks the protocol, behind the good packets
-/// before it. A message and not an exception: a hostile peer would choose how many stack walks we do.
-/// </summary>
-/// <param name="Kind">What was wrong.</param>
-/// <param name="Offset">Where the faulty packet starts, in bytes from the start of the connection's stream.</param>
-/// <param name="Found">The byte found instead of the prefix, or the payload length announced.</param>
+/// <summary>The last message of <see cref="PacketDecoder"/> for a peer that breaks the protocol; good packets come before it.</summary>
+/// <remarks>Not an exception: each one walks the stack, and a hostile peer would choose how many.</remarks>
+/// <param name="Kind">The kind of fault.</param>
+/// <param name="Offset">The start of the faulty packet, in bytes from the start of the connection's stream.</param>
+/// <param name="Found">The byte found instead of the prefix, or the announced payload length.</param>
 public sealed record FramingFault(FramingFaultKind Kind, long Offset, int Found);

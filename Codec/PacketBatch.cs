@@ -2,36 +2,32 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Codec;
 
-/// <summary>
-/// A run of whole packets that lie side by side in one buffer: what <see cref="PacketDecoder"/> hands on, at most two for
-/// each read from the socket, so that the pipeline's cost is paid once a read and not once a packet.
-/// </summary>
+/// <summary>A run of whole packets side by side in one buffer; one read from the socket makes at most two.</summary>
 /// <remarks>
-/// <para><c>foreach (Packet packet in batch)</c> visits the packets in order, without allocating or copying;
-/// <see cref="Bytes"/> is the same run verbatim, as a sink would write it.</para>
-/// <para><b>Who owns a batch.</b></para>
+/// <para>The pipeline's cost is paid per read, not per packet. <c>foreach (Packet packet in batch)</c> visits the packets without
+/// allocating or copying; <see cref="Bytes"/> is the same run verbatim.</para>
+/// <para><b>Ownership.</b></para>
 /// <list type="number">
 /// <item><c>ChannelRead</c> gives one reference: pass the batch on exactly once, or release it exactly once in a
 /// <c>finally</c>. DotNetty does not release when a handler throws.</item>
 /// <item>A batch is borrowed until <c>ChannelRead</c> returns. To keep it longer on the same thread: <c>Retain</c>.
-/// To take it to another thread: <see cref="Detach"/>; otherwise a queued batch of 32 bytes pins a read buffer of 64 KiB.</item>
+/// To take it to another thread: <see cref="Detach"/>. Otherwise a queued batch of 32 bytes pins a read buffer of 64 KiB.</item>
 /// <item>No <c>Slice</c>, <c>Span</c> or <see cref="Packet"/> outlives the reference.</item>
-/// <item>The event loop that reads looks at its buffer's count afterwards: 1 means that the buffer can be used again; more,
-/// that somebody kept it; less, that somebody released it twice, which it reports as an error.</item>
-/// <item>With leak detection at Paranoid each read gets a private buffer, and a batch that is dropped without a release is
+/// <item>The event loop checks the reference count of its buffer after each read. At 1 it uses the buffer again; above 1 a
+/// handler has kept it; below 1 a handler has released it twice, which is reported as an error.</item>
+/// <item>With leak detection at Paranoid each read has a buffer of its own, and a batch that is dropped without a release is
 /// reported as a leak.</item>
 /// </list>
-/// <para>Use after the last release throws <c>IllegalReferenceCountException</c>, but do not rely on it: the count is the
-/// buffer's own, and a slice of a pooled buffer is itself pooled, so once the next read has taken that slice again, a stale
-/// batch shows the next read's bytes, and a second release takes its reference. Threads: one at a time; hand over by
-/// <see cref="Detach"/>.</para>
+/// <para>Use after the last release throws <c>IllegalReferenceCountException</c>, but not always: slices of a pooled buffer are
+/// pooled, so a stale batch can show the bytes of a later read, and a second release can take that read's reference.</para>
+/// <para>Threads: one at a time; <see cref="Detach"/> hands a batch over.</para>
 /// </remarks>
 public sealed class PacketBatch : DefaultByteBufferHolder
 {
-    /// <summary>Takes over one reference to <paramref name="content"/>, whose readable bytes are whole packets side by side.</summary>
+    /// <summary>Takes over one reference to <paramref name="content"/>; its readable bytes are whole packets side by side.</summary>
     /// <param name="content">A buffer with an array of its own or a slice of one (<c>HasArray</c>).</param>
-    /// <param name="count">The number of packets in it, at least 1.</param>
-    /// <param name="firstSequence">How many packets came before these on their connection.</param>
+    /// <param name="count">The number of packets, at least 1.</param>
+    /// <param name="firstSequence">The number of packets before these on their connection.</param>
     public PacketBatch(IByteBuffer content, int count, long firstSequence)
         : base(content)
     {
@@ -45,7 +41,7 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     /// <summary>The first packet's number on its connection, counted from 0.</summary>
     public long FirstSequence { get; }
 
-    /// <summary>The packets' bytes, headers included, just as they came.</summary>
+    /// <summary>The packets' bytes as received, headers included.</summary>
     public ReadOnlySpan<byte> Bytes
     {
         get
@@ -58,7 +54,7 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     /// <summary>The length of <see cref="Bytes"/>.</summary>
     public int ByteCount => Content.ReadableBytes;
 
-    /// <summary>Bytes that <see cref="Detach"/> keeps allocated: those of the copy, or of the whole buffer where it makes none.</summary>
+    /// <summary>The memory that <see cref="Detach"/> keeps: the size of the copy, or of the whole buffer if it makes none.</summary>
     public int DetachedBytes
     {
         get
@@ -69,20 +65,18 @@ public sealed class PacketBatch : DefaultByteBufferHolder
         }
     }
 
-    /// <summary>The length of all the payloads together: <see cref="ByteCount"/> less the headers.</summary>
+    /// <summary>The sum of the payloads' lengths: <see cref="ByteCount"/> without the headers.</summary>
     public int PayloadByteCount => ByteCount - (Count * PacketHeader.Size);
 
-    /// <summary>The first packet's time, Unix seconds, as its header has it.</summary>
+    /// <summary>The time in the first packet's header, Unix seconds.</summary>
     public uint FirstTime => PacketHeader.ReadTime(Bytes);
 
-    /// <summary>Visits the packets in order; for <c>foreach</c>.</summary>
+    /// <summary>Returns an enumerator over the packets, for <c>foreach</c>.</summary>
     public Enumerator GetEnumerator() => new(Bytes);
 
-    /// <summary>
-    /// The same packets in a batch that may go to another thread and live as long as it likes, with one reference of its own.
-    /// The reference to this batch stays the caller's.
-    /// </summary>
-    /// <returns>A right-sized copy; or this batch, retained, where it fills at least half of the buffer that it would pin.</returns>
+    /// <summary>Returns the same packets in a batch with a reference of its own, for any thread and any time.</summary>
+    /// <returns>A right-sized copy; or this batch, retained, if it fills at least half of the buffer that it pins.</returns>
+    /// <remarks>The caller keeps the reference to this batch.</remarks>
     public PacketBatch Detach()
     {
         IByteBuffer content = Content;
@@ -93,7 +87,7 @@ public sealed class PacketBatch : DefaultByteBufferHolder
             return this;
         }
 
-        // Not from the pool: it rounds up to powers of two, and the copy is freed by a thread that is not the pool's.
+        // Not pooled: the pool rounds up to powers of two, and the copy is freed by another thread.
         IByteBuffer copy = UnpooledByteBufferAllocator.Default.HeapBuffer(length, length);
         copy.WriteBytes(content, content.ReaderIndex, length);
         return new PacketBatch(copy, Count, FirstSequence);
@@ -112,7 +106,7 @@ public sealed class PacketBatch : DefaultByteBufferHolder
         return buffer;
     }
 
-    /// <summary>Walks over a run of whole packets.</summary>
+    /// <summary>An enumerator over a run of whole packets.</summary>
     public ref struct Enumerator
     {
         private readonly ReadOnlySpan<byte> _run;
@@ -121,11 +115,10 @@ public sealed class PacketBatch : DefaultByteBufferHolder
 
         internal Enumerator(ReadOnlySpan<byte> run) => _run = run;
 
-        /// <summary>The packet stepped onto.</summary>
+        /// <summary>The current packet.</summary>
         public readonly Packet Current => new(_run.Slice(_start, _length));
 
-        /// <summary>Steps onto the next packet.</summary>
-        /// <returns>False behind the last one.</returns>
+        /// <summary>Moves to the next packet; returns false after the last one.</summary>
         public bool MoveNext()
         {
             _start += _length;
@@ -134,7 +127,7 @@ public sealed class PacketBatch : DefaultByteBufferHolder
                 return false;
             }
 
-            // A branch, and not an assignment, so that the processor guesses that this packet is as long as the last: see PacketRun.
+            // A branch, so that the processor predicts that this packet is as long as the last one: see PacketRun.
             int length = PacketHeader.Size + PacketHeader.ReadPayloadLength(_run[_start..]);
             if (length != _length)
             {

@@ -4,28 +4,25 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Codec;
 
-/// <summary>
-/// Cuts a TCP stream into packets: In: <see cref="IByteBuffer"/>, grouped as the network likes → Out: <see cref="PacketBatch"/>,
-/// at most two a read, and at most one <see cref="FramingFault"/>, the last message of its connection.
-/// </summary>
+/// <summary>A decoder that cuts a TCP stream into packets.</summary>
 /// <remarks>
+/// <para>In: <see cref="IByteBuffer"/>, split anywhere → Out: <see cref="PacketBatch"/>, at most two per read, and at most one
+/// <see cref="FramingFault"/>, the last message of the connection.</para>
 /// <code>
 /// TWO READS                                              AFTER DECODE
 /// +----------+----------+-----+   +-----+----------+     +-----------------------+   +----------+   +----------+
 /// | packet 1 | packet 2 | pac | , | ket3| packet 4 | --> | batch: packet 1 and 2 |   | packet 3 |   | packet 4 |
 /// +----------+----------+-----+   +-----+----------+     +-----------------------+   +----------+   +----------+
 /// </code>
-/// <para>A <see cref="LengthFieldBasedFrameDecoder"/> for the 7-byte header (<see cref="PacketHeader"/>): the base class parses
-/// the first header and waits for the first packet; its hook <see cref="ExtractFrame"/> is used to extend the frame over the
-/// whole packets that follow in the same read. Three things differ from the stock decoder, each for a reason:</para>
+/// <para>A <see cref="LengthFieldBasedFrameDecoder"/> for the 7-byte header (<see cref="PacketHeader"/>). The base class parses
+/// the first header of a read; <see cref="ExtractFrame"/> extends the frame over the whole packets behind it. Three differences:</para>
 /// <list type="bullet">
-/// <item>The first byte is looked at when it comes. The stock decoder, fed <c>'X' FF FF</c>, waits for 65,535 bytes.</item>
-/// <item>Only the tail is kept: a read that ends inside a packet leaves that piece in a buffer of its own
-/// (<see cref="UnfinishedPacket"/>) and consumes its input. The stock decoder keeps the read buffer, 64 KiB for a single byte.</item>
-/// <item>Faults are messages, never exceptions, and final: from then on all input is discarded and counted.</item>
+/// <item>The first byte is checked when it arrives. The stock decoder, given <c>'X' FF FF</c>, waits for 65,535 bytes.</item>
+/// <item>A read that ends inside a packet leaves only that part, in a buffer of its own (<see cref="UnfinishedPacket"/>).
+/// The stock decoder keeps the read buffer: 64 KiB for a single byte.</item>
+/// <item>Faults are messages, not exceptions, and final: all later input is discarded and counted.</item>
 /// </list>
-/// <para>Reads nothing on its own account: where AutoRead is off, only whoever turned it off decides when to read.
-/// Threads: its channel's event loop; <see cref="BytesReceived"/> and <see cref="UnfinishedPacketOffset"/> too.</para>
+/// <para>Threads: its channel's event loop.</para>
 /// </remarks>
 public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
 {
@@ -35,12 +32,12 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
     private long _packets;
     private bool _faulted;
 
-    /// <summary>The run that <see cref="ExtractFrame"/> found; good between that call and the end of <c>Decode</c>.</summary>
+    /// <summary>The run found by <see cref="ExtractFrame"/>, valid until <c>Decode</c> returns.</summary>
     private PacketRun _run;
 
-    /// <summary>Makes a decoder for one connection.</summary>
-    /// <param name="maxPayloadBytes">Larger payloads are a fault as soon as their header announces them; 0 to 65,535.</param>
-    /// <param name="counters">Where to count bytes, shared with the other decoders of the event loop; by default its own.</param>
+    /// <summary>Creates a decoder for one connection.</summary>
+    /// <param name="maxPayloadBytes">The longest payload accepted, 0 to 65,535.</param>
+    /// <param name="counters">Byte counts, shared by the decoders of an event loop; by default the decoder's own.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPayloadBytes"/> is negative or above 65,535.</exception>
     public PacketDecoder(int maxPayloadBytes = PacketHeader.MaxPayloadLength, DecoderCounters? counters = null)
         : base(
@@ -48,7 +45,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
             maxFrameLength: PacketHeader.Size + Checked(maxPayloadBytes),
             lengthFieldOffset: PacketHeader.LengthOffset,
             lengthFieldLength: PacketHeader.LengthSize,
-            lengthAdjustment: PacketHeader.TimeSize, // the length field counts the payload; the time stands between
+            lengthAdjustment: PacketHeader.TimeSize, // the time lies between length and payload
             initialBytesToStrip: 0,
             failFast: true)
     {
@@ -56,23 +53,20 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         _counters = counters ?? new DecoderCounters();
     }
 
-    /// <summary>Bytes that this connection has given to the decoder.</summary>
+    /// <summary>Bytes received on this connection.</summary>
     public long BytesReceived { get; private set; }
 
-    /// <summary>Whole packets that this connection has sent.</summary>
+    /// <summary>Whole packets received on this connection.</summary>
     public long PacketsReceived => _packets;
 
-    /// <summary>
-    /// Where the packet that is not whole yet starts, in bytes from the start of the stream; −1 when there is none. As long as
-    /// this stays the same, it is the same packet, however its bytes trickle in.
-    /// </summary>
+    /// <summary>The offset in the stream at which the unfinished packet starts; −1 if there is none.</summary>
     public long UnfinishedPacketOffset => _unfinished.Exists ? BytesReceived - _unfinished.Length : -1;
 
-    /// <summary>Bytes allocated for the packet that is not whole yet; 0 when there is none.</summary>
+    /// <summary>Bytes allocated for the unfinished packet; 0 if there is none.</summary>
     public int UnfinishedPacketCapacity => _unfinished.AllocatedBytes;
 
-    /// <summary>Releases the unfinished packet and discards all further input; both count as discarded.</summary>
-    /// <remarks>Not to be called inside a read.</remarks>
+    /// <summary>Releases the unfinished packet and discards all later input; both count as discarded.</summary>
+    /// <remarks>It must not be called inside a read.</remarks>
     public void Abandon()
     {
         _faulted = true;
@@ -92,9 +86,8 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         base.ChannelRead(context, message);
     }
 
-    /// <summary>Passes the event on, and no more: the base would ask for another read when this one completed no packet, even
-    /// where AutoRead has been turned off to hold the peer back.</summary>
-    /// <param name="context">This handler's context.</param>
+    /// <summary>Passes the event on.</summary>
+    /// <remarks>The base class would request another read when this one completed no packet, even with AutoRead off.</remarks>
     public override void ChannelReadComplete(IChannelHandlerContext context) => context.FireChannelReadComplete();
 
     /// <inheritdoc/>
@@ -111,11 +104,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         base.HandlerRemovedInternal(context);
     }
 
-    /// <summary>One step of decoding; called until <paramref name="input"/> is consumed, which each step either does or comes
-    /// nearer to. Nothing of a read is left in the base class's hands.</summary>
-    /// <param name="context">This handler's context.</param>
-    /// <param name="input">What is left of the read.</param>
-    /// <param name="output">Where messages for the next handler go.</param>
+    /// <summary>Decodes a part of <paramref name="input"/>; the base class calls it until nothing is left.</summary>
     protected override void Decode(IChannelHandlerContext context, IByteBuffer input, List<object> output)
     {
         if (_faulted)
@@ -149,12 +138,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         }
     }
 
-    /// <summary>The base class's hook: it found one packet; this takes all whole packets that lie behind it too.</summary>
-    /// <param name="context">This handler's context.</param>
-    /// <param name="buffer">The read.</param>
-    /// <param name="index">Where the first packet starts.</param>
-    /// <param name="length">The first packet's length.</param>
-    /// <returns>A retained slice of <paramref name="buffer"/> over the run.</returns>
+    /// <summary>Returns a retained slice over the packet that the base class found and all whole packets behind it.</summary>
     protected override IByteBuffer ExtractFrame(IChannelHandlerContext context, IByteBuffer buffer, int index, int length)
     {
         ReadOnlySpan<byte> rest = buffer.Array.AsSpan(buffer.ArrayOffset + index, buffer.WriterIndex - index);
@@ -169,7 +153,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         return maxPayloadBytes;
     }
 
-    /// <summary>A buffer of several pieces (a composite one) is copied into one, once; everything behind works with spans.</summary>
+    /// <summary>Copies a composite buffer into one with an array, as the code behind works with spans.</summary>
     private static IByteBuffer Flatten(IByteBufferAllocator allocator, IByteBuffer input)
     {
         int length = input.ReadableBytes;
@@ -198,7 +182,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         }
         else if (_unfinished.Missing == 0)
         {
-            _counters.LetGo(_unfinished.Length);
+            _counters.Released(_unfinished.Length);
             _counters.Allocated(-_unfinished.AllocatedBytes);
             Emit(_unfinished.Detach(), 1, output);
         }
@@ -226,7 +210,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
 
     private void DiscardUnfinished()
     {
-        _counters.LetGo(_unfinished.Length);
+        _counters.Released(_unfinished.Length);
         _counters.Discarded(_unfinished.Length);
         _counters.Allocated(-_unfinished.AllocatedBytes);
         _unfinished.Release();

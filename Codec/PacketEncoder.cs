@@ -4,11 +4,11 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Codec;
 
-/// <summary>Writes packets: Out: <see cref="OutgoingPacket"/> → one <see cref="IByteBuffer"/> of header and payload.</summary>
+/// <summary>An encoder: Out: <see cref="OutgoingPacket"/> → one <see cref="IByteBuffer"/> of header and payload.</summary>
 /// <remarks>
 /// <c>new OutgoingPacket(0x5CCE4380, "12345"u8.ToArray())</c> becomes <c>26 05 00 80 43 CE 5C 31 32 33 34 35</c>.
-/// Without state, so one instance may serve every channel. Whoever sends the same packet again and again encodes it once with
-/// <see cref="Write"/> and stamps it with <see cref="PacketHeader.WriteTime"/>.
+/// It has no state, so one instance can serve all channels. To send one packet many times, encode it once with
+/// <see cref="Write"/> and update it with <see cref="PacketHeader.WriteTime"/>.
 /// </remarks>
 public sealed class PacketEncoder : MessageToByteEncoder<OutgoingPacket>
 {
@@ -16,10 +16,10 @@ public sealed class PacketEncoder : MessageToByteEncoder<OutgoingPacket>
     public override bool IsSharable => true;
 
     /// <summary>Writes one packet to the start of <paramref name="destination"/>.</summary>
-    /// <param name="destination">Room for <see cref="PacketHeader.Size"/> bytes and the payload.</param>
-    /// <param name="time">When the packet was created, in Unix seconds.</param>
+    /// <param name="destination">Space for <see cref="PacketHeader.Size"/> bytes and the payload.</param>
+    /// <param name="time">The time of creation, Unix seconds.</param>
     /// <param name="payload">0 to 65,535 bytes.</param>
-    /// <returns>The bytes written: <see cref="PacketHeader.Size"/> + the payload's length.</returns>
+    /// <returns>The number of bytes written.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The payload is longer than 65,535 bytes.</exception>
     /// <exception cref="ArgumentException">The destination is too short.</exception>
     public static int Write(Span<byte> destination, uint time, ReadOnlySpan<byte> payload)

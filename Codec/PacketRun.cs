@@ -1,19 +1,16 @@
 namespace DotNettyFraming.Codec;
 
-/// <summary>How many whole, good packets lie side by side, and how many bytes they take.</summary>
-/// <param name="Count">Packets.</param>
-/// <param name="ByteCount">Bytes, headers included.</param>
+/// <summary>The number of whole, valid packets side by side, and their bytes.</summary>
 internal readonly record struct PacketRun(int Count, int ByteCount)
 {
-    /// <summary>Measures the run at the start of <paramref name="bytes"/>: it ends before the first packet that is not whole, has
-    /// a wrong prefix, or announces too long a payload.</summary>
-    /// <param name="bytes">Bytes that start with a whole, good packet.</param>
+    /// <summary>Measures the run at the start of <paramref name="bytes"/>, up to the first packet that is unfinished or faulty.</summary>
+    /// <param name="bytes">Bytes that start with a whole, valid packet.</param>
     /// <param name="firstLength">That packet's length.</param>
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
     /// <remarks>
-    /// The innermost loop of the server. Where a packet starts follows from the length of the one before, so a processor that goes from
-    /// header to header waits for memory at each. Packets of one peer mostly have one length: the inner loop takes the next one to be as
-    /// long as the last, and checks it; a right guess is free (2.0 ns a packet without, 1.2 with).
+    /// The innermost loop of the server. Each packet's start depends on the length of the packet before, so the processor waits for
+    /// memory at each header. Packets of one peer mostly have one length: the inner loop assumes the length of the packet before and
+    /// checks it. Measured: 1.2 ns per packet with this, 2.0 without.
     /// </remarks>
     public static PacketRun Measure(ReadOnlySpan<byte> bytes, int firstLength, int maxPayloadBytes)
     {

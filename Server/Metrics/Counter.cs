@@ -107,7 +107,7 @@ internal static class CounterTable
             "Memory allocated for unfinished packets.",
             Falls: true,
             loop => loop.Bytes.BytesAllocated),
-        new(Counter.BytesLetGo, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesLetGo),
+        new(Counter.BytesLetGo, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesReleased),
         new(Counter.Reads, null, null, Reads, "Batches of packets: one per read, or two where it completes an earlier packet."),
         new(Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age."),
         new(

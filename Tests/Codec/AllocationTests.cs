@@ -6,8 +6,8 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>What decoding costs the collector: nothing for a packet, a little for a read.</summary>
-/// <remarks>The leak detector is off here: it allocates a stack trace for each buffer that it tracks.</remarks>
+/// <summary>Allocations of the decoder: none per packet, a few bytes per read.</summary>
+/// <remarks>The leak detector is off: it allocates a stack trace for each buffer that it tracks.</remarks>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(30_000)]
@@ -22,14 +22,14 @@ public class AllocationTests
     public void Resume_leak_detection() => ResourceLeakDetector.Level = LeakDetection.RunLevel;
 
     [Test]
-    public void Read_with_a_tail_allocates_at_most_200_bytes_however_many_packets_it_brings([Values(0, 25, 1000, 20_000)] int payload)
+    public void Read_with_a_tail_allocates_at_most_200_bytes([Values(0, 25, 1000, 20_000)] int payload)
     {
-        // Not a divisor of the read: it begins and ends inside a packet, but for the rare time that it happens to fit.
+        // The length does not divide the read: almost all reads start and end inside a packet.
         byte[] packet = Wire.Packet(payload);
         byte[] stream = [.. Enumerable.Repeat(packet, (ReadSize / packet.Length) + 2).SelectMany(bytes => bytes)];
         var visitor = new Visitor();
         var channel = new EmbeddedChannel(new PacketDecoder(), visitor);
-        channel.Configuration.AutoRead = false; // else the channel's own read request adds 32 bytes
+        channel.Configuration.AutoRead = false; // otherwise the channel's own read request adds 32 bytes
         channel.Configuration.Allocator = PooledByteBufferAllocator.Default;
         IByteBuffer receiveBuffer = PooledByteBufferAllocator.Default.HeapBuffer(ReadSize);
         long position = 0;
@@ -40,7 +40,7 @@ public class AllocationTests
         Read(1_000);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
-        // A tail above 1 KiB is an array of its own: of the piece that came first, and again, grown, of the whole packet.
+        // A tail above 1 KiB has two arrays of its own: one for the first part, one for the whole packet.
         long tails = packet.Length > 1024 ? 2 * packet.Length : 0;
         Assert.That(allocated / 1_000.0, Is.LessThanOrEqualTo(200 + tails));
         Assert.That(visitor.Packets - packetsBefore, Is.EqualTo(1_000L * ReadSize / packet.Length).Within(1));

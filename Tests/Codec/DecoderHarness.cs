@@ -5,10 +5,8 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>
-/// A decoder in an <see cref="EmbeddedChannel"/> that is given reads and keeps what comes out. After every read it checks what
-/// always holds: what a batch says about itself, at most two batches a read, no message behind a fault, and the counters.
-/// </summary>
+/// <summary>A decoder in an <see cref="EmbeddedChannel"/>, with the messages that it passed on.</summary>
+/// <remarks>After every read it checks the batches, the counters, and that no message follows a fault.</remarks>
 internal sealed class DecoderHarness : IDisposable
 {
     private readonly EmbeddedChannel _channel;
@@ -56,7 +54,7 @@ internal sealed class DecoderHarness : IDisposable
         return this;
     }
 
-    /// <summary>Gives a read and leaves what comes out of it in the channel, unreleased.</summary>
+    /// <summary>Gives a read to the decoder and leaves its messages in the channel.</summary>
     public void Give(IByteBuffer read)
     {
         _given += read.ReadableBytes;
@@ -65,7 +63,7 @@ internal sealed class DecoderHarness : IDisposable
 
     public bool HasMessage => _channel.InboundMessages.Count > 0;
 
-    /// <summary>The next message that <see cref="Give"/> left; the caller releases it.</summary>
+    /// <summary>Returns the next batch that <see cref="Give"/> left; the caller releases it.</summary>
     public PacketBatch TakeBatch()
     {
         var batch = _channel.ReadInbound<PacketBatch>();
@@ -73,7 +71,7 @@ internal sealed class DecoderHarness : IDisposable
         return batch;
     }
 
-    /// <summary>The channel becomes inactive, and its handlers are removed.</summary>
+    /// <summary>Closes the channel and removes its handlers.</summary>
     public DecoderHarness Close()
     {
         _closed = true;
@@ -93,12 +91,12 @@ internal sealed class DecoderHarness : IDisposable
         _channel.FinishAndReleaseAll();
     }
 
-    // Plain comparisons: these run millions of times, and an Assert.That costs more than the decoder does.
+    // Called millions of times: Assert.That costs more than the decoder.
     private static void Require(bool holds, string what)
     {
         if (!holds)
         {
-            Assert.Fail($"does not hold: {what}");
+            Assert.Fail($"not true: {what}");
         }
     }
 
@@ -118,7 +116,7 @@ internal sealed class DecoderHarness : IDisposable
             }
         }
 
-        Require(LastBatches.Count <= 2, "at most two batches a read");
+        Require(LastBatches.Count <= 2, "at most two batches per read");
         CheckCounters();
     }
 

@@ -40,7 +40,7 @@ public class PacketBatchTests
     }
 
     [Test]
-    public void Bytes_are_the_packets_as_they_came()
+    public void Bytes_are_the_packets_as_received()
     {
         using var decoder = new DecoderHarness();
         decoder.Give(Unpooled.WrappedBuffer([.. Run, 0x26]));
@@ -116,7 +116,7 @@ public class PacketBatchTests
     }
 
     [Test]
-    public void Detach_looks_at_the_buffer_at_the_bottom_of_all_views([Values(58, 59)] int capacity)
+    public void Detach_compares_with_the_buffer_below_all_views([Values(58, 59)] int capacity)
     {
         IByteBuffer read = PooledByteBufferAllocator.Default.HeapBuffer(capacity).WriteBytes(Run);
         IByteBuffer view = read.RetainedDuplicate();

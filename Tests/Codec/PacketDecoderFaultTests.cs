@@ -3,13 +3,13 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>A byte that is no prefix, and a length above the maximum: one fault, the packets before it, nothing behind it.</summary>
+/// <summary>Bad prefixes and lengths above the maximum: the packets before, one fault, nothing after it.</summary>
 [TestFixture]
 [CancelAfter(30_000)]
 public class PacketDecoderFaultTests
 {
     [Test]
-    public void Bad_prefix_as_a_lone_byte_is_a_fault_at_once([Values(0x00, 0x25, 0x27, 0xFF)] byte found)
+    public void Bad_prefix_as_a_single_byte_is_a_fault_immediately([Values(0x00, 0x25, 0x27, 0xFF)] byte found)
     {
         using var decoder = new DecoderHarness();
 
@@ -30,7 +30,7 @@ public class PacketDecoderFaultTests
     }
 
     [Test]
-    public void Bad_prefix_in_the_nth_packet_lets_the_packets_before_it_through([Values(1, 2, 3, 100)] int n)
+    public void Bad_prefix_in_the_nth_packet_comes_after_the_packets_before_it([Values(1, 2, 3, 100)] int n)
     {
         byte[] stream = [.. Wire.Packets([.. Enumerable.Range(0, n)]), .. "X"u8, .. Wire.Packets(1, 2)];
         using var decoder = new DecoderHarness();
@@ -42,7 +42,7 @@ public class PacketDecoderFaultTests
     }
 
     [Test]
-    public void Bad_prefix_of_a_packet_that_is_whole_and_good_otherwise_is_a_fault_amid_good_ones()
+    public void Bad_prefix_of_an_otherwise_valid_packet_is_a_fault()
     {
         using var decoder = new DecoderHarness();
 
@@ -60,7 +60,7 @@ public class PacketDecoderFaultTests
     }
 
     [Test]
-    public void Bad_prefix_behind_a_fragment_comes_with_the_packet_that_it_completes()
+    public void Bad_prefix_behind_the_end_of_a_packet_is_in_the_same_read()
     {
         byte[] packet = Wire.Packet(4);
         using var decoder = new DecoderHarness();
@@ -137,7 +137,7 @@ public class PacketDecoderFaultTests
     }
 
     [Test]
-    public void Nothing_comes_after_a_fault_neither_from_reads_nor_from_the_end([Values] bool removedFirst)
+    public void Nothing_comes_after_a_fault([Values] bool removedFirst)
     {
         using var decoder = new DecoderHarness(maxPayload: 10);
         decoder.Read([.. Wire.Packet(1), (byte)'X']);
@@ -168,7 +168,7 @@ public class PacketDecoderFaultTests
         Assert.That((faulty.ReferenceCount, later.ReferenceCount), Is.EqualTo((0, 0)));
     }
 
-    /// <summary>Every split in two and in three, against the reference.</summary>
+    /// <summary>Compares every split in two and in three with the reference.</summary>
     private static void AssertAsReference(byte[] stream, int maxPayload)
     {
         ReferenceDecoder expected = new ReferenceDecoder(maxPayload).Feed(stream).End();
@@ -185,7 +185,8 @@ public class PacketDecoderFaultTests
                 {
                     Assert.Fail(
                         $"cut at {a} and {b}: {decoder.Packets.Count} packets, {decoder.Faults.SingleOrDefault()}, "
-                        + $"{decoder.Counters.BytesDiscarded} discarded; expected {expected.Packets.Count}, {expected.Fault}, {expected.Discarded}");
+                        + $"{decoder.Counters.BytesDiscarded} discarded; "
+                        + $"expected {expected.Packets.Count}, {expected.Fault}, {expected.Discarded}");
                 }
             }
         }

@@ -4,7 +4,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>What the decoder holds for a packet that is not whole, told by the allocators' own accounts.</summary>
+/// <summary>Memory held for unfinished packets, as the allocators count it.</summary>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(30_000)]
@@ -13,7 +13,7 @@ public class PacketDecoderMemoryTests
     private UnpooledByteBufferAllocator _channelAllocator = null!;
     private long _before;
 
-    /// <summary>Bytes held: small tails come from the channel's allocator, which is the test's own; large ones are unpooled.</summary>
+    /// <summary>Bytes held: small tails are from the channel's allocator, large ones are unpooled.</summary>
     private long Held => _channelAllocator.Metric.UsedHeapMemory + UnpooledByteBufferAllocator.Default.Metric.UsedHeapMemory - _before;
 
     [SetUp]
@@ -24,7 +24,7 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Tail_is_never_larger_than_its_packet_and_hardly_larger_than_what_was_sent(
+    public void Tail_is_at_most_its_packet_and_an_eighth_more_than_was_sent(
         [Values(1, 2, 3, 7, 100, 1460, 8192)] int readSize, [Values(0, 1, 500, 1017, 1018, 40_000, 65_535)] int payload)
     {
         byte[] packet = Wire.Packet(payload);
@@ -33,7 +33,7 @@ public class PacketDecoderMemoryTests
         {
             decoder.Read(packet[(sent - readSize)..sent]);
 
-            // Up to 1 KiB the whole packet's room is taken at once.
+            // Up to 1 KiB the whole packet's room is allocated with the first part.
             long allowed = packet.Length <= 1024 ? Math.Max(7, packet.Length) : Math.Min(packet.Length, (sent * 9 / 8) + 8);
             if (Held < sent || Held > allowed)
             {
@@ -65,24 +65,24 @@ public class PacketDecoderMemoryTests
             }
         }
 
-        // By an eighth each time: old capacities sum up to at most 8 (and a little) times the last one.
+        // Growth by an eighth: the old capacities add up to a little more than 8 times the last one.
         Assert.That(growths, Is.LessThan(120));
         Assert.That(copied, Is.LessThan(10 * packet.Length));
     }
 
     [Test]
-    public void First_piece_that_lacks_little_gets_the_whole_packets_room_at_once()
+    public void First_part_that_misses_little_gets_the_whole_packets_room()
     {
         byte[] packet = Wire.Packet(65_535);
         using var decoder = new DecoderHarness(allocator: _channelAllocator);
 
         decoder.Read(packet[..65_536]);
-        Assert.That(Held, Is.EqualTo(packet.Length), "no second array, and the first as garbage, for six bytes more");
+        Assert.That(Held, Is.EqualTo(packet.Length), "no second array for six bytes more");
         decoder.Close();
     }
 
     [Test]
-    public void Abandoned_connection_holds_nothing_and_what_follows_is_discarded()
+    public void Abandoned_decoder_holds_nothing_and_discards_later_input()
     {
         var counters = new DecoderCounters();
         var channel = new EmbeddedChannel(new PacketDecoder(counters: counters));
@@ -118,11 +118,11 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Pieces_among_many_are_pinned_and_never_larger_than_their_packet()
+    public void Parts_among_many_are_pinned_and_never_larger_than_their_packet()
     {
         byte[] packet = Wire.Packet(65_535);
         using var decoder = new DecoderHarness();
-        decoder.Counters.Allocated((16 * 1024 * 1024) + 1); // others hold this much
+        decoder.Counters.Allocated((16 * 1024 * 1024) + 1); // held by others
 
         decoder.Read(packet[..40_000], packet[40_000..50_000]);
         Assert.That(decoder.Decoder.UnfinishedPacketCapacity, Is.EqualTo(50_000));
@@ -133,7 +133,7 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void First_piece_is_held_as_it_came()
+    public void First_part_is_held_at_its_exact_size()
     {
         using var decoder = new DecoderHarness(allocator: _channelAllocator);
 
@@ -143,7 +143,7 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Payload_above_the_maximum_holds_nothing_and_never_did([Values(0, 1, 2, 3, 7)] int cut)
+    public void Payload_above_the_maximum_never_holds_memory([Values(0, 1, 2, 3, 7)] int cut)
     {
         byte[] stream = [.. Wire.Packet(65_535), .. Wire.Packet(65_535)];
         using var decoder = new DecoderHarness(maxPayload: 65_534, allocator: _channelAllocator);
@@ -158,7 +158,7 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Tail_is_let_go_when_its_packet_is_released([Values(3, 2_000)] int payload)
+    public void Tail_is_released_with_its_packet([Values(3, 2_000)] int payload)
     {
         byte[] packet = Wire.Packet(payload);
         using var decoder = new DecoderHarness(allocator: _channelAllocator);
@@ -170,7 +170,7 @@ public class PacketDecoderMemoryTests
     }
 
     [Test]
-    public void Removed_decoder_lets_its_tail_go([Values(3, 2_000)] int payload)
+    public void Removed_decoder_releases_its_tail([Values(3, 2_000)] int payload)
     {
         using var decoder = new DecoderHarness(allocator: _channelAllocator);
         decoder.Read(Wire.Packet(payload)[..8]);

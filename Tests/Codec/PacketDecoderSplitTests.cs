@@ -2,12 +2,12 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>FAULTS 1, 2 and 5: the same packets, however the network groups their bytes into reads.</summary>
+/// <summary>The same packets, however the stream is split into reads.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public class PacketDecoderSplitTests
 {
-    /// <summary>The shapes of streams whose every split is tried: empty, tiny, and just past each border of the header.</summary>
+    /// <summary>Payload lengths of streams that are split everywhere.</summary>
     private static readonly int[][] Shapes =
     [
         [0], [1], [2], [7], [0, 0], [0, 1], [1, 0], [2, 5], [0, 0, 0], [1, 0, 2], [0, 3, 0], [5, 5, 5],
@@ -69,7 +69,7 @@ public class PacketDecoderSplitTests
         }
     }
 
-    // 1017 and 1018: packets of 1024 and 1025 bytes, the border between a tail with its whole room and one that grows.
+    // Packets of 1024 and 1025 bytes: the first gets its whole room, the second a buffer that grows.
     [TestCase(1017)]
     [TestCase(1018)]
     public void Packet_at_the_border_of_growing_is_the_same_however_split(int payload)
@@ -114,7 +114,7 @@ public class PacketDecoderSplitTests
     {
         var expected = new ReferenceDecoder().Feed(stream);
 
-        // Unpooled, as the leak detector would take a stack trace for each pooled tail; the other tests have those.
+        // Unpooled: the leak detector takes a stack trace for each pooled tail.
         using var decoder = new DecoderHarness(allocator: UnpooledByteBufferAllocator.Default);
 
         decoder.Read(Wire.Cut(stream, cuts));

@@ -5,7 +5,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>Packets out of reads, and what the decoder says of itself; every way to split a stream, and faults, have fixtures of their own.</summary>
+/// <summary>Packets and the decoder's properties; splits and faults have fixtures of their own.</summary>
 [TestFixture]
 [CancelAfter(60_000)]
 public class PacketDecoderTests
@@ -47,7 +47,7 @@ public class PacketDecoderTests
     }
 
     [Test]
-    public void Glued_packets_and_a_remainder_are_in_order_and_the_remainder_kept()
+    public void Packets_and_a_remainder_are_in_order_and_the_remainder_is_kept()
     {
         byte[] stream = Wire.Packets(5, 0, 300, 2);
         using var decoder = new DecoderHarness();
@@ -164,7 +164,7 @@ public class PacketDecoderTests
 
         decoder.Read(Wire.Packet(5)[..3]).Read([.. Wire.Packet(5)[3..], 0x26]).Read("X"u8.ToArray());
 
-        Assert.That(reads.Asked - before, Is.EqualTo(autoRead ? 3 : 0), "the channel itself asks once a read where AutoRead is on");
+        Assert.That(reads.Asked - before, Is.EqualTo(autoRead ? 3 : 0), "with AutoRead the channel itself asks once per read");
         Assert.That(decoder.Faults, Is.Empty);
     }
 

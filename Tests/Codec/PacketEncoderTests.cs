@@ -80,7 +80,7 @@ public class PacketEncoderTests
         Assert.That(() => PacketEncoder.Write(new byte[room], 0, new byte[3]), Throws.InstanceOf<ArgumentException>());
 
     [Test]
-    public void Write_says_how_long_the_packet_is_and_touches_nothing_behind_it()
+    public void Write_returns_the_packets_length_and_changes_nothing_behind_it()
     {
         byte[] destination = [.. Enumerable.Repeat((byte)0xAA, 12)];
 

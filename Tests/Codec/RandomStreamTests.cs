@@ -3,11 +3,8 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>FAULTS 8: random streams in random pieces: the decoder and the reference must say the same, and nothing may be thrown.</summary>
-/// <remarks>
-/// Reads are wrapped arrays and tails come from the unpooled allocator: the leak detector takes no stack trace for those, so that
-/// a million streams fit into seconds. That they are all let go of is asserted by the allocator's account.
-/// </remarks>
+/// <summary>Random streams in random pieces: the decoder agrees with the reference and throws nothing.</summary>
+/// <remarks>Reads and tails are unpooled: the leak detector takes a stack trace for each pooled buffer.</remarks>
 [TestFixture]
 [NonParallelizable]
 [CancelAfter(120_000)]
@@ -15,7 +12,7 @@ public class RandomStreamTests
 {
     private static readonly Gen<byte[]> GoodPacket = Gen.Select(Gen.Int[0, 12], Gen.UInt, Wire.Packet);
 
-    /// <summary>Mostly packets, some with a byte changed, and some noise, in which prefixes and short lengths are frequent.</summary>
+    /// <summary>Mostly packets, some with a changed byte, and some noise with many prefixes and short lengths.</summary>
     private static readonly Gen<byte[]> Piece = Gen.Frequency(
         (12, GoodPacket),
         (2, Gen.Select(GoodPacket, Gen.Int[0, 18], Gen.Byte, (packet, at, changed) => Change(packet, at, changed))),
@@ -35,7 +32,7 @@ public class RandomStreamTests
 
         Cases.Sample(AssertAsReference, iter: streams, threads: 2);
 
-        Assert.That(UnpooledByteBufferAllocator.Default.Metric.UsedHeapMemory, Is.EqualTo(held), "every tail was let go of");
+        Assert.That(UnpooledByteBufferAllocator.Default.Metric.UsedHeapMemory, Is.EqualTo(held), "all tails are released");
     }
 
     [Test]
@@ -69,12 +66,13 @@ public class RandomStreamTests
             || decoder.Counters.BytesDiscarded != expected.Discarded)
         {
             throw new InvalidOperationException(
-                $"packets {string.Join(' ', decoder.Packets)}, {decoder.Faults.SingleOrDefault()}, discarded {decoder.Counters.BytesDiscarded}; "
+                $"packets {string.Join(' ', decoder.Packets)}, {decoder.Faults.SingleOrDefault()}, "
+                + $"discarded {decoder.Counters.BytesDiscarded}; "
                 + $"expected {string.Join(' ', expected.Packets)}, {expected.Fault}, {expected.Discarded}");
         }
     }
 
-    /// <summary>A stream, and the lengths of the reads that it comes in; what is left over comes in one more.</summary>
+    /// <summary>A stream and the lengths of its reads; the rest is one more read.</summary>
     private sealed record Case(byte[] Stream, int[] ReadLengths, int MaxPayload)
     {
         public IEnumerable<byte[]> Reads()

@@ -2,8 +2,8 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>The decoder takes whatever buffer it is given, and gives it back.</summary>
-/// <remarks>DotNetty 0.7.6 has no read-only buffers, and its direct ones are arrays too; only a composite of several pieces has none.</remarks>
+/// <summary>The decoder accepts all kinds of buffers, and releases them.</summary>
+/// <remarks>In DotNetty 0.7.6 only a composite of several pieces has no array.</remarks>
 [TestFixture]
 [CancelAfter(30_000)]
 public class ReadBufferTests
@@ -12,7 +12,7 @@ public class ReadBufferTests
 
     private static readonly byte[] Stream = [.. Wire.Packets(3, 0, 200, 1, 5), .. Wire.Packet(3000)[..100]];
 
-    /// <summary>A kind of buffer that a transport or a handler before the decoder may hand on.</summary>
+    /// <summary>The kinds of buffers that a transport or a handler can pass on.</summary>
     public enum Kind
     {
         WrappedArray,
@@ -32,7 +32,7 @@ public class ReadBufferTests
     }
 
     [Test]
-    public void Buffer_of_any_kind_gives_the_same_packets_and_is_given_back([Values] Kind kind, [Values(0, 1, 9, 12)] int tailBefore)
+    public void Buffer_of_any_kind_gives_the_same_packets_and_is_released([Values] Kind kind, [Values(0, 1, 9, 12)] int tailBefore)
     {
         ReferenceDecoder expected = new ReferenceDecoder().Feed(Stream);
         using var decoder = new DecoderHarness();
@@ -41,7 +41,7 @@ public class ReadBufferTests
         IByteBuffer read = Make(kind, content);
 
         decoder.Read(read);
-        Assert.That(read.ReferenceCount, Is.Zero, "the read is free again, though a tail is kept");
+        Assert.That(read.ReferenceCount, Is.Zero, "the read is released, though a tail is kept");
         if (kind == Kind.CompositeOfNone)
         {
             decoder.Read(Stream[tailBefore..]);
@@ -73,16 +73,16 @@ public class ReadBufferTests
         IByteBuffer receiveBuffer = PooledByteBufferAllocator.Default.HeapBuffer(4096);
         using var decoder = new DecoderHarness();
 
-        // As the epoll transport does: one buffer for every read of the loop, handed down as a view.
+        // As the epoll transport: one buffer for all reads of the loop, passed on as a view.
         for (int i = 0; i < 5; i++)
         {
             receiveBuffer.Clear().WriteBytes(Stream, 0, FirstThree);
             decoder.Give(receiveBuffer.RetainedDuplicate());
-            Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(2), "the batch holds on to it");
+            Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(2), "the batch holds it");
 
             decoder.TakeBatch().Release();
 
-            Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(1), "nobody does");
+            Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(1), "only its owner holds it");
             Assert.That(decoder.Counters.BytesUnfinished, Is.Zero);
         }
 
@@ -90,7 +90,7 @@ public class ReadBufferTests
         decoder.Give(receiveBuffer.RetainedDuplicate());
         decoder.TakeBatch().Release();
         Assert.That(decoder.Counters.BytesUnfinished, Is.EqualTo(6), "a tail is kept");
-        Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(1), "and not in the receive buffer");
+        Assert.That(receiveBuffer.ReferenceCount, Is.EqualTo(1), "but not in the receive buffer");
 
         receiveBuffer.Clear().WriteZero(4096);
         receiveBuffer.Release();

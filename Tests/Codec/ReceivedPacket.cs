@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>One packet as a test keeps it.</summary>
+/// <summary>A copy of a packet.</summary>
 internal sealed record ReceivedPacket(uint Time, byte[] Payload)
 {
     public bool Equals(ReceivedPacket? other) => other is not null && Time == other.Time && Payload.AsSpan().SequenceEqual(other.Payload);

@@ -2,7 +2,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>PROTOCOL.md word for word, one byte at a time: slow, and so short that it can be seen to be right.</summary>
+/// <summary>A decoder by the letter of docs/protocol.md, one byte at a time: slow, and short enough to be verified by reading.</summary>
 internal sealed class ReferenceDecoder(int maxPayload = 65535)
 {
     private readonly List<byte> _packet = [];

@@ -1,9 +1,9 @@
 namespace DotNettyFraming.Tests.Codec;
 
-/// <summary>Builds bytes as they stand on the wire, by hand from PROTOCOL.md and not with the encoder that is under test.</summary>
+/// <summary>Builds packets byte by byte, without the encoder under test.</summary>
 internal static class Wire
 {
-    /// <summary>One packet with a payload of so many bytes, each different from its neighbours and from one packet to the next.</summary>
+    /// <summary>Returns a packet whose payload bytes differ from their neighbours and from those of other packets.</summary>
     public static byte[] Packet(int payloadLength, uint time = 0x5CCE4380)
     {
         byte[] packet = [.. Header(payloadLength, time), .. new byte[payloadLength]];
@@ -15,7 +15,7 @@ internal static class Wire
         return packet;
     }
 
-    /// <summary>The seven bytes in front of a payload.</summary>
+    /// <summary>Returns a header.</summary>
     public static byte[] Header(int payloadLength, uint time = 0x5CCE4380) =>
     [
         0x26,
@@ -23,11 +23,11 @@ internal static class Wire
         (byte)time, (byte)(time >> 8), (byte)(time >> 16), (byte)(time >> 24),
     ];
 
-    /// <summary>Packets with these payload lengths, their times counting up from 1, side by side.</summary>
+    /// <summary>Returns packets side by side with these payload lengths and the times 1, 2, 3 …</summary>
     public static byte[] Packets(params int[] payloadLengths) =>
         [.. payloadLengths.SelectMany((length, i) => Packet(length, (uint)i + 1))];
 
-    /// <summary>Cuts bytes into pieces before each of the given offsets, which ascend.</summary>
+    /// <summary>Cuts bytes before each of the offsets, which ascend.</summary>
     public static IEnumerable<byte[]> Cut(byte[] bytes, params int[] offsets)
     {
         int start = 0;
