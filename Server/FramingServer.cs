@@ -123,7 +123,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
     {
         try
         {
-            PeerSurvey[] parts = await Task.WhenAll(_states.Select(loop => loop.Key.SubmitAsync(() => loop.Value.Survey(most))))
+            PeerSurvey[] parts = await Task.WhenAll(_states.Select(loop => loop.Key.SubmitAsync(() => loop.Value.Survey.Run(most))))
                 .WaitAsync(LongestSurvey).ConfigureAwait(false);
             return PeerSurvey.Merge(parts, most);
         }
@@ -174,7 +174,7 @@ internal sealed class FramingServer : IServerProbe, IDisposable
         _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
         _listenerWatch?.Dispose();
         await _listener.CloseAsync().ConfigureAwait(false);
-        OnEachLoop(state => state.BeginDrain(connection =>
+        OnEachLoop(state => state.StartDrain(connection =>
             connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
 
         Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));

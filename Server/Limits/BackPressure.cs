@@ -1,10 +1,10 @@
 namespace DotNettyFraming.Server.Limits;
 
-/// <summary>Why the server does not read a connection; it reads again when no cause is left.</summary>
+/// <summary>The causes for which a connection is paused; reading resumes when none is left.</summary>
 [Flags]
 internal enum PauseCauses : byte
 {
-    /// <summary>It is being read.</summary>
+    /// <summary>The connection is read.</summary>
     None = 0,
 
     /// <summary>The connection's own packets wait for the processor.</summary>
@@ -17,32 +17,32 @@ internal enum PauseCauses : byte
     Verification = 4,
 }
 
-/// <summary>Bounds what waits to be processed on one event loop: reading pauses at a mark and resumes below half of it.</summary>
+/// <summary>Pauses reading while too many packets of one event loop wait for the processor.</summary>
 /// <remarks>
-/// Two marks. The connection's own keeps one flooder from filling the loop's queue. The loop's bounds memory for any number of connections:
-/// at it, all of them pause. Pausing 10,000 connections takes no system call, as the transport checks the flag before it receives.
-/// Work is counted on the loop before it leaves: <c>AddLast(executorGroup, …)</c> would queue without bound. Threads: its event loop only.
+/// Reading pauses at a mark and resumes below half of it. The mark of a connection keeps one flooder from filling the loop's queue. The mark
+/// of the loop bounds memory for any number of connections: at it, all of them pause. Pausing takes no system call, because the transport
+/// checks a flag before it receives. Threads: its event loop only.
 /// </remarks>
 /// <param name="connections">The open connections of the event loop.</param>
-/// <param name="loopMark">The loop's mark, bytes. The read that passes it comes on top.</param>
+/// <param name="loopMark">The loop's mark, bytes. The read that passes it is not part of it.</param>
 internal sealed class BackPressure(IEnumerable<ILimitedConnection> connections, long loopMark)
 {
-    /// <summary>The largest mark of a connection, bytes: four full reads, so that a processor always has the next batch.</summary>
+    /// <summary>The largest mark of a connection: four full reads, so that a processor always has the next batch.</summary>
     public const long MaxConnectionMark = 256 * 1024;
 
-    /// <summary>The largest mark of an event loop, bytes; less where memory is short (<c>ServerOptions.MaxPendingBytes</c>).</summary>
+    /// <summary>The largest mark of an event loop; less if memory is short (<c>ServerOptions.MaxPendingBytes</c>).</summary>
     public const long MaxLoopMark = 32 * 1024 * 1024;
 
-    /// <summary>Bytes of a batch's objects: copy, task, queue entry. Measured: 434 (packets of 7 bytes that come one by one).</summary>
+    /// <summary>The memory of a batch's objects: copy, task, queue entry. Measured: 434 (packets of 7 bytes, one per read).</summary>
     public const int BatchBytes = 512;
 
     private readonly long _connectionMark = Math.Min(MaxConnectionMark, loopMark / 4);
     private bool _full;
 
-    /// <summary>Bytes that wait on this event loop, as allocated.</summary>
+    /// <summary>The memory of all waiting batches of this event loop.</summary>
     public long Cost { get; private set; }
 
-    /// <summary>A connection opened: while the loop is full, it is not read even once.</summary>
+    /// <summary>Pauses a new connection while the loop is full.</summary>
     public void Opened(ILimitedConnection connection)
     {
         if (_full)
@@ -51,7 +51,7 @@ internal sealed class BackPressure(IEnumerable<ILimitedConnection> connections, 
         }
     }
 
-    /// <summary>A batch of <paramref name="connection"/> waits from now on.</summary>
+    /// <summary>Adds a waiting batch of <paramref name="connection"/>.</summary>
     public void Added(ILimitedConnection connection, int cost)
     {
         Cost += cost;
@@ -70,7 +70,7 @@ internal sealed class BackPressure(IEnumerable<ILimitedConnection> connections, 
         }
     }
 
-    /// <summary>Batches of <paramref name="connection"/> wait no longer.</summary>
+    /// <summary>Removes waiting batches of <paramref name="connection"/>.</summary>
     public void Removed(ILimitedConnection connection, long cost)
     {
         Cost -= cost;
@@ -82,7 +82,7 @@ internal sealed class BackPressure(IEnumerable<ILimitedConnection> connections, 
         if (_full && Cost < loopMark / 2)
         {
             _full = false;
-            foreach (ILimitedConnection each in connections) // a read that fails may close one; a set allows removal meanwhile
+            foreach (ILimitedConnection each in connections) // a read that fails may close one; a set allows removal while it is enumerated
             {
                 each.Resume(PauseCauses.LoopBehind);
             }

@@ -5,31 +5,22 @@ using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Limits;
 
-/// <summary>How many connections may be open, in all and from one address. Any thread.</summary>
-/// <remarks>One address is an IPv4 address (also where it comes mapped into IPv6), or an IPv6 /64: whoever has one IPv6 address mostly has
-/// all of its /64.</remarks>
-internal sealed class ConnectionLimits
+/// <summary>The limits on open connections, in total and per address. Any thread.</summary>
+/// <remarks>An address is an IPv4 address, also if mapped into IPv6, or an IPv6 /64, which one site usually has.</remarks>
+/// <param name="max">The limit in total.</param>
+/// <param name="maxPerAddress">The limit per address; 0 = no limit.</param>
+internal sealed class ConnectionLimits(int max, int maxPerAddress)
 {
-    private readonly int _most;
-    private readonly int _mostPerAddress;
     private readonly Lock _lock = new();
     private readonly Dictionary<(AddressFamily Family, ulong Network), int> _perAddress = [];
     private int _open;
 
-    /// <param name="most">Connections in all.</param>
-    /// <param name="mostPerAddress">Connections from one address; 0 = no limit.</param>
-    public ConnectionLimits(int most, int mostPerAddress)
-    {
-        _most = most;
-        _mostPerAddress = mostPerAddress;
-    }
-
-    /// <summary>Lets a connection in, or not.</summary>
-    /// <param name="peer">Whose it is; null counts in all only.</param>
-    /// <returns>Why it is refused; null where it is let in, and has to <see cref="Leave"/> one day.</returns>
+    /// <summary>Counts a connection, unless a limit is reached. A counted one must <see cref="Leave"/>.</summary>
+    /// <param name="peer">Its address; null counts in the total only.</param>
+    /// <returns>The reason to refuse it; null for none.</returns>
     public CloseReason? Enter(IPAddress? peer)
     {
-        if (Interlocked.Increment(ref _open) > _most)
+        if (Interlocked.Increment(ref _open) > max)
         {
             Interlocked.Decrement(ref _open);
             return CloseReason.TooManyConnections;
@@ -44,12 +35,12 @@ internal sealed class ConnectionLimits
         return refused;
     }
 
-    /// <summary>Counts a connection that was let in with no address as one from this address.</summary>
-    /// <param name="peer">Whose it is; null counts nowhere.</param>
-    /// <returns>Why it is refused, and not counted; null where it may stay.</returns>
+    /// <summary>Counts a connection that entered without an address, unless the limit of its address is reached.</summary>
+    /// <param name="peer">Its address; null counts nowhere.</param>
+    /// <returns>The reason to refuse it; null for none.</returns>
     public CloseReason? EnterFrom(IPAddress? peer)
     {
-        if (_mostPerAddress == 0 || peer is null)
+        if (maxPerAddress == 0 || peer is null)
         {
             return null;
         }
@@ -58,7 +49,7 @@ internal sealed class ConnectionLimits
         {
             (AddressFamily, ulong) key = KeyOf(peer);
             int open = _perAddress.GetValueOrDefault(key);
-            if (open >= _mostPerAddress)
+            if (open >= maxPerAddress)
             {
                 return CloseReason.TooManyFromAddress;
             }
@@ -68,12 +59,11 @@ internal sealed class ConnectionLimits
         }
     }
 
-    /// <summary>A connection that was let in has ended.</summary>
-    /// <param name="peer">Whose it was.</param>
+    /// <summary>Removes a connection that has ended.</summary>
     public void Leave(IPAddress? peer)
     {
         Interlocked.Decrement(ref _open);
-        if (_mostPerAddress == 0 || peer is null)
+        if (maxPerAddress == 0 || peer is null)
         {
             return;
         }

@@ -5,7 +5,7 @@ namespace DotNettyFraming.Server.Limits;
 /// <summary>A connection as the limits see it. Threads: its event loop only.</summary>
 internal interface ILimitedConnection
 {
-    /// <summary>Bytes that the batches waiting to be processed keep allocated.</summary>
+    /// <summary>The memory of the batches that wait for the processor.</summary>
     long PendingCost { get; }
 
     /// <summary>Stops reading for a cause.</summary>
@@ -17,7 +17,7 @@ internal interface ILimitedConnection
     /// <summary>Returns the reason to close a peer that takes too long; null for none. Called once per sweep.</summary>
     /// <param name="now">The sweep's time, ticks.</param>
     /// <param name="step">The time since the previous sweep, ticks.</param>
-    /// <param name="limits">How long the peer may take.</param>
+    /// <param name="limits">The time that a peer may take.</param>
     CloseReason? JudgePeer(long now, long step, PeerDeadlines limits);
 
     /// <summary>Closes immediately. Packets that are pending are still processed.</summary>

@@ -2,23 +2,23 @@ using System.Globalization;
 
 namespace DotNettyFraming.Server.Limits;
 
-/// <summary>The memory that this process may use: the least of its control groups' limits, the GC's own limit and the machine's memory.</summary>
+/// <summary>The memory that this process may use: the least of the limits of control groups, GC and machine.</summary>
 internal static class MemoryLimit
 {
-    /// <summary>The share of a group's limit that the GC takes as its own limit unless told otherwise, in percent.</summary>
+    /// <summary>The GC's default limit, in percent of the group's limit.</summary>
     private const int GcPercent = 75;
 
     /// <summary>The limit at start, bytes.</summary>
     public static long Bytes { get; } = Of(GroupBytes("/"), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
-    /// <summary>The limit that follows from the groups' and the GC's.</summary>
-    /// <param name="group">The groups' limit, bytes.</param>
-    /// <param name="gc">What the GC takes for available, bytes: the machine's memory, a limit of its own, or 75 % of the groups' limit.</param>
+    /// <summary>Returns the limit that follows from those of the groups and the GC.</summary>
+    /// <param name="group">The limit of the groups, bytes.</param>
+    /// <param name="gc">The GC's limit, bytes: the machine's memory, a configured limit, or 75 % of the groups' limit.</param>
     public static long Of(long group, long gc) =>
         group < long.MaxValue && Math.Abs(gc - (group / 100 * GcPercent)) <= group / 100 ? group : Math.Min(group, gc);
 
-    /// <summary>The least limit of the process's group and those above it; <see cref="long.MaxValue"/> for none.</summary>
-    /// <param name="root">The directory that has <c>proc</c> and <c>sys</c>.</param>
+    /// <summary>Returns the least limit of the process's group and its parents; <see cref="long.MaxValue"/> for none.</summary>
+    /// <param name="root">The directory that contains <c>proc</c> and <c>sys</c>.</param>
     /// <remarks>cgroups(7): <c>0::PATH</c> in version 2, <c>N:memory:PATH</c> in version 1; a machine may have both. A container may see
     /// the host's PATH, but its own group as the top of the mount.</remarks>
     public static long GroupBytes(string root)
@@ -55,7 +55,7 @@ internal static class MemoryLimit
         return limit;
     }
 
-    /// <summary>Bytes, or <c>max</c>.</summary>
+    /// <summary>Parses a number of bytes, or <c>max</c>.</summary>
     private static long Parse(string? text) =>
         long.TryParse(text?.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) ? bytes : long.MaxValue;
 
@@ -67,7 +67,7 @@ internal static class MemoryLimit
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null; // no such group, or not Linux: no limit of that kind
+            return null; // no such group, or not Linux
         }
     }
 }

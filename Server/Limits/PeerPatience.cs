@@ -2,7 +2,7 @@ using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Limits;
 
-/// <summary>How long a peer may take; <see cref="TimeSpan.Zero"/> is forever.</summary>
+/// <summary>The times that a peer may take; <see cref="TimeSpan.Zero"/> is forever.</summary>
 /// <param name="Idle">Without a byte.</param>
 /// <param name="Packet">From the first byte of a packet to its last.</param>
 internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
@@ -10,34 +10,34 @@ internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
     /// <summary>No limits for packets.</summary>
     public static PeerDeadlines None { get; } = new(TimeSpan.Zero, TimeSpan.Zero);
 
-    /// <summary>For the PROXY header, from the accept. The least of the specification ("at least 3 seconds to cover a TCP retransmit").</summary>
+    /// <summary>For the PROXY header, from accept. The specification's minimum ("at least 3 seconds to cover a TCP retransmit").</summary>
     public TimeSpan ProxyHeader { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>For the TLS handshake, from the accept.</summary>
+    /// <summary>For the TLS handshake, from accept.</summary>
     public TimeSpan TlsHandshake { get; init; }
 
-    /// <summary>Without taking any of the bytes that wait to be sent to it.</summary>
+    /// <summary>Without reading any of the bytes that wait to be sent.</summary>
     public TimeSpan Write { get; init; }
 
-    /// <summary>From the end of the input until everything received is processed; then the connection closes all the same.</summary>
-    public TimeSpan OrderlyClose { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>From the end of the input until everything received is processed; then the connection closes anyway.</summary>
+    public TimeSpan GracefulClose { get; init; } = TimeSpan.FromSeconds(30);
 }
 
-/// <summary>What one look at a connection sees. A number that stays the same between two looks means no progress.</summary>
-/// <param name="IsRead">The server has read from the peer since the look before, as far as the peer let it.</param>
-/// <param name="AwaitsProxyHeader">The PROXY header is not complete.</param>
-/// <param name="AwaitsHandshake">The TLS handshake is not complete.</param>
-/// <param name="Bytes">Bytes received so far.</param>
-/// <param name="PacketOffset">Where the unfinished packet starts in the stream; −1 for none.</param>
-/// <param name="HeldMark">A number of what is held in front of the decoder; −1 for nothing.</param>
-/// <param name="UnsentMark">A number of what is sent next; −1 when nothing waits to be sent.</param>
+/// <summary>The state of a connection at one sweep. A number that is the same at two sweeps means no progress.</summary>
+/// <param name="IsRead">Whether the connection was read since the previous sweep, without a pause.</param>
+/// <param name="AwaitsProxyHeader">Whether the PROXY header is incomplete.</param>
+/// <param name="AwaitsHandshake">Whether the TLS handshake is incomplete.</param>
+/// <param name="Bytes">The bytes received.</param>
+/// <param name="PacketOffset">The offset of the unfinished packet in the stream; −1 for none.</param>
+/// <param name="HeldMark">Identifies what is held in front of the decoder; −1 for nothing.</param>
+/// <param name="UnsentMark">Identifies what is sent next; −1 when nothing waits to be sent.</param>
 internal readonly record struct PeerProgress(
     bool IsRead, bool AwaitsProxyHeader, bool AwaitsHandshake, long Bytes, long PacketOffset, long HeldMark, long UnsentMark);
 
-/// <summary>Since when one peer has made no progress. The packet path knows nothing of it.</summary>
+/// <summary>The times since when one peer has made no progress. It costs the packet path nothing.</summary>
 /// <remarks>
-/// What happened between two looks is taken to have happened at the second, so a peer is never closed too early, and at most two intervals
-/// too late. Times are ticks of <see cref="DeadlineSweep"/>'s clock, which stands still while the server does not look.
+/// An event between two sweeps counts as if it happened at the second, so a peer is never closed too early, and at most two intervals too
+/// late. Times are ticks of <see cref="DeadlineSweep.Observed"/>.
 /// </remarks>
 internal struct PeerPatience
 {
@@ -48,13 +48,12 @@ internal struct PeerPatience
     private Unchanged _unsent;
     private Unchanged _closing;
 
-    /// <summary>Notes progress, and judges the lack of it.</summary>
-    /// <param name="peer">What is seen now.</param>
+    /// <summary>Records progress, and returns the reason to close a peer without; null for none.</summary>
+    /// <param name="peer">The state now.</param>
     /// <param name="now">The sweep's time.</param>
-    /// <param name="step">The time since the look before.</param>
-    /// <param name="limits">How long the peer may take.</param>
-    /// <returns>The reason to close; null for none.</returns>
-    public CloseReason? Look(in PeerProgress peer, long now, long step, PeerDeadlines limits)
+    /// <param name="step">The time since the previous sweep.</param>
+    /// <param name="limits">The times that a peer may take.</param>
+    public CloseReason? Check(in PeerProgress peer, long now, long step, PeerDeadlines limits)
     {
         if (!peer.IsRead)
         {
@@ -83,19 +82,19 @@ internal struct PeerPatience
         bool IsOver(long since, TimeSpan limit) => limit > TimeSpan.Zero && now - since >= limit.Ticks;
     }
 
-    /// <summary>Whether a connection waits too long for its packets to be processed; the first call starts the time.</summary>
-    public bool IsClosingOverdue(long now, PeerDeadlines limits) => now - _closing.Since(0, now) >= limits.OrderlyClose.Ticks;
+    /// <summary>Whether a connection waits too long for its packets to be processed, counted from the first call.</summary>
+    public bool IsClosingOverdue(long now, PeerDeadlines limits) => now - _closing.Since(0, now) >= limits.GracefulClose.Ticks;
 
-    /// <summary>Since when the unfinished packet is held; <paramref name="now"/> when no look has seen it yet.</summary>
+    /// <summary>Returns since when the unfinished packet is held; <paramref name="now"/> before a sweep saw it.</summary>
     public readonly long PacketSince(long packetOffset, long now) => _packet.SeenSince(packetOffset, now);
 
-    /// <summary>Since when the thing in front of the decoder is held; <paramref name="now"/> when no look has seen it yet.</summary>
+    /// <summary>Returns since when bytes in front of the decoder are held; <paramref name="now"/> before a sweep saw them.</summary>
     public readonly long HeldSince(long heldMark, long now) => _held.SeenSince(heldMark, now);
 
-    /// <summary>Since when a number, −1 or more, has been the same.</summary>
+    /// <summary>The time since when a number, −1 or more, has been the same.</summary>
     private struct Unchanged
     {
-        /// <summary>The number plus 2, so that the default is no number.</summary>
+        /// <summary>The number plus 2, so that the default value is no number.</summary>
         private long _value;
         private long _since;
 

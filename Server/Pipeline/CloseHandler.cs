@@ -7,52 +7,41 @@ using Microsoft.Extensions.Logging;
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
-/// The last handler: closes on error, and keeps the books of how connections begin and end. In: anything that the handlers
-/// before it let through → Out: nothing. Gives <see cref="CloseReason.PeerReset"/> and <see cref="CloseReason.InternalError"/>.
+/// Closes on errors, and reports the start and the end of the connection. In: what the handlers before it pass on → Out: nothing. Gives
+/// <see cref="CloseReason.PeerReset"/> and <see cref="CloseReason.InternalError"/>.
 /// </summary>
-/// <remarks>It stands last because errors and the end of a connection travel down the pipeline: when it hears of them, every
-/// other handler has.</remarks>
-internal sealed class CloseHandler : ChannelHandlerAdapter
+/// <remarks>It is the last handler, so every other one has seen an error or the end of the connection before.</remarks>
+internal sealed class CloseHandler(Connection connection, ILogger logger) : ChannelHandlerAdapter
 {
-    private readonly Connection _connection;
-    private readonly ILogger _logger;
+    public override void ChannelActive(IChannelHandlerContext context) => connection.Opened();
 
-    public CloseHandler(Connection connection, ILogger logger)
-    {
-        _connection = connection;
-        _logger = logger;
-    }
+    public override void ChannelInactive(IChannelHandlerContext context) => connection.Closed();
 
-    public override void ChannelActive(IChannelHandlerContext context) => _connection.Opened();
-
-    public override void ChannelInactive(IChannelHandlerContext context) => _connection.Closed();
-
-    /// <summary>Nobody wanted this message; it must not leak.</summary>
     public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
 
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
         bool wasOpen = context.Channel.Open;
-        if (exception is SocketException e && IsOfTheNetwork(e.SocketErrorCode))
+        if (exception is SocketException e && IsFromNetwork(e.SocketErrorCode))
         {
-            // Counted, but not logged: a peer could repeat the line at will.
-            _connection.Abort(CloseReason.PeerReset);
+            // Counted, but not logged: a peer could repeat the line as often as it likes.
+            connection.Abort(CloseReason.PeerReset);
         }
         else
         {
-            _logger.UnexpectedError(exception, _connection.Source.ConnectionId, _connection.Source.Peer);
-            _connection.Abort(CloseReason.InternalError);
+            logger.UnexpectedError(exception, connection.Source.ConnectionId, connection.Source.Peer);
+            connection.Abort(CloseReason.InternalError);
         }
 
         if (!wasOpen)
         {
-            // A handler failed while the end of the connection travelled down the pipeline, so it does not arrive here.
-            _connection.Closed();
+            // A handler failed in ChannelInactive, so that event does not arrive here.
+            connection.Closed();
         }
     }
 
-    /// <summary>What a peer, or the network between, can cause (tcp(7), icmp errors included); all else is our own or the machine's fault.</summary>
-    private static bool IsOfTheNetwork(SocketError error) => error is
+    /// <summary>Whether a peer or the network can cause the error (tcp(7), icmp errors included).</summary>
+    private static bool IsFromNetwork(SocketError error) => error is
         SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.ConnectionRefused or SocketError.Shutdown
         or SocketError.NotConnected or SocketError.Disconnecting or SocketError.TimedOut or SocketError.NetworkReset
         or SocketError.NetworkDown or SocketError.NetworkUnreachable or SocketError.HostDown or SocketError.HostUnreachable

@@ -15,10 +15,9 @@ namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>One accepted connection: its stage, its positions, and the only code that pauses or closes it.</summary>
 /// <remarks>
-/// <para>Two ways out. <i>Graceful</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
-/// <see cref="CloseWhenDone"/> at its end closes when nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes now.
-/// The first names the <see cref="CloseReason"/>.</para>
-/// <para>Threads: its event loop only.</para>
+/// It ends in one of two ways. <i>Graceful</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
+/// <see cref="CloseWhenDone"/> closes when nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes immediately. The first
+/// <see cref="CloseReason"/> counts. Threads: its event loop only.
 /// </remarks>
 internal sealed class Connection : ILimitedConnection
 {
@@ -37,12 +36,12 @@ internal sealed class Connection : ILimitedConnection
     private bool _pausedSinceSweep;
     private bool _hasFailed;
 
-    /// <param name="id">Its number.</param>
+    /// <param name="id">The number of the connection.</param>
     /// <param name="channel">Its channel.</param>
-    /// <param name="loop">Its event loop's state.</param>
-    /// <param name="decoder">Its decoder, which knows what has come.</param>
-    /// <param name="limitedAs">The address as which it was let in (<see cref="ConnectionLimits"/>); null where it is not known yet.</param>
-    /// <param name="logger">Where its events go.</param>
+    /// <param name="loop">The state of its event loop.</param>
+    /// <param name="decoder">Its decoder, which counts its input.</param>
+    /// <param name="limitedAs">The address that <see cref="ConnectionLimits"/> counts it under; null if not known yet.</param>
+    /// <param name="logger">The log of connections.</param>
     public Connection(long id, IChannel channel, LoopState loop, PacketDecoder decoder, IPAddress? limitedAs, ILogger logger)
     {
         _limitedAs = limitedAs;
@@ -54,71 +53,71 @@ internal sealed class Connection : ILimitedConnection
         loop.Counters.CountAccepted();
     }
 
-    /// <summary>The life of a connection. A stage may be skipped, and none comes twice.</summary>
+    /// <summary>The stages of a connection, one after another. A stage may be skipped.</summary>
     private enum Stage : byte
     {
         /// <summary>Accepted; the channel is not active yet.</summary>
         Accepted,
 
-        /// <summary>Packets are read and processed, unless paused.</summary>
+        /// <summary>Packets are read, unless paused, and processed.</summary>
         Open,
 
-        /// <summary>Nothing more is read; the handlers behind the one that decided this finish what they have.</summary>
+        /// <summary>Nothing more is read; <see cref="EndOfInput"/> is on its way to the last handler.</summary>
         InputEnded,
 
         /// <summary>Closes when nothing is pending.</summary>
         Finishing,
 
-        /// <summary>The channel has been told to close. Packets that still come are dropped.</summary>
+        /// <summary>The channel is closing. Packets that still arrive are dropped.</summary>
         Closing,
 
-        /// <summary>The channel is closed; packets may be pending, and until they are done the connection counts in <see cref="ConnectionLimits"/>.</summary>
+        /// <summary>The channel is closed; packets may be pending. It still counts in <see cref="ConnectionLimits"/>.</summary>
         Closed,
 
         /// <summary>Closed, and nothing is pending.</summary>
         Done,
     }
 
-    /// <summary>The event loop's share: counters, back-pressure, its connections.</summary>
+    /// <summary>The state of its event loop.</summary>
     public LoopState Loop { get; }
 
     /// <summary>The connection as processors see it.</summary>
     public PacketSource Source { get; }
 
-    /// <summary>Batches whose processing has not completed; made when there is a first one, as with the default processor there is none.</summary>
+    /// <summary>The batches that are not processed yet; created for the first one, as the default processor has none.</summary>
     public PendingBatches Pending => _pending ??= new PendingBatches(this);
 
     /// <inheritdoc/>
     public long PendingCost => _pending?.Cost ?? 0;
 
-    /// <summary>Whether something received has neither been processed nor given up.</summary>
+    /// <summary>Whether packets are received that are not processed or dropped yet.</summary>
     public bool HasPending => _pending is { IsEmpty: false };
 
-    /// <summary>Packets received, counted from the connection's first.</summary>
+    /// <summary>The packets received.</summary>
     public long PacketsReceived { get; private set; }
 
-    /// <summary>Packets processed without a gap, counted from the connection's first: the position that can be acknowledged.</summary>
+    /// <summary>The packets processed without a gap, counted from the first.</summary>
     public long PacketsProcessed { get; private set; }
 
     /// <summary>The pipeline, so that a handler can be added later (<see cref="DrainHandler"/>).</summary>
     public IChannelPipeline Pipeline => _channel.Pipeline;
 
-    /// <summary>Whether nothing more is going to be read.</summary>
+    /// <summary>Whether nothing more is read.</summary>
     public bool InputEnded => _stage >= Stage.InputEnded;
 
-    /// <summary>Whether packets that still come are dropped: processing failed, or the connection was closed.</summary>
+    /// <summary>Whether packets that still arrive are dropped: processing failed, or the connection is closing.</summary>
     public bool DropsPackets => _stage >= Stage.Closing;
 
-    /// <summary>Whether the server does not read the connection for the moment.</summary>
+    /// <summary>Whether the connection is not read, for any cause.</summary>
     public bool IsPaused => _pauses != PauseCauses.None;
 
-    /// <summary>Who awaits the PROXY header; null where none is awaited, or no longer.</summary>
+    /// <summary>The handler that waits for a PROXY header; null if none is expected any more.</summary>
     public ProxyHeaderHandler? AwaitedProxyHeader { get; set; }
 
-    /// <summary>Who decrypts; null without TLS.</summary>
+    /// <summary>The TLS handler; null without TLS.</summary>
     public TlsHandler? Tls { get; set; }
 
-    /// <summary>The channel became active.</summary>
+    /// <summary>Handles the start of the connection: its channel became active.</summary>
     public void Opened()
     {
         if (_stage >= Stage.Closed)
@@ -132,8 +131,8 @@ internal sealed class Connection : ILimitedConnection
         Loop.Add(this);
     }
 
-    /// <summary>The PROXY header has come: from here on, this is whose connection it is.</summary>
-    /// <param name="peer">The balancer's peer; null where the socket's address holds.</param>
+    /// <summary>Sets the peer that the PROXY header names.</summary>
+    /// <param name="peer">The balancer's client; null keeps the address of the socket.</param>
     public void Identify(EndPoint? peer)
     {
         if (peer is not null)
@@ -152,7 +151,7 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>A batch came out of the decoder.</summary>
+    /// <summary>Counts a batch from the decoder.</summary>
     public void Received(PacketBatch batch)
     {
         PacketsReceived += batch.Count;
@@ -178,11 +177,11 @@ internal sealed class Connection : ILimitedConnection
     /// <summary>Removes a cause; reading resumes when none is left.</summary>
     public void Resume(PauseCauses cause) => SetPauses(_pauses & ~cause);
 
-    /// <summary>Bytes that came since the survey before (<see cref="LoopState.Survey"/>), or since it opened.</summary>
+    /// <summary>The bytes received since the previous survey, or since it opened.</summary>
     public long BytesSinceSurvey => _decoder.BytesReceived - _bytesSurveyed;
 
-    /// <summary>How it is now.</summary>
-    /// <param name="sinceSurvey">The time since the survey before.</param>
+    /// <summary>Returns its state for the live page.</summary>
+    /// <param name="sinceSurvey">The time since the previous survey.</param>
     public PeerState State(TimeSpan sinceSurvey) => new(
         Source.ConnectionId,
         Source.Peer?.ToString() ?? "",
@@ -194,12 +193,11 @@ internal sealed class Connection : ILimitedConnection
         IsPaused,
         (long)(BytesSinceSurvey / sinceSurvey.TotalSeconds));
 
-    /// <summary>A survey is over: the next one counts from here.</summary>
+    /// <summary>Marks the end of a survey.</summary>
     public void Surveyed() => _bytesSurveyed = _decoder.BytesReceived;
 
-    /// <summary>The part of a packet that it holds, or of what stands before packets: a PROXY header, a handshake, a record of TLS; no bytes
-    /// where it holds none.</summary>
-    /// <param name="now">The time that stands for "not known for long".</param>
+    /// <summary>Returns the memory that it holds for unfinished input: a packet, a PROXY header, a TLS handshake or record.</summary>
+    /// <param name="now">The time for input that no sweep has seen yet.</param>
     public HeldPart HeldPart(long now)
     {
         int packet = _decoder.UnfinishedPacketCapacity;
@@ -210,11 +208,7 @@ internal sealed class Connection : ILimitedConnection
         return new HeldPart(this, since, packet + before);
     }
 
-    /// <summary>Judges whether the peer takes too long; called once per sweep.</summary>
-    /// <param name="now">The sweep's time.</param>
-    /// <param name="step">Since the sweep before.</param>
-    /// <param name="limits">How long the peer may take.</param>
-    /// <returns>The reason to close; null for none.</returns>
+    /// <inheritdoc/>
     public CloseReason? JudgePeer(long now, long step, PeerDeadlines limits)
     {
         if (_stage >= Stage.Closing)
@@ -232,16 +226,16 @@ internal sealed class Connection : ILimitedConnection
             _decoder.UnfinishedPacketOffset,
             MarkBeforePackets,
             UnsentMark());
-        CloseReason? due = _patience.Look(progress, now, step, limits);
+        CloseReason? due = _patience.Check(progress, now, step, limits);
         if (due is not null && due != CloseReason.WriteTimeout && Loop.Sweep.AvailableBytes(_channel) > 0)
         {
-            return null; // it did send, and the loop has not read it yet
+            return null; // it did send; the loop has not read it yet
         }
 
         return due ?? (_stage == Stage.Finishing && _patience.IsClosingOverdue(now, limits) ? _reason : null);
     }
 
-    /// <summary>Stops reading for good, and tells the handlers behind <paramref name="context"/>: the graceful way out.</summary>
+    /// <summary>Ends the input gracefully, and informs the handlers behind <paramref name="context"/>.</summary>
     public void EndInput(IChannelHandlerContext context, CloseReason reason)
     {
         if (!InputEnded)
@@ -252,7 +246,7 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>Closes when nothing is pending, or after <see cref="PeerDeadlines.OrderlyClose"/>, while the work goes on.</summary>
+    /// <summary>Closes when nothing is pending, at the latest after <see cref="PeerDeadlines.GracefulClose"/>.</summary>
     public void CloseWhenDone()
     {
         if (MoveTo(Stage.Finishing))
@@ -261,7 +255,7 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>Closes now. What is pending is processed all the same.</summary>
+    /// <inheritdoc/>
     public void Abort(CloseReason reason)
     {
         _reason ??= reason;
@@ -271,20 +265,19 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>Counts memory of a handler in front of the decoder into the <see cref="BufferBudget"/>; on the event loop.</summary>
-    /// <param name="change">Bytes; negative when memory is released.</param>
+    /// <summary>Counts memory of a handler in front of the decoder in the <see cref="BufferBudget"/>; negative when released.</summary>
     public void HeldBeforePackets(int change) => Loop.Counters.Bytes.Allocated(change);
 
-    /// <summary>Closes for the memory that is held, and releases it immediately; never inside a read of this connection.</summary>
+    /// <summary>Closes the connection for its memory, and releases that immediately; never inside a read of this connection.</summary>
     public void Shed()
     {
         _decoder.Abandon();
         Abort(CloseReason.BufferBudget);
-        AwaitedProxyHeader?.Forget();
-        Tls?.LetGo(); // after close_notify
+        AwaitedProxyHeader?.Release();
+        Tls?.Release(); // after close_notify
     }
 
-    /// <summary>The channel became inactive: the last event of a connection.</summary>
+    /// <summary>Handles the end of the connection: its channel became inactive.</summary>
     public void Closed()
     {
         if (MoveTo(Stage.Closed))
@@ -296,7 +289,7 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>Processing failed: closes the connection, and logs the first failure. The caller has dropped the packets.</summary>
+    /// <summary>Closes the connection after a failure of the processor, and logs the first one. The caller drops the packets.</summary>
     public void ProcessingFailed(Exception exception)
     {
         if (!_hasFailed)
@@ -307,7 +300,7 @@ internal sealed class Connection : ILimitedConnection
         }
     }
 
-    /// <summary>Takes the step that waited for what was pending, if nothing is pending any more.</summary>
+    /// <summary>Continues closing if nothing is pending any more.</summary>
     public void PendingChanged()
     {
         if (HasPending)
@@ -321,13 +314,13 @@ internal sealed class Connection : ILimitedConnection
         }
         else if (_stage == Stage.Closed && MoveTo(Stage.Done))
         {
-            // Not before: until here channel and pipeline are in memory.
+            // Not before: pending batches keep channel and pipeline in memory.
             Loop.Limits.Leave(_limitedAs);
             Loop.Remove(this);
         }
     }
 
-    /// <summary>Runs <paramref name="action"/> on this connection's event loop, soon. Any thread.</summary>
+    /// <summary>Runs <paramref name="action"/> on the connection's event loop. Any thread.</summary>
     public void Execute(Action action)
     {
         try
@@ -336,19 +329,19 @@ internal sealed class Connection : ILimitedConnection
         }
         catch (RejectedExecutionException)
         {
-            // The loop has ended, and with it the drain, which has counted as dropped what was still pending.
+            // The loop has ended, and the drain has dropped what was pending.
         }
     }
 
-    /// <summary>What is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
+    /// <summary>Identifies what is held in front of the decoder; see <see cref="TlsHandler.HeldMark"/>.</summary>
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
-    /// <summary>Returns a number that changes with each byte of the waiting output that the peer takes; −1 when none waits.</summary>
+    /// <summary>Returns a number that changes with each byte of the waiting output that the kernel takes; −1 when none waits.</summary>
     private long UnsentMark() => _channel.Unsafe.OutboundBuffer?.Current is { } next
         ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
         : -1;
 
-    /// <summary>Goes to a later stage; does nothing in that stage or a later one.</summary>
+    /// <summary>Moves to a later stage; does nothing in that stage or a later one.</summary>
     private bool MoveTo(Stage next)
     {
         if (_stage >= next)
@@ -359,7 +352,7 @@ internal sealed class Connection : ILimitedConnection
         _stage = next;
         if (next is Stage.InputEnded or Stage.Finishing or Stage.Closing or Stage.Closed)
         {
-            SetPauses(PauseCauses.None); // not being read is no pause any more
+            SetPauses(PauseCauses.None); // nothing is read any more, which is no pause
             ApplyReading();
         }
 

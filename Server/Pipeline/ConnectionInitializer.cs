@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Pipeline;
 
-/// <summary>Builds the pipeline of each accepted connection: the way of the data, in order.</summary>
+/// <summary>Builds the pipeline of each accepted connection: the handlers in the order of the data.</summary>
 internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
 {
     private readonly int _maxPayloadBytes;
@@ -22,12 +22,12 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
-    /// <param name="proxy">Who sends PROXY headers; null where connections have none.</param>
-    /// <param name="processor">What to do with packets.</param>
+    /// <param name="proxy">The trusted senders of PROXY headers; null if connections have none.</param>
+    /// <param name="processor">The user's code.</param>
     /// <param name="loops">The state of each event loop that serves connections.</param>
-    /// <param name="logger">Where connections' events go.</param>
-    /// <param name="forcedStop">Cancelled when the server waits no longer for processing to complete.</param>
-    /// <param name="tls">Encryption; null = none.</param>
+    /// <param name="logger">The log of connections.</param>
+    /// <param name="forcedStop">Cancelled when the server no longer waits for processing to complete.</param>
+    /// <param name="tls">The TLS settings; null without TLS.</param>
     public ConnectionInitializer(
         int maxPayloadBytes,
         ProxyRules? proxy,
@@ -50,7 +50,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     {
         LoopState loop = _loops[channel.EventLoop];
         long id = Interlocked.Increment(ref _connections);
-        // Behind a balancer it is the PROXY header that says whose connection it is.
+        // Behind a balancer the PROXY header names the peer.
         IPAddress? address = _proxy is null ? (channel.RemoteAddress as IPEndPoint)?.Address : null;
         if (loop.Limits.Enter(address) is CloseReason refused)
         {
@@ -66,7 +66,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         }
         catch (Exception exception)
         {
-            // Without the last handler nothing else would count the end and give back the place.
+            // Without the last handler nothing else would count the end and leave the limits.
             _logger.UnexpectedError(exception, id, connection.Source.Peer);
             connection.Abort(CloseReason.InternalError);
             connection.Closed();
@@ -92,7 +92,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
             .AddLast("close", new CloseHandler(connection, _logger));
     }
 
-    /// <summary>A connection too many: counted, closed at once, and nothing is made for it.</summary>
+    /// <summary>Counts and closes a connection above a limit, without allocating anything for it.</summary>
     private void Refuse(IChannel channel, LoopState loop, long id, CloseReason reason)
     {
         loop.Counters.CountAccepted();

@@ -5,28 +5,19 @@ using DotNettyFraming.Server.Metrics;
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
-/// Joins at the head of each pipeline when the server stops: lets input through until the socket is once empty, or
-/// <see cref="MostBytes"/> more have come, and ends the input then. In: <see cref="IByteBuffer"/> → Out: the same, and
-/// <see cref="EndOfInput"/>. Gives <see cref="CloseReason.ServerStopping"/>.
+/// Ends the input when the server stops: as soon as the socket is empty once, or after <see cref="MaxBytes"/> more.
+/// In: <see cref="IByteBuffer"/> → Out: the same, and <see cref="EndOfInput"/>. Gives <see cref="CloseReason.ServerStopping"/>.
 /// </summary>
-/// <remarks>What the peer's kernel had already delivered is not thrown away; and a peer that keeps sending cannot hold the
-/// server up.</remarks>
-internal sealed class DrainHandler : ChannelHandlerAdapter
+/// <remarks>It joins at the head of each pipeline when the drain starts. So nothing that the kernel had received is lost, and a peer that
+/// keeps sending cannot delay the stop.</remarks>
+/// <param name="connection">The connection.</param>
+/// <param name="availableBytes">Returns the unread bytes in a channel's socket.</param>
+internal sealed class DrainHandler(Connection connection, Func<IChannel, int> availableBytes) : ChannelHandlerAdapter
 {
-    /// <summary>More is not read from a peer that goes on sending: about what its socket can hold.</summary>
-    public const int MostBytes = 1024 * 1024;
+    /// <summary>The input read after the drain started: about what a socket can hold.</summary>
+    public const int MaxBytes = 1024 * 1024;
 
-    private readonly Connection _connection;
-    private readonly Func<IChannel, int> _availableBytes;
     private int _bytes;
-
-    /// <param name="connection">The connection to be ended.</param>
-    /// <param name="availableBytes">How many bytes lie unread in a channel's socket.</param>
-    public DrainHandler(Connection connection, Func<IChannel, int> availableBytes)
-    {
-        _connection = connection;
-        _availableBytes = availableBytes;
-    }
 
     public override void HandlerAdded(IChannelHandlerContext context) => EndIfEmpty(context);
 
@@ -44,9 +35,10 @@ internal sealed class DrainHandler : ChannelHandlerAdapter
 
     private void EndIfEmpty(IChannelHandlerContext context)
     {
-        if (!_connection.InputEnded && !(_connection.Tls?.IsVerifying ?? false) && (_bytes >= MostBytes || _availableBytes(context.Channel) == 0))
+        bool isVerifying = connection.Tls is { IsVerifying: true };
+        if (!connection.InputEnded && !isVerifying && (_bytes >= MaxBytes || availableBytes(context.Channel) == 0))
         {
-            _connection.EndInput(context, CloseReason.ServerStopping);
+            connection.EndInput(context, CloseReason.ServerStopping);
         }
     }
 }

@@ -4,8 +4,8 @@ namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>The batches of one connection that are not processed yet, in the order of their packets.</summary>
 /// <remarks>
-/// They count as processed in that order, without a gap, whichever completes first, so that a cumulative acknowledgement can follow from the
-/// position. What is behind a failed batch is dropped. Threads: its event loop only, except <see cref="OnCompleted"/>.
+/// They count as processed in that order, without a gap, whichever completes first: an acknowledgement is cumulative. Batches behind a
+/// failed one are dropped. Threads: its event loop, except <see cref="OnCompleted"/>.
 /// </remarks>
 internal sealed class PendingBatches
 {
@@ -14,7 +14,7 @@ internal sealed class PendingBatches
     private readonly Action _onCompleted;
     private readonly Action _settle;
 
-    /// <summary>Awaited tasks that have completed; any thread. Ahead of <see cref="_taken"/> when one completed out of order.</summary>
+    /// <summary>Awaited tasks that have completed; above <see cref="_taken"/> if one completed out of order. Any thread.</summary>
     private long _completed;
     private long _taken;
     private int _settling;
@@ -30,16 +30,16 @@ internal sealed class PendingBatches
     /// <summary>Whether everything received is processed or dropped.</summary>
     public bool IsEmpty => _batches.Count == 0;
 
-    /// <summary>Bytes that the waiting batches keep allocated.</summary>
+    /// <summary>The memory that the waiting batches keep allocated.</summary>
     public long Cost { get; private set; }
 
-    /// <summary>Adds the batch received last: its processing has not completed, or that of an earlier one has not.</summary>
+    /// <summary>Adds the last batch received, when its own processing or that of an earlier one has not completed.</summary>
     /// <param name="processing">Completes when its packets are processed.</param>
     /// <param name="packets">The number of packets.</param>
-    /// <param name="bytes">What a detached copy of it keeps allocated.</param>
+    /// <param name="bytes">The size of a detached copy.</param>
     public void Add(Task processing, int packets, int bytes)
     {
-        // The first always: it may have completed since the caller looked. Behind it, what has succeeded is settled with it.
+        // Always await the first: it may have completed since the caller checked. Successful batches behind it are settled with it.
         bool awaited = IsEmpty || !processing.IsCompletedSuccessfully;
         int cost = (awaited ? bytes : 0) + BackPressure.BatchBytes;
         _batches.Enqueue(new Batch(processing, _connection.PacketsReceived, packets, cost, awaited));
@@ -64,8 +64,7 @@ internal sealed class PendingBatches
         _connection.Loop.BackPressure.Removed(_connection, cost);
     }
 
-    /// <summary>Drops what is pending from a position on: a failure, or a forced stop.</summary>
-    /// <param name="position">The number of the first packet to drop.</param>
+    /// <summary>Drops the pending packets from <paramref name="position"/> on: after a failure, or in a forced stop.</summary>
     public void DropFrom(long position)
     {
         long cost = 0;
@@ -86,7 +85,7 @@ internal sealed class PendingBatches
         _connection.Loop.BackPressure.Removed(_connection, cost);
     }
 
-    /// <summary>Drops everything, in a forced stop: completions are not brought to the event loop any more, which is about to end.</summary>
+    /// <summary>Drops everything in a forced stop. The event loop is about to end, so completions are ignored from now on.</summary>
     public void Abandon()
     {
         Volatile.Write(ref _abandoned, true);
@@ -94,10 +93,10 @@ internal sealed class PendingBatches
         _connection.PendingChanged();
     }
 
-    /// <summary>The exception of a task that did not succeed.</summary>
+    /// <summary>Returns the exception of a task that did not succeed.</summary>
     public static Exception FailureOf(Task processing) => processing.Exception?.InnerException ?? new TaskCanceledException(processing);
 
-    /// <summary>A task completed, on any thread. However many do, one task on the loop at a time settles them.</summary>
+    /// <summary>Schedules <see cref="Settle"/>, at most once at a time for any number of completions. Any thread.</summary>
     private void OnCompleted()
     {
         Interlocked.Increment(ref _completed);
@@ -109,7 +108,7 @@ internal sealed class PendingBatches
 
     private void Settle()
     {
-        Interlocked.Exchange(ref _settling, 0); // before looking: what completes from here on settles again
+        Interlocked.Exchange(ref _settling, 0); // first: a batch that completes after this line schedules again
         long processed = 0;
         bool gap = false;
         long tasks = _taken;
@@ -118,7 +117,7 @@ internal sealed class PendingBatches
         {
             if (!batch.Processing.IsCompleted)
             {
-                // Behind the gap only a failure matters, and there is none unless tasks completed out of order.
+                // Behind a gap only a failure matters, and there is none unless tasks completed out of order.
                 gap = true;
                 if (Volatile.Read(ref _completed) <= tasks)
                 {
@@ -158,7 +157,7 @@ internal sealed class PendingBatches
         return batch.Cost;
     }
 
-    /// <summary>Looks at the exception of a task that nothing waits for any more, so that it is not reported as unobserved.</summary>
+    /// <summary>Reads the exception of a dropped task, so that it is not reported as unobserved.</summary>
     private static void Observe(Task processing)
     {
         if (processing.IsCompleted)
@@ -175,10 +174,6 @@ internal sealed class PendingBatches
         }
     }
 
-    /// <param name="Processing">Completes when its packets are processed.</param>
-    /// <param name="End">The position behind its last packet.</param>
-    /// <param name="Packets">The number of packets.</param>
-    /// <param name="Cost">Bytes, as allocated.</param>
-    /// <param name="IsAwaited">Whether its completion is reported.</param>
+    /// <summary>One batch. <c>End</c> is the position behind its last packet, <c>Cost</c> its memory.</summary>
     private readonly record struct Batch(Task Processing, long End, int Packets, int Cost, bool IsAwaited);
 }

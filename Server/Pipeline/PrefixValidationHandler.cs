@@ -6,25 +6,13 @@ using Microsoft.Extensions.Logging;
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
-/// Decides what a peer that breaks the protocol gets: no more input is read, the packets before the fault are finished, and
-/// the connection closes. In: <see cref="PacketBatch"/>, <see cref="FramingFault"/> → Out: <see cref="PacketBatch"/>,
-/// <see cref="EndOfInput"/>. Gives <see cref="CloseReason.InvalidPrefix"/> and <see cref="CloseReason.PayloadTooLarge"/>.
+/// Ends the input at a framing fault; the packets before it are finished. In: <see cref="PacketBatch"/>, <see cref="FramingFault"/> → Out:
+/// <see cref="PacketBatch"/>, <see cref="EndOfInput"/>. Gives <see cref="CloseReason.InvalidPrefix"/> and
+/// <see cref="CloseReason.PayloadTooLarge"/>.
 /// </summary>
-/// <remarks>
-/// The decoder, which has to look at each first byte anyway, finds the fault; what it means is decided here. A batch needs no
-/// second look.
-/// </remarks>
-internal sealed class PrefixValidationHandler : ChannelHandlerAdapter
+/// <remarks>The decoder reads each header anyway, so it finds the fault. This handler decides what a fault means.</remarks>
+internal sealed class PrefixValidationHandler(Connection connection, ILogger logger) : ChannelHandlerAdapter
 {
-    private readonly Connection _connection;
-    private readonly ILogger _logger;
-
-    public PrefixValidationHandler(Connection connection, ILogger logger)
-    {
-        _connection = connection;
-        _logger = logger;
-    }
-
     public override void ChannelRead(IChannelHandlerContext context, object message)
     {
         if (message is not FramingFault fault)
@@ -34,7 +22,7 @@ internal sealed class PrefixValidationHandler : ChannelHandlerAdapter
         }
 
         CloseReason reason = fault.Kind == FramingFaultKind.InvalidPrefix ? CloseReason.InvalidPrefix : CloseReason.PayloadTooLarge;
-        _logger.ProtocolFault(_connection.Source.ConnectionId, _connection.Source.Peer, reason, fault.Offset, fault.Found);
-        _connection.EndInput(context, reason);
+        logger.ProtocolFault(connection.Source.ConnectionId, connection.Source.Peer, reason, fault.Offset, fault.Found);
+        connection.EndInput(context, reason);
     }
 }

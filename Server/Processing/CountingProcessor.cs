@@ -4,19 +4,19 @@ using DotNettyFraming.Codec;
 namespace DotNettyFraming.Server.Processing;
 
 /// <summary>The default processor: counts packets and payload bytes.</summary>
-/// <remarks>Counts per event loop and sums when read, so that the loops share no memory that they write.</remarks>
+/// <remarks>Each event loop has its own counts, summed when read, so that no two loops write the same memory.</remarks>
 public sealed class CountingProcessor : IPacketProcessor
 {
     private readonly Tally[] _tallies;
 
-    /// <summary>Makes a processor.</summary>
-    /// <param name="eventLoops">How many event loops will call it.</param>
+    /// <summary>Creates a processor for a number of event loops.</summary>
+    /// <param name="eventLoops">The number of event loops of the server.</param>
     public CountingProcessor(int eventLoops) => _tallies = new Tally[eventLoops];
 
-    /// <summary>Packets counted.</summary>
+    /// <summary>The packets counted.</summary>
     public long Packets => _tallies.Sum(static tally => tally.Packets);
 
-    /// <summary>Payload bytes of the packets counted.</summary>
+    /// <summary>The payload bytes of those packets.</summary>
     public long PayloadBytes => _tallies.Sum(static tally => tally.PayloadBytes);
 
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ public sealed class CountingProcessor : IPacketProcessor
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>One event loop's share, on cache lines of its own.</summary>
+    /// <summary>The counts of one event loop, on cache lines of their own.</summary>
     [StructLayout(LayoutKind.Sequential, Size = 128)]
     private struct Tally
     {

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace DotNettyFraming.Server.Processing;
 
-/// <summary>The connection that packets came on, as a processor sees it.</summary>
+/// <summary>The connection of packets, as a processor sees it.</summary>
 public sealed class PacketSource
 {
     internal PacketSource(long connectionId, EndPoint? peer, int eventLoop)
@@ -12,24 +12,22 @@ public sealed class PacketSource
         EventLoop = eventLoop;
     }
 
-    /// <summary>Numbers the connections of this server's life, from 1.</summary>
+    /// <summary>The number of the connection since the server started, from 1.</summary>
     public long ConnectionId { get; }
 
-    /// <summary>The peer's address and port; null if it was gone before it could be asked. Behind a balancer that sends PROXY headers,
-    /// the balancer's peer, and settled before the first packet.</summary>
+    /// <summary>The peer's address and port; null if it left before they were read. With PROXY headers, the balancer's client.</summary>
     public EndPoint? Peer { get; internal set; }
 
     /// <summary>The address of <see cref="Peer"/>.</summary>
     internal IPAddress? Address => (Peer as IPEndPoint)?.Address;
 
-    /// <summary>The number of the event loop that serves this connection, from 0: to keep things per loop instead of shared.</summary>
+    /// <summary>The number of the connection's event loop, from 0: for state per loop instead of shared state.</summary>
     public int EventLoop { get; }
 
-    /// <summary>Whatever a processor wants to keep for this connection. Only the processor touches it, in
-    /// <see cref="IPacketProcessor.ProcessAsync"/>, and so always on one thread.</summary>
+    /// <summary>The processor's own state of this connection, used in <see cref="IPacketProcessor.ProcessAsync"/> on one thread.</summary>
     public object? State { get; set; }
 
-    /// <summary>An IPv4 peer as such, also where it came to an IPv6 socket.</summary>
+    /// <summary>Returns an IPv4 endpoint for an IPv4-mapped one.</summary>
     internal static EndPoint? WithoutMapping(EndPoint? peer) =>
         peer is IPEndPoint { Address.IsIPv4MappedToIPv6: true } mapped
             ? new IPEndPoint(mapped.Address.MapToIPv4(), mapped.Port)

@@ -2,25 +2,25 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Processing;
 
-/// <summary><c>--work</c>: spends a while on each packet, off the event loops, as the article's sleep does.</summary>
+/// <summary><c>--work</c>: spends a time on each packet, off the event loops.</summary>
 /// <remarks>
-/// Packets of one connection are worked on one after another, and connections beside each other. No thread is blocked. It shows
-/// how a processor takes a batch to other threads: <see cref="PacketBatch.Detach"/> before returning, release at the end.
+/// Packets of one connection are processed one after another, connections in parallel, and no thread is blocked. An example of a processor
+/// that takes a batch to other threads: <see cref="PacketBatch.Detach"/> before returning, release at the end.
 /// </remarks>
 public sealed class SimulatedWorkProcessor : IPacketProcessor
 {
-    /// <summary>The shortest sleep that a timer can keep; shorter work adds up until it comes to this.</summary>
+    /// <summary>The shortest sleep of a .NET timer; shorter work adds up to it.</summary>
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>The longest sleep at a time: <see cref="Task.Delay(TimeSpan)"/> takes at most 49.7 days.</summary>
+    /// <summary>The longest single sleep: <see cref="Task.Delay(TimeSpan)"/> takes at most 49.7 days.</summary>
     private static readonly TimeSpan LongestSleep = TimeSpan.FromDays(30);
 
     private readonly TimeSpan _perPacket;
     private readonly TimeProvider _time;
 
-    /// <summary>Makes a processor.</summary>
-    /// <param name="perPacket">Time spent on each packet; above zero.</param>
-    /// <param name="time">The clock that the time is spent on.</param>
+    /// <summary>Creates a processor.</summary>
+    /// <param name="perPacket">The time per packet; above zero.</param>
+    /// <param name="time">The clock.</param>
     public SimulatedWorkProcessor(TimeSpan perPacket, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(perPacket, TimeSpan.Zero);
@@ -47,7 +47,9 @@ public sealed class SimulatedWorkProcessor : IPacketProcessor
             worker.Owed += TimeSpan.FromTicks((long)Math.Min(_perPacket.Ticks * (double)batch.Count, long.MaxValue / 2));
             while (worker.Owed >= ShortestSleep)
             {
-                TimeSpan sleep = worker.Owed < LongestSleep ? TimeSpan.FromMilliseconds(Math.Floor(worker.Owed.TotalMilliseconds)) : LongestSleep;
+                TimeSpan sleep = worker.Owed < LongestSleep
+                    ? TimeSpan.FromMilliseconds(Math.Floor(worker.Owed.TotalMilliseconds))
+                    : LongestSleep;
                 worker.Owed -= sleep;
                 await Task.Delay(sleep, _time, cancellationToken);
             }
@@ -58,13 +60,13 @@ public sealed class SimulatedWorkProcessor : IPacketProcessor
         }
     }
 
-    /// <summary>One connection's line of work.</summary>
+    /// <summary>The work of one connection.</summary>
     private sealed class Worker
     {
-        /// <summary>The batch taken last; the next one waits for it.</summary>
+        /// <summary>The last batch; the next one waits for it.</summary>
         public Task Last { get; set; } = Task.CompletedTask;
 
-        /// <summary>Work done that no sleep has paid for yet. Only the batch at work touches it.</summary>
+        /// <summary>The time that no sleep has spent yet. Only the batch in progress uses it.</summary>
         public TimeSpan Owed { get; set; }
     }
 }

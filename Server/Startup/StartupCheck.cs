@@ -24,7 +24,7 @@ internal static class StartupCheck
     {
         long connectionBytes = options.TlsCertificateFile is null
             ? ConnectionBytes
-            : ConnectionBytes + TlsBytes + TlsHandler.UnchargedBytes(options.TlsClientCaFile is not null);
+            : ConnectionBytes + TlsBytes + TlsMemory.UnchargedBytes(options.TlsClientCaFile is not null);
         long pendingBytes = options.EventLoops * options.MaxPendingBytes;
         return OwnBytes + (options.MaxConnections * connectionBytes) + options.MaxBufferedBytes + pendingBytes;
     }

@@ -2,26 +2,23 @@ using System.Net;
 
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
-/// <summary>What the bytes so far come to.</summary>
+/// <summary>The outcome of parsing the first bytes of a connection.</summary>
 internal enum ProxyHeaderOutcome
 {
-    /// <summary>A right beginning; more must come.</summary>
+    /// <summary>A valid start; more bytes are needed.</summary>
     NeedMore,
 
-    /// <summary>A whole header.</summary>
+    /// <summary>A complete header.</summary>
     Complete,
 
-    /// <summary>No header, and none whatever follows.</summary>
+    /// <summary>No header, whatever follows.</summary>
     Invalid,
 
-    /// <summary>It starts as a header does, and is longer than one may be.</summary>
+    /// <summary>It starts like a header, and is longer than one may be.</summary>
     TooLong,
 }
 
-/// <summary>
-/// The header of HAProxy's PROXY protocol (<c>proxy-protocol.txt</c>), with which a balancer says whose connection it passes on:
-/// version 1, a line of text, or version 2, binary. A pure function of the bytes at the start of a connection.
-/// </summary>
+/// <summary>The header of HAProxy's PROXY protocol (<c>proxy-protocol.txt</c>), in which a balancer names its client.</summary>
 /// <remarks>
 /// <code>
 /// PROXY TCP4 192.0.2.7 198.51.100.1 56324 9999\r\n               version 1: source, destination, their ports
@@ -30,18 +27,17 @@ internal enum ProxyHeaderOutcome
 /// C0 00 02 07   C6 33 64 01   DC 04   27 0F                        source, destination, their ports; big-endian
 /// </code>
 /// </remarks>
-/// <param name="Source">The peer that the balancer accepted; null where it does not say (LOCAL, UNKNOWN, a family that is not TCP
-/// over IP), and the socket's own address holds.</param>
+/// <param name="Source">The balancer's client; null if it does not say (LOCAL, UNKNOWN, a family that is not TCP over IP).</param>
 internal readonly record struct ProxyHeader(IPEndPoint? Source)
 {
-    /// <summary>No header is longer: what a version 2 header may count on to come in one segment (536 bytes, section 2).</summary>
+    /// <summary>The longest header: a version 2 header may rely on one segment of 536 bytes (section 2).</summary>
     public const int MaxBytes = 536;
 
-    /// <summary>Reads a header.</summary>
-    /// <param name="bytes">All that has come so far.</param>
-    /// <param name="header">What it says, when complete.</param>
-    /// <param name="consumed">Its length in bytes, when complete; what follows is the connection's own.</param>
-    /// <returns>The outcome: the same for any longer input, unless it is <see cref="ProxyHeaderOutcome.NeedMore"/>. Never throws.</returns>
+    /// <summary>Parses a header. Never throws.</summary>
+    /// <param name="bytes">All bytes so far.</param>
+    /// <param name="header">The header, if complete.</param>
+    /// <param name="consumed">Its length in bytes, if complete.</param>
+    /// <returns>The outcome, which is final unless it is <see cref="ProxyHeaderOutcome.NeedMore"/>.</returns>
     public static ProxyHeaderOutcome TryParse(ReadOnlySpan<byte> bytes, out ProxyHeader header, out int consumed)
     {
         header = default;
@@ -51,14 +47,14 @@ internal readonly record struct ProxyHeader(IPEndPoint? Source)
             return ProxyHeaderOutcome.NeedMore;
         }
 
-        // The two have no first byte in common.
+        // The versions differ in the first byte.
         return bytes[0] == ProxyVersion2.Signature[0]
             ? ProxyVersion2.TryParse(bytes, out header, out consumed)
             : ProxyVersion1.TryParse(bytes, out header, out consumed);
     }
 
-    /// <summary>Whether as much of <paramref name="bytes"/> as there is agrees with how a header must begin.</summary>
-    internal static bool BeginsAs(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> expected)
+    /// <summary>Whether the bytes so far agree with <paramref name="expected"/>.</summary>
+    internal static bool StartsAs(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> expected)
     {
         int length = Math.Min(bytes.Length, expected.Length);
         return bytes[..length].SequenceEqual(expected[..length]);

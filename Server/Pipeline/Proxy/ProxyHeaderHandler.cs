@@ -5,16 +5,13 @@ using DotNettyFraming.Server.Metrics;
 namespace DotNettyFraming.Server.Pipeline.Proxy;
 
 /// <summary>
-/// Takes the PROXY header off the start of a connection, tells the connection whose it really is, and leaves the pipeline.
-/// In: <see cref="IByteBuffer"/> → Out: what follows the header. Gives <see cref="CloseReason.ProxyHeaderInvalid"/>,
+/// Takes the PROXY header off the start of a connection, identifies the real peer, and leaves the pipeline.
+/// In: <see cref="IByteBuffer"/> → Out: the bytes behind the header. Gives <see cref="CloseReason.ProxyHeaderInvalid"/>,
 /// <see cref="CloseReason.ProxyHeaderTimeout"/> and <see cref="CloseReason.ProxyUntrusted"/>.
 /// </summary>
 /// <remarks>
-/// <para>Stands in front of everything that looks at bytes or counts them. Balancers send the header in front of a TLS handshake
-/// too, unencrypted.</para>
-/// <para>No <c>ByteToMessageDecoder</c>: that keeps the read's buffer, 64 KiB for two bytes of a header, for a peer that nobody knows
-/// yet. What has come of a header is copied into an array of its own, and the buffer is let go.</para>
-/// <para>Threads: its channel's event loop.</para>
+/// It comes before TLS: balancers send the header unencrypted. It is no <c>ByteToMessageDecoder</c>, which would keep the read's buffer,
+/// 64 KiB for two bytes of a header; an unfinished header is copied. Threads: its channel's event loop.
 /// </remarks>
 internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
 {
@@ -29,14 +26,14 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         _rules = rules;
     }
 
-    /// <summary>Bytes of memory held for a header that is not complete.</summary>
+    /// <summary>Memory held for an unfinished header.</summary>
     public int HeldBytes => _held.Length;
 
     public override void HandlerAdded(IChannelHandlerContext context) => _connection.AwaitedProxyHeader = this;
 
-    public override void HandlerRemoved(IChannelHandlerContext context) => Forget();
+    public override void HandlerRemoved(IChannelHandlerContext context) => Release();
 
-    /// <summary>The connection counts first, at the pipeline's end; who may not speak is then closed before anything is read.</summary>
+    /// <summary>Closes an untrusted peer before anything is read; the end of the pipeline counts the connection first.</summary>
     public override void ChannelActive(IChannelHandlerContext context)
     {
         context.FireChannelActive();
@@ -69,12 +66,12 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
 
         if (passOn)
         {
-            context.FireChannelRead(input); // out of the pipeline by now, and still before the handler that comes next
+            context.FireChannelRead(input); // this handler has left the pipeline, but its context still knows the next one
         }
     }
 
-    /// <summary>Frees what is held, and awaits no header any more.</summary>
-    public void Forget()
+    /// <summary>Frees what is held and stops waiting for a header.</summary>
+    public void Release()
     {
         _connection.HeldBeforePackets(-_held.Length);
         _held = [];
@@ -82,13 +79,13 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         _connection.AwaitedProxyHeader = null;
     }
 
-    /// <summary>Consumes of <paramref name="input"/> what belongs to the header.</summary>
-    /// <returns>Whether the header is complete, and the connection goes on.</returns>
+    /// <summary>Consumes the bytes that belong to the header.</summary>
+    /// <returns>Whether the header is complete, and the connection continues.</returns>
     private bool TakeHeader(IChannelHandlerContext context, IByteBuffer input)
     {
         if (_connection.InputEnded)
         {
-            return false; // closed or about to be; a transport may hand on what it had read already
+            return false; // a transport may deliver what it had already read
         }
 
         int before = _count;
@@ -111,13 +108,13 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
 
     private bool Refuse(string fault)
     {
-        Forget();
+        Release();
         _rules.Logger.ProxyHeaderFault(_connection.Source.ConnectionId, _connection.Source.Peer, fault);
         _connection.Abort(CloseReason.ProxyHeaderInvalid);
         return false;
     }
 
-    /// <summary>Copies as much of <paramref name="input"/> as can belong to a header.</summary>
+    /// <summary>Copies the bytes that can belong to a header.</summary>
     private void Keep(IByteBuffer input)
     {
         int taken = Math.Min(input.ReadableBytes, ProxyHeader.MaxBytes - _count);
@@ -132,7 +129,7 @@ internal sealed class ProxyHeaderHandler : ChannelHandlerAdapter
         _count += taken;
     }
 
-    /// <summary>Three sizes, so that a header that comes byte by byte is not copied at each of them.</summary>
+    /// <summary>Returns one of three sizes, so that a header that comes byte by byte is not copied at each byte.</summary>
     private static int RightSize(int count) =>
         count <= ProxyVersion2.FixedBytes ? ProxyVersion2.FixedBytes
         : count <= ProxyVersion1.MaxBytes ? ProxyVersion1.MaxBytes

@@ -5,11 +5,10 @@ namespace DotNettyFraming.Server.Pipeline.Proxy;
 
 /// <summary>The networks that may send PROXY headers, and the log of their faults. Thread-safe.</summary>
 /// <param name="Trusted">The networks of the balancers.</param>
-/// <param name="Logger">Where faults of peers go.</param>
+/// <param name="Logger">The log of peers' faults.</param>
 internal sealed record ProxyRules(IReadOnlyList<IPNetwork> Trusted, ILogger Logger)
 {
-    /// <summary>Whether <paramref name="sender"/>, the socket's own address, may say who its peer is.</summary>
-    /// <param name="sender">IPv4 addresses as such, not mapped; null (gone before it could be asked) is nobody.</param>
+    /// <summary>Whether <paramref name="sender"/>, the address of the socket's peer, may send a PROXY header. IPv4 is not mapped.</summary>
     public bool Trusts(EndPoint? sender) =>
         sender is IPEndPoint { Address: var address } && Trusted.Any(network => network.Contains(address));
 }

@@ -11,22 +11,22 @@ internal static class ProxyVersion1
     /// <summary>The longest line, with its CRLF.</summary>
     public const int MaxBytes = 107;
 
-    /// <summary>How many parts a line with addresses has behind <c>PROXY</c>: family, two addresses, two ports.</summary>
+    /// <summary>The parts of a line with addresses behind <c>PROXY</c>: family, two addresses, two ports.</summary>
     private const int Parts = 5;
 
-    /// <summary>The specification knows no dots in IPv6 addresses, but HAProxy writes a mapped one as <c>::ffff:192.0.2.7</c>.</summary>
+    /// <summary>Dots are not in the specification, but HAProxy writes a mapped address as <c>::ffff:192.0.2.7</c>.</summary>
     private static readonly SearchValues<char> IPv6Characters = SearchValues.Create("0123456789abcdefABCDEF:.");
 
-    private static ReadOnlySpan<byte> Beginning => "PROXY "u8;
+    private static ReadOnlySpan<byte> Start => "PROXY "u8;
 
     private static ReadOnlySpan<byte> LineEnd => "\r\n"u8;
 
-    /// <summary>Reads a header, whose first byte has come; see <see cref="ProxyHeader.TryParse"/>.</summary>
+    /// <summary>Parses a header of at least one byte; see <see cref="ProxyHeader.TryParse"/>.</summary>
     public static ProxyHeaderOutcome TryParse(ReadOnlySpan<byte> bytes, out ProxyHeader header, out int consumed)
     {
         header = default;
         consumed = 0;
-        if (!ProxyHeader.BeginsAs(bytes, Beginning))
+        if (!ProxyHeader.StartsAs(bytes, Start))
         {
             return ProxyHeaderOutcome.Invalid;
         }
@@ -37,7 +37,7 @@ internal static class ProxyVersion1
             return bytes.Length < MaxBytes ? ProxyHeaderOutcome.NeedMore : ProxyHeaderOutcome.TooLong;
         }
 
-        if (end < Beginning.Length || !TryParseLine(bytes[Beginning.Length..end], out header))
+        if (end < Start.Length || !TryParseLine(bytes[Start.Length..end], out header))
         {
             return ProxyHeaderOutcome.Invalid;
         }
@@ -46,13 +46,13 @@ internal static class ProxyVersion1
         return ProxyHeaderOutcome.Complete;
     }
 
-    /// <summary>Reads what stands between <c>PROXY </c> and the end of the line.</summary>
+    /// <summary>Parses the part between <c>PROXY </c> and the end of the line.</summary>
     private static bool TryParseLine(ReadOnlySpan<byte> bytes, out ProxyHeader header)
     {
         header = default;
         if (bytes.SequenceEqual("UNKNOWN"u8) || bytes.StartsWith("UNKNOWN "u8))
         {
-            return true; // whatever follows is to be ignored
+            return true; // the rest of the line must be ignored
         }
 
         Span<char> characters = stackalloc char[MaxBytes];
@@ -90,7 +90,7 @@ internal static class ProxyVersion1
                 && address.AddressFamily == AddressFamily.InterNetworkV6;
     }
 
-    /// <summary>Four decimal numbers; <see cref="IPAddress"/> would read octal ones, and fewer.</summary>
+    /// <summary>Parses four decimal numbers; <see cref="IPAddress"/> also takes octal ones, and fewer.</summary>
     private static bool TryParseIPv4(ReadOnlySpan<char> text, out IPAddress? address)
     {
         address = null;
@@ -115,7 +115,7 @@ internal static class ProxyVersion1
         return true;
     }
 
-    /// <summary>A decimal number without leading zeros.</summary>
+    /// <summary>Parses a decimal number without leading zeros.</summary>
     private static bool TryParseNumber(ReadOnlySpan<char> text, int max, out int value)
     {
         value = 0;

@@ -23,15 +23,16 @@ internal static class ProxyVersion2
     private const int Stream = 0x1;
     private const int Datagram = 0x2;
 
-    /// <summary>How it begins.</summary>
+    /// <summary>Its first bytes.</summary>
     public static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
 
-    /// <summary>Reads a header, whose first byte has come; see <see cref="ProxyHeader.TryParse"/>.</summary>
+    /// <summary>Parses a header of at least one byte; see <see cref="ProxyHeader.TryParse"/>.</summary>
     public static ProxyHeaderOutcome TryParse(ReadOnlySpan<byte> bytes, out ProxyHeader header, out int consumed)
     {
         header = default;
         consumed = 0;
-        if (!ProxyHeader.BeginsAs(bytes, Signature) || (bytes.Length > VersionAndCommandAt && bytes[VersionAndCommandAt] is not (Local or Proxy)))
+        if (!ProxyHeader.StartsAs(bytes, Signature)
+            || (bytes.Length > VersionAndCommandAt && bytes[VersionAndCommandAt] is not (Local or Proxy)))
         {
             return ProxyHeaderOutcome.Invalid;
         }
@@ -43,7 +44,7 @@ internal static class ProxyVersion2
 
         bool isLocal = bytes[VersionAndCommandAt] == Local;
         int length = BinaryPrimitives.ReadUInt16BigEndian(bytes[LengthAt..]);
-        int addressBytes = isLocal ? 0 : AddressBytes(bytes[FamilyAt]); // of LOCAL, a balancer's own check, the family is ignored
+        int addressBytes = isLocal ? 0 : AddressBytes(bytes[FamilyAt]); // LOCAL is a balancer's own check; its family is ignored
         if (addressBytes < 0 || length < addressBytes)
         {
             return ProxyHeaderOutcome.Invalid;
@@ -59,13 +60,13 @@ internal static class ProxyVersion2
             return ProxyHeaderOutcome.NeedMore;
         }
 
-        // What stands behind the addresses (TLVs: ALPN, the TLS name, ...) is skipped.
+        // TLVs behind the addresses (ALPN, the TLS name, ...) are skipped.
         consumed = FixedBytes + length;
         header = new ProxyHeader(isLocal ? null : Source(bytes[FamilyAt], bytes.Slice(FixedBytes, addressBytes)));
         return ProxyHeaderOutcome.Complete;
     }
 
-    /// <summary>The length of a family's addresses and ports; negative where there is no such family.</summary>
+    /// <summary>Returns the length of a family's addresses and ports; −1 for an unknown family.</summary>
     private static int AddressBytes(byte familyAndProtocol) => (familyAndProtocol >> 4, familyAndProtocol & 0xF) switch
     {
         (_, > Datagram) => -1,
@@ -82,7 +83,7 @@ internal static class ProxyVersion2
         {
             (IPv4 << 4) | Stream => 4,
             (IPv6 << 4) | Stream => 16,
-            _ => 0, // valid, and nothing to us: as if unspecified
+            _ => 0, // valid, but not TCP over IP: as if unspecified
         };
         return bytes == 0
             ? null

@@ -2,66 +2,67 @@ using DotNetty.Buffers;
 
 namespace DotNettyFraming.Server.Pipeline.Tls;
 
-/// <summary>Cuts what is read at the ends of TLS records: whole ones can be read, and the beginning of one is kept in an array of its own size.</summary>
+/// <summary>Cuts input at the ends of TLS records: whole ones can be read, the start of one is kept in an array of its own size.</summary>
 /// <remarks>
 /// <code>
 /// +------+-------+-------+----------------+-----------
 /// | type | major | minor | length, uint16 | fragment       big-endian; 20 to 23, 3, any, 1 to 2^14 + 2048
 /// +------+-------+-------+----------------+-----------
 /// </code>
-/// <para><see cref="Take"/> a read, <see cref="Read"/> what is whole of it, <see cref="Finish"/>. Nothing of a read's buffer is kept. The
-/// first byte that cannot be of a record is told at once; SslStream would wait for five. Threads: the connection's event loop.</para>
+/// <para><see cref="Take"/> a read, <see cref="Read"/> its whole records, <see cref="Finish"/>. Nothing of a read's buffer is kept. The
+/// first byte that cannot belong to a record is reported immediately; SslStream would wait for five. Threads: its event loop.</para>
 /// </remarks>
 internal sealed class TlsRecords
 {
     private const int HeaderBytes = 5;
     private const int LengthOffset = 3;
 
-    /// <summary>What a record may carry, RFC 5246 section 6.2.3; with TLS 1.3 it is less.</summary>
+    /// <summary>The largest fragment: RFC 5246 section 6.2.3; less with TLS 1.3.</summary>
     private const int MaxFragmentBytes = (16 * 1024) + 2048;
 
-    /// <summary>Up to this size a record's room is taken at once.</summary>
+    /// <summary>Memory for a record up to this size is allocated at its first bytes.</summary>
     private const int WholeAtOnceBytes = 1024;
 
-    /// <summary>The beginning of a record whose end has not come; with <see cref="_begunIsWhole"/>, its end is in <see cref="_input"/>.</summary>
-    private byte[] _begun = [];
-    private int _begunCount;
-    private int _begunRead;
-    private bool _begunIsWhole;
+    /// <summary>The start of an unfinished record; its end is in <see cref="_input"/> when <see cref="_unfinishedIsWhole"/>.</summary>
+    private byte[] _unfinished = [];
+    private int _unfinishedCount;
+    private int _unfinishedRead;
+    private bool _unfinishedIsWhole;
 
     private IByteBuffer? _input;
     private int _wholeEnd;
     private bool _ownsInput;
 
-    /// <summary>Where in <see cref="_input"/> the record ends that is being read.</summary>
+    /// <summary>The end of the record that is being read, in <see cref="_input"/>.</summary>
     private int _recordEnd;
 
-    /// <summary>Bytes of the current record's header that have come: 0 = none is begun, 5 = its fragment comes.</summary>
+    /// <summary>The bytes of the current record's header so far: 0 = between records, 5 = in the fragment.</summary>
     private int _header;
 
-    /// <summary>The current record's fragment, as its header says, and what of it is still missing.</summary>
+    /// <summary>The size of the current record's fragment, and the bytes of it that are missing.</summary>
     private int _fragment;
     private int _missing;
 
-    /// <summary>All bytes taken, of whatever kind.</summary>
+    /// <summary>All bytes taken.</summary>
     public long BytesTaken { get; private set; }
 
     /// <summary>Whole records taken.</summary>
     public long WholeRecords { get; private set; }
 
-    /// <summary>Whether something came that is no TLS record. What is whole before it can still be read.</summary>
+    /// <summary>Whether a byte came that is part of no TLS record. Whole records before it can still be read.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>Bytes of whole records that have not been read.</summary>
-    public int ReadableBytes => (_begunIsWhole ? _begunCount - _begunRead : 0) + (_input is null ? 0 : _wholeEnd - _input.ReaderIndex);
+    /// <summary>The bytes of whole records that have not been read.</summary>
+    public int ReadableBytes =>
+        (_unfinishedIsWhole ? _unfinishedCount - _unfinishedRead : 0) + (_input is null ? 0 : _wholeEnd - _input.ReaderIndex);
 
-    /// <summary>Memory held for a record whose end has not come, and for input of its own, bytes.</summary>
-    public int HeldBytes => _begun.Length + (_ownsInput ? _input!.Capacity : 0);
+    /// <summary>Memory held for an unfinished record, and for a copy of the input.</summary>
+    public int HeldBytes => _unfinished.Length + (_ownsInput ? _input!.Capacity : 0);
 
-    /// <summary>Where that record begins, in bytes from the start of the stream; −1 for none.</summary>
-    public long BegunAt => _begunCount > 0 ? BytesTaken - _begunCount : -1;
+    /// <summary>The offset of the unfinished record in the stream; −1 for none.</summary>
+    public long UnfinishedAt => _unfinishedCount > 0 ? BytesTaken - _unfinishedCount : -1;
 
-    /// <summary>Takes what was read, with its reference; until <see cref="Finish"/>.</summary>
+    /// <summary>Takes a read, with its reference, until <see cref="Finish"/>.</summary>
     public void Take(IByteBuffer input)
     {
         BytesTaken += input.ReadableBytes;
@@ -78,9 +79,9 @@ internal sealed class TlsRecords
             if (_header == 0)
             {
                 WholeRecords++;
-                if (_begunCount > 0 && !_begunIsWhole)
+                if (_unfinishedCount > 0 && !_unfinishedIsWhole)
                 {
-                    _begunIsWhole = true;
+                    _unfinishedIsWhole = true;
                     _recordEnd = at;
                 }
 
@@ -89,7 +90,7 @@ internal sealed class TlsRecords
         }
     }
 
-    /// <summary>Replaces the input by a copy of its own size, so that the read's buffer is free while another thread reads this.</summary>
+    /// <summary>Replaces the input by a copy, so that the read's buffer is free while another thread reads this.</summary>
     public void OwnInput()
     {
         IByteBuffer input = _input!;
@@ -100,16 +101,16 @@ internal sealed class TlsRecords
         input.Release();
     }
 
-    /// <summary>Reads of a whole record what has not been read, and fits; never past its end.</summary>
-    /// <remarks>So SslStream has one record at a time. Had it two, and the second is bad, it would throw away what the first one carried.</remarks>
+    /// <summary>Reads the rest of a whole record, as far as it fits; never past the record's end.</summary>
+    /// <remarks>SslStream gets one record at a time: of two, it would throw away the first one's data if the second is bad.</remarks>
     public int Read(Span<byte> destination)
     {
         int count = 0;
-        if (_begunIsWhole)
+        if (_unfinishedIsWhole)
         {
-            count = Math.Min(_begunCount - _begunRead, destination.Length);
-            _begun.AsSpan(_begunRead, count).CopyTo(destination);
-            _begunRead += count;
+            count = Math.Min(_unfinishedCount - _unfinishedRead, destination.Length);
+            _unfinished.AsSpan(_unfinishedRead, count).CopyTo(destination);
+            _unfinishedRead += count;
         }
 
         if (_input is not { } input)
@@ -132,12 +133,12 @@ internal sealed class TlsRecords
         return count;
     }
 
-    /// <summary>Keeps the beginning of a record, and lets the buffer go; whole records that were not read are gone with it.</summary>
+    /// <summary>Keeps the start of an unfinished record and releases the input, unread whole records included.</summary>
     public void Finish()
     {
-        if (_begunIsWhole)
+        if (_unfinishedIsWhole)
         {
-            Forget();
+            Release();
         }
 
         IByteBuffer input = _input!;
@@ -156,16 +157,16 @@ internal sealed class TlsRecords
         }
     }
 
-    /// <summary>Lets go what is held.</summary>
-    public void Forget()
+    /// <summary>Releases what is held.</summary>
+    public void Release()
     {
-        _begun = [];
-        _begunCount = _begunRead = 0;
-        _begunIsWhole = false;
+        _unfinished = [];
+        _unfinishedCount = _unfinishedRead = 0;
+        _unfinishedIsWhole = false;
     }
 
-    /// <summary>Goes to the end of the record, or of what is there of it.</summary>
-    /// <returns>False: this is no TLS record.</returns>
+    /// <summary>Advances to the end of the record, or of the input.</summary>
+    /// <returns>False for a byte that is part of no TLS record.</returns>
     private bool TryAdvance(IByteBuffer input, int at, out int end)
     {
         for (end = at; _header < HeaderBytes; _header++)
@@ -211,17 +212,17 @@ internal sealed class TlsRecords
         }
     }
 
-    /// <summary>As with packets: the first piece is held as it came, and grows by an eighth, so that a trickle is not copied at each byte.</summary>
+    /// <summary>Keeps the first piece in its own size, and grows by an eighth, so that a trickle is not copied at each byte.</summary>
     private void Keep(IByteBuffer input, int count)
     {
-        int needed = _begunCount + count;
-        if (_begun.Length < needed)
+        int needed = _unfinishedCount + count;
+        if (_unfinished.Length < needed)
         {
-            Array.Resize(ref _begun, Capacity(needed));
+            Array.Resize(ref _unfinished, Capacity(needed));
         }
 
-        input.GetBytes(_wholeEnd, _begun, _begunCount, count);
-        _begunCount = needed;
+        input.GetBytes(_wholeEnd, _unfinished, _unfinishedCount, count);
+        _unfinishedCount = needed;
     }
 
     private int Capacity(int needed)
@@ -232,6 +233,6 @@ internal sealed class TlsRecords
         }
 
         int record = HeaderBytes + _fragment;
-        return record <= WholeAtOnceBytes ? record : Math.Min(record, Math.Max(needed, _begun.Length + (_begun.Length / 8)));
+        return record <= WholeAtOnceBytes ? record : Math.Min(record, Math.Max(needed, _unfinished.Length + (_unfinished.Length / 8)));
     }
 }

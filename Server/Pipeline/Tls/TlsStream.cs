@@ -4,13 +4,12 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Server.Pipeline.Tls;
 
-/// <summary>What SslStream has for a socket: it reads whole records of <see cref="TlsRecords"/>, and its writes go up the pipeline.</summary>
+/// <summary>The inner stream of SslStream: reads whole records of <see cref="TlsRecords"/>, and writes up the pipeline.</summary>
 /// <remarks>
-/// <para>A read for which nothing is there waits until <see cref="Supply"/>, and what waits for it goes on inside that call, on this
-/// thread. A write is complete when it is handed over; what the server's side of TLS writes on its own account is short (its part of the
-/// handshake, an alert, close_notify; an answer to a KeyUpdate goes with the next data, and <see cref="TlsHandler"/> bounds how many there are), so a peer that does not read
-/// cannot pile it up.</para>
-/// <para>Threads: the connection's event loop, and between <see cref="Leave"/> and <see cref="Return"/> one other.</para>
+/// <para>A read without input waits until <see cref="Supply"/>, and the code that awaits it continues inside that call, on this thread. A
+/// write completes when it is passed on. What TLS itself writes is short (handshake, alert, close_notify), so a peer that does not read
+/// cannot make it grow; answers to KeyUpdates wait for data, and <see cref="TlsDecryption"/> bounds their number.</para>
+/// <para>Threads: the event loop; between <see cref="StartCollecting"/> and <see cref="WriteCollected"/> one other.</para>
 /// </remarks>
 internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext context) : Stream, IValueTaskSource<int>
 {
@@ -21,10 +20,10 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
 
     private List<byte[]>? _collected;
 
-    /// <summary>Bytes that may still be read: a handshake is bounded, and what comes after it is not.</summary>
+    /// <summary>The bytes that may still be read: a handshake is bounded, data is not.</summary>
     public int Allowance { get; set; } = int.MaxValue;
 
-    /// <summary>The write that was handed over last.</summary>
+    /// <summary>The last write that was passed on.</summary>
     public Task LastWrite { get; private set; } = Task.CompletedTask;
 
     public override bool CanRead => true;
@@ -41,18 +40,18 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Until <see cref="Return"/> another thread has the stream, and what is written is collected.</summary>
-    public void Leave() => _collected = [];
+    /// <summary>Collects writes until <see cref="WriteCollected"/>, because another thread owns the stream.</summary>
+    public void StartCollecting() => _collected = [];
 
-    /// <summary>Sends what was collected, without a flush.</summary>
-    public void Return()
+    /// <summary>Writes what was collected, without a flush.</summary>
+    public void WriteCollected()
     {
         List<byte[]> collected = _collected!;
         _collected = null;
         collected.ForEach(bytes => Write(bytes));
     }
 
-    /// <summary>Lets a read that waits have what is there.</summary>
+    /// <summary>Completes a waiting read with the whole records that are there.</summary>
     public void Supply()
     {
         if (_isWaiting && records.ReadableBytes > 0)
@@ -61,7 +60,7 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
         }
     }
 
-    /// <summary>Nothing will come any more: a read that waits ends, and lets its buffer go.</summary>
+    /// <summary>Ends the input: a waiting read completes with 0 bytes and releases its buffer.</summary>
     public void End()
     {
         _hasEnded = true;
@@ -71,7 +70,7 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
         }
     }
 
-    /// <summary>Reads what is there; without room in <paramref name="buffer"/>, waits until something is.</summary>
+    /// <summary>Reads what is there, or waits; an empty <paramref name="buffer"/> only waits.</summary>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         CheckThread();
@@ -108,15 +107,15 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
-    /// <summary>Sends what was written.</summary>
+    /// <summary>Flushes the pipeline.</summary>
     public override void Flush() => context.Flush();
 
-    /// <summary>What SslStream calls; when to send is <see cref="TlsHandler"/>'s to say.</summary>
+    /// <summary>Does nothing: SslStream calls this after each write, and <see cref="TlsHandler"/> decides when to flush.</summary>
     public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    /// <summary>Reads what is there and allowed; 0, which is the end to SslStream, where nothing is.</summary>
+    /// <summary>Reads what is there and allowed; 0, the end of the stream to SslStream, when there is nothing.</summary>
     public override int Read(Span<byte> buffer)
     {
         int count = records.Read(buffer[..Math.Min(buffer.Length, Allowance)]);
@@ -132,7 +131,8 @@ internal sealed class TlsStream(TlsRecords records, IChannelHandlerContext conte
 
     ValueTaskSourceStatus IValueTaskSource<int>.GetStatus(short token) => _read.GetStatus(token);
 
-    void IValueTaskSource<int>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource<int>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _read.OnCompleted(continuation, state, token, flags);
 
     private void Complete(int count)

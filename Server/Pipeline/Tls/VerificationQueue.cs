@@ -6,19 +6,19 @@ namespace DotNettyFraming.Server.Pipeline.Tls;
 
 /// <summary>Runs the expensive steps of handshakes on the thread pool, one at a time per address and addresses in turn.</summary>
 /// <remarks>
-/// A client chooses what its certificate chain costs: a chain of RSA keys with 3072-bit exponents takes 12 ms of CPU per certificate. So chains
-/// are verified off the event loops, by a bounded number of threads, and an address with many handshakes waits behind itself and not in
-/// front of others. Waiting handshakes are not refused: a site behind one address reconnects all its devices together. Thread-safe.
+/// A client chooses what its certificate chain costs: a chain of RSA keys with 3072-bit exponents takes 12 ms of CPU per certificate. So a
+/// bounded number of threads verifies chains off the event loops, and an address with many handshakes waits behind itself. Waiting
+/// handshakes are not refused: a site behind one address reconnects all its devices together. Thread-safe.
 /// </remarks>
 /// <param name="maxRunning">Steps that run at the same time.</param>
 internal sealed class VerificationQueue(int maxRunning)
 {
     private readonly Lock _lock = new();
 
-    /// <summary>The steps that wait, by address; an address is present while one of its steps waits or runs.</summary>
+    /// <summary>The waiting steps by address; an address is present while one of its steps waits or runs.</summary>
     private readonly Dictionary<(AddressFamily Family, ulong Network), Queue<Action>> _waiting = [];
 
-    /// <summary>The addresses of which a step may run next.</summary>
+    /// <summary>The addresses whose next step may run.</summary>
     private readonly Queue<(AddressFamily Family, ulong Network)> _turns = [];
     private int _running;
 

@@ -11,7 +11,7 @@ public sealed class PeerPatienceTests
         ProxyHeader = TimeSpan.FromTicks(300),
         TlsHandshake = TimeSpan.FromTicks(400),
         Write = TimeSpan.FromTicks(500),
-        OrderlyClose = TimeSpan.FromTicks(600),
+        GracefulClose = TimeSpan.FromTicks(600),
     };
 
     private PeerPatience _patience;
@@ -95,7 +95,7 @@ public sealed class PeerPatienceTests
         Assert.That(_patience.IsClosingOverdue(7000, Limits), Is.False);
         Assert.That(_patience.IsClosingOverdue(7599, Limits), Is.False);
         Assert.That(_patience.IsClosingOverdue(7600, Limits), Is.True);
-        Assert.That(new PeerDeadlines(default, default).OrderlyClose, Is.EqualTo(TimeSpan.FromSeconds(30)));
+        Assert.That(new PeerDeadlines(default, default).GracefulClose, Is.EqualTo(TimeSpan.FromSeconds(30)));
     }
 
     [Test]
@@ -104,8 +104,8 @@ public sealed class PeerPatienceTests
         var patience = default(PeerPatience);
         var peer = new PeerProgress(true, false, false, Bytes: 1, PacketOffset: 0, HeldMark: -1, UnsentMark: 1);
 
-        Assert.That(patience.Look(peer, 0, 0, PeerDeadlines.None), Is.Null);
-        Assert.That(patience.Look(peer, long.MaxValue, 0, PeerDeadlines.None), Is.Null);
+        Assert.That(patience.Check(peer, 0, 0, PeerDeadlines.None), Is.Null);
+        Assert.That(patience.Check(peer, long.MaxValue, 0, PeerDeadlines.None), Is.Null);
     }
 
     private CloseReason? Look(
@@ -120,6 +120,6 @@ public sealed class PeerPatienceTests
         long step = at - _last;
         _last = at;
         var peer = new PeerProgress(isRead, awaitsHeader, awaitsHandshake, bytes, packet, HeldMark: -1, unsent);
-        return _patience.Look(peer, at, step, Limits);
+        return _patience.Check(peer, at, step, Limits);
     }
 }

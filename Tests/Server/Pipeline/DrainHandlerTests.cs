@@ -65,7 +65,7 @@ public sealed class DrainHandlerTests
     {
         var counters = new ServerCounters();
         LoopState loop = HandlerRig.NewLoop(counters);
-        loop.BeginDrain(connection => connection.Pipeline.AddFirst(new DrainHandler(connection, _ => byForce ? 1 : 0)));
+        loop.StartDrain(connection => connection.Pipeline.AddFirst(new DrainHandler(connection, _ => byForce ? 1 : 0)));
         if (byForce)
         {
             loop.AbortAll();

@@ -40,7 +40,7 @@ public sealed class TlsRecordsTests
                 }
 
                 Assert.That(arrived, Is.EqualTo(Records));
-                Assert.That((records.HeldBytes, records.BegunAt), Is.EqualTo((0, -1L)));
+                Assert.That((records.HeldBytes, records.UnfinishedAt), Is.EqualTo((0, -1L)));
             }
         }
     }
@@ -59,7 +59,7 @@ public sealed class TlsRecordsTests
         records.Finish();
 
         Assert.That(records.HeldBytes, Is.EqualTo(bytes == 6 ? 305 : Math.Max(5, bytes)).And.LessThanOrEqualTo(held));
-        Assert.That(records.BegunAt, Is.Zero);
+        Assert.That(records.UnfinishedAt, Is.Zero);
     }
 
     [TestCase(new byte[] { 0x26 })]
