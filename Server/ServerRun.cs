@@ -185,7 +185,7 @@ internal sealed class ServerRun
         long accepted = _counters.Accepted;
         return (
             _counters.BytesReceived + (accepted * MemoryReturn.ConnectionBytes),
-            _counters.BytesLetGo + ((accepted - _counters.Open) * MemoryReturn.ConnectionBytes),
+            _counters.BytesReleased + ((accepted - _counters.Open) * MemoryReturn.ConnectionBytes),
             JitInfo.GetCompiledMethodCount());
     }
 }

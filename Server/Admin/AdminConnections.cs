@@ -9,13 +9,13 @@ using Microsoft.Extensions.Options;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>Marks a connection that was let in for one health request; it closes with the answer.</summary>
+/// <summary>Marks a connection that was admitted for one health request; it closes with the answer.</summary>
 internal interface IHealthConnection;
 
-/// <summary>Kestrel's transport, which accepts quickly and hands connections to Kestrel at a bounded pace, health requests first.</summary>
+/// <summary>Kestrel's transport: accepts quickly, and hands connections to Kestrel at a bounded rate, health requests first.</summary>
 /// <remarks>
-/// A new connection waits here until the start of its request is known. One for <c>/health/</c> goes to Kestrel immediately, outside of all
-/// limits; the others wait for their turn. When too many wait, the oldest is closed: a flood cannot shut out a load balancer's check.
+/// A new connection waits here until the start of its request is known. A request for <c>/health/</c> goes to Kestrel immediately, outside
+/// of all limits; others wait for their turn. If too many wait, the oldest is closed, so a flood cannot block a load balancer's check.
 /// </remarks>
 internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
@@ -69,7 +69,7 @@ internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers
         {
             try
             {
-                // The turn is taken with the connection in hand: taken before, the first one after a burst would wait for nothing.
+                // Take the turn after the accept: taken before, it would be used up while no connection waits.
                 while (await _inner.AcceptAsync() is { } connection)
                 {
                     await _accepts.TurnAsync(CancellationToken.None);
@@ -103,7 +103,7 @@ internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers
             }
             catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
             {
-                // The peer left, or was too slow.
+                // The peer closed, or was too slow.
                 connection.Abort();
                 await connection.DisposeAsync();
             }
@@ -113,7 +113,7 @@ internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers
             }
         }
 
-        /// <summary>Whether the request that starts is for <c>/health/</c>; null if the peer closed without one.</summary>
+        /// <summary>Returns whether the first request is for <c>/health/</c>; null if the peer closed without one.</summary>
         private async Task<bool?> IsHealthAsync(ConnectionContext connection)
         {
             using var slow = new CancellationTokenSource(AdminLimits.HeadersTimeout, _time);
@@ -192,7 +192,7 @@ internal sealed class AdminConnections(TimeProvider time, ILoggerFactory loggers
             }
         }
 
-        /// <summary>An IPv4 address, or an IPv6 /64, which one peer has as a whole.</summary>
+        /// <summary>Returns the IPv4 address, or the IPv6 /64: one peer may own all its addresses.</summary>
         private static IPAddress NetworkOf(IPAddress address)
         {
             if (address.IsIPv4MappedToIPv6)

@@ -1,16 +1,14 @@
 using System.Globalization;
+using System.Text;
 using DotNettyFraming.Server.Metrics;
 using Microsoft.AspNetCore.Http;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>What programs ask for: counters, health, and the live page's data.</summary>
+/// <summary>The paths for programs: counters, health, and the live page's data.</summary>
 internal static class AdminEndpoints
 {
-    /// <summary>Counters, and whether the server is well.</summary>
-    /// <param name="paths">Where they are added.</param>
-    /// <param name="counters">What happened since start.</param>
-    /// <param name="life">Where the server is in its life.</param>
+    /// <summary>Adds <c>/api/stats</c>, <c>/health/live</c> and <c>/health/ready</c>.</summary>
     public static void AddState(this AdminPaths paths, ServerCounters counters, ServerLife life)
     {
         paths.Add("/api/stats", context =>
@@ -29,20 +27,23 @@ internal static class AdminEndpoints
         });
     }
 
-    /// <summary>What the live page draws.</summary>
+    /// <summary>Adds <c>/api/live</c>.</summary>
     public static void AddLive(this AdminPaths paths, LiveJson live) => paths.Add("/api/live", context =>
     {
         string? after = context.Request.Query["after"];
-        if (!long.TryParse(after ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out long number))
-        {
-            context.Response.StatusCode = StatusCodes.Status400BadRequest;
-            return AnswerAsync(context, "text/plain", "after: is not the number of a sample\n"u8.ToArray());
-        }
-
-        return AnswerAsync(context, "application/json", live.Write(number, withPeers: context.Request.Query["peers"] != "no"));
+        return long.TryParse(after ?? "0", NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? AnswerAsync(context, "application/json", live.Write(number, withPeers: context.Request.Query["peers"] != "no"))
+            : RefuseAsync(context, StatusCodes.Status400BadRequest, "after: is not the number of a sample");
     });
 
-    /// <summary>Answers with a body that is whole.</summary>
+    /// <summary>Answers with a status and its reason, one line.</summary>
+    public static Task RefuseAsync(HttpContext context, int status, string reason)
+    {
+        context.Response.StatusCode = status;
+        return AnswerAsync(context, "text/plain", Encoding.UTF8.GetBytes(reason + "\n"));
+    }
+
+    /// <summary>Answers with a complete body.</summary>
     public static Task AnswerAsync(HttpContext context, string contentType, ReadOnlyMemory<byte> body)
     {
         context.Response.ContentType = $"{contentType}; charset=utf-8";
@@ -51,20 +52,19 @@ internal static class AdminEndpoints
     }
 }
 
-/// <summary>The paths of the admin port. All of them only read, and none takes anything but its path and query.</summary>
-/// <remarks>Some fourteen, each exactly as it is written: ASP.NET Core's routing, made for patterns, and its host
-/// took 3 MiB more.</remarks>
+/// <summary>The paths of the admin port; all are read-only.</summary>
+/// <remarks>A table of about 14 literal paths instead of ASP.NET Core's routing. Measured: 3 MiB less resident.</remarks>
 internal sealed class AdminPaths
 {
     private readonly Dictionary<string, (RequestDelegate Answer, bool AnswersHead)> _paths = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Adds one that answers GET, and HEAD, for which Kestrel leaves the body out.</summary>
+    /// <summary>Adds a path that answers GET, and HEAD, for which Kestrel omits the body.</summary>
     public void Add(string path, RequestDelegate answer) => _paths.Add(path, (answer, true));
 
-    /// <summary>Adds one that answers GET alone: even to begin with it costs something.</summary>
+    /// <summary>Adds a path that answers only GET, because its work is expensive.</summary>
     public void AddCostly(string path, RequestDelegate answer) => _paths.Add(path, (answer, false));
 
-    /// <summary>Answers a request, if only with 404 or 405.</summary>
+    /// <summary>Answers a request; 404 for an unknown path, 405 for another method.</summary>
     public Task AnswerAsync(HttpContext context)
     {
         string method = context.Request.Method;

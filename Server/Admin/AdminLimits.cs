@@ -2,17 +2,17 @@ using System.Buffers;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>The limits of the admin port, which keep it from taking throughput from the data port.</summary>
+/// <summary>The limits of the admin port, so that it cannot take throughput from the data port.</summary>
 /// <remarks>
-/// Requests above the pace are not refused but wait, so a flood costs what <see cref="RequestsPerSecond"/> requests cost, and a legitimate
-/// caller among the flooders waits a second or two. Requests for <c>/health/</c> wait for nothing.
+/// Requests above the rate wait and are not refused: a flood costs as much as <see cref="RequestsPerSecond"/> requests, and a legitimate
+/// client waits a second or two. Requests for <c>/health/</c> never wait.
 /// </remarks>
 internal static class AdminLimits
 {
-    /// <summary>Open connections, health checks aside; the next is closed. A browser has six, Prometheus one.</summary>
+    /// <summary>Open connections without health checks; more are closed. A browser uses six, Prometheus one.</summary>
     public const int Connections = 64;
 
-    /// <summary>Open connections of one IPv4 address or IPv6 /64, health checks aside: leaves room for other addresses.</summary>
+    /// <summary>Open connections of one IPv4 address or IPv6 /64, so that other addresses have room.</summary>
     public const int ConnectionsPerAddress = 48;
 
     /// <summary>Open connections of health checks; the next closes the oldest.</summary>
@@ -24,51 +24,51 @@ internal static class AdminLimits
     /// <summary>Connections accepted per second, after a burst of <see cref="Waiting"/>; most only wait.</summary>
     public const int AcceptsPerSecond = 500;
 
-    /// <summary>Connections that get their turn per second, after a burst of <see cref="Connections"/>.
-    /// Measured: 50 per second take 8 % of a core.</summary>
+    /// <summary>Connections handed to Kestrel per second, after a burst of <see cref="Connections"/>.</summary>
+    /// <remarks>Measured: 50 per second take 8 % of a core.</remarks>
     public const int ConnectionsPerSecond = 25;
 
-    /// <summary>Connections that the kernel keeps waiting: at <see cref="AcceptsPerSecond"/>, half a second of them.</summary>
+    /// <summary>The listen backlog: half a second at <see cref="AcceptsPerSecond"/>.</summary>
     public const int Backlog = 256;
 
-    /// <summary>Requests a second, after a burst of <see cref="RequestBurst"/>. The page makes one, a Prometheus a fifteenth, a load
-    /// balancer's check one or two. Measured: 50 a second take 7 to 11 % of a core, whatever is asked.</summary>
+    /// <summary>Requests per second, after a burst of <see cref="RequestBurst"/>. The live page sends one per second.</summary>
+    /// <remarks>Measured: 50 per second take 7 to 11 % of a core, whatever the path.</remarks>
     public const int RequestsPerSecond = 25;
 
-    /// <summary>Requests that may come at once: a page with all that it loads.</summary>
+    /// <summary>Requests without waiting: several pages with all their files.</summary>
     public const int RequestBurst = 100;
 
-    /// <summary>Bytes of a request's body: they are all GET.</summary>
+    /// <summary>Bytes of a request's body: all requests are GET.</summary>
     public const long RequestBodyBytes = 0;
 
     /// <summary>Bytes of a request's first line.</summary>
     public const int RequestLineBytes = 4 * 1024;
 
-    /// <summary>Bytes of a request's headers; a browser sends some 1 KiB.</summary>
+    /// <summary>Bytes of a request's headers; a browser sends about 1 KiB.</summary>
     public const int RequestHeaderBytes = 16 * 1024;
 
     /// <summary>Header lines of a request.</summary>
     public const int RequestHeaders = 50;
 
-    /// <summary>How long a request's headers may take: a slow peer holds one of <see cref="Connections"/> no longer.</summary>
+    /// <summary>The time for a request's headers: a slow peer holds one of <see cref="Connections"/> no longer.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a connection may stay without a request: above Prometheus's usual interval of 15 s.</summary>
+    /// <summary>The time between two requests of a connection: above Prometheus's default interval of 15 s.</summary>
     public static readonly TimeSpan KeepAliveTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>Bytes a second at which a peer must take an answer, Kestrel's own default.</summary>
+    /// <summary>Bytes per second at which a peer must read an answer; Kestrel's default.</summary>
     public const double ResponseBytesPerSecond = 240;
 
-    /// <summary>How long it may take less, Kestrel's own default.</summary>
+    /// <summary>The time for which it may read less; Kestrel's default.</summary>
     public static readonly TimeSpan ResponseGrace = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long answers under way may take when the server ends.</summary>
+    /// <summary>The time that pending answers have when the server stops.</summary>
     public static readonly TimeSpan StopTimeout = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Whether a path is that of a health check.</summary>
+    /// <summary>Returns whether a path is a health check.</summary>
     public static bool IsHealth(string? path) => path?.StartsWith("/health/", StringComparison.OrdinalIgnoreCase) == true;
 
-    /// <summary>Whether a request that starts with these bytes is a health check; null where more bytes have to say.</summary>
+    /// <summary>Returns whether a request that starts with these bytes is a health check; null if more bytes are needed.</summary>
     public static bool? StartsHealthRequest(ReadOnlySequence<byte> bytes)
     {
         ReadOnlySpan<byte> get = "GET /health/"u8;

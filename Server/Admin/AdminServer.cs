@@ -16,11 +16,10 @@ using Microsoft.Extensions.Options;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>The admin port: HTTP on Kestrel, with limits of its own (<see cref="AdminLimits"/>).</summary>
+/// <summary>The admin port: HTTP on Kestrel, within <see cref="AdminLimits"/>.</summary>
 /// <remarks>
-/// Kestrel alone, without a web host: nothing of its configuration comes from the environment (<c>ASPNETCORE_</c>, <c>DOTNET_</c>), and it
-/// starts faster. With <c>--admin off</c> nothing of it is loaded. It starts before the data port and stops after the drain, which it
-/// reports.
+/// Kestrel without a web host starts faster and reads no settings from the environment (<c>ASPNETCORE_</c>, <c>DOTNET_</c>). It starts
+/// before the data port, and stops after the drain, which <c>/health/ready</c> reports. With <c>--admin off</c> it is not loaded.
 /// </remarks>
 internal sealed class AdminServer : IHostedService, IAsyncDisposable
 {
@@ -33,12 +32,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     private readonly Application _application;
     private readonly ILogger _lifecycle;
 
-    /// <param name="rules">Where to listen and what to answer to.</param>
-    /// <param name="probe">The server, which must not have started yet: from now on its batches are recorded.</param>
-    /// <param name="counters">The counters since start.</param>
-    /// <param name="life">The server's phase.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="loggers">Where events go, Kestrel's too.</param>
+    /// <summary>Creates the port, and starts recording the batches of a server that has not started yet.</summary>
     public AdminServer(
         AdminRules rules, IServerProbe probe, ServerCounters counters, ServerLife life, TimeProvider time, ILoggerFactory loggers)
     {
@@ -58,11 +52,11 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _kestrel = new KestrelServer(Options.Create(Configure()), new AdminConnections(time, loggers), loggers);
     }
 
-    /// <summary>Where it answers, with the port that was picked.</summary>
+    /// <summary>Its URL, with the port in use.</summary>
     public Uri Url => new(_kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
 
     /// <inheritdoc/>
-    /// <exception cref="StartupException">The port is in use, the address not ours, or the like.</exception>
+    /// <exception cref="StartupException">It cannot listen.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try
@@ -79,7 +73,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         if (!IPAddress.IsLoopback(_rules.Endpoint.Address))
         {
             _lifecycle.OptionWarning(
-                $"--admin {_rules.Endpoint}: every machine that reaches this port can read everything on it, the addresses of peers included");
+                $"--admin {_rules.Endpoint}: every machine that reaches this port can read everything on it, addresses of peers included");
         }
     }
 
@@ -119,7 +113,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         return kestrel;
     }
 
-    /// <summary>What Kestrel calls for each request.</summary>
+    /// <summary>Handles each request that Kestrel has parsed.</summary>
     private sealed class Application(AdminGate gate, AdminPaths paths) : IHttpApplication<HttpContext>
     {
         public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);

@@ -4,11 +4,10 @@ using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>The body of <c>/api/live</c>: what the live page draws.</summary>
+/// <summary>The body of <c>/api/live</c>, the live page's data.</summary>
 /// <remarks>
-/// <c>?after=N</c> gives the samples with a greater <c>n</c>, one a second; without it all that are kept. Totals are since start, as in
-/// <c>/api/stats</c>, so that what came in a second is the difference of two samples, also where one is missed. <c>peers=no</c> leaves the
-/// connections out: a page that nobody sees has none surveyed.
+/// <c>?after=N</c> returns the samples with a greater <c>n</c>, one per second; without it, all samples kept. Totals are since start, as in
+/// <c>/api/stats</c>: a rate is the difference of two samples. <c>peers=no</c>, for a hidden page, omits the connections and their survey.
 /// </remarks>
 internal sealed class LiveJson
 {
@@ -19,7 +18,7 @@ internal sealed class LiveJson
     private readonly ServerSampler _sampler;
     private readonly TimeProvider _time;
 
-    /// <summary>Tells one start of the server from another, whose samples begin anew.</summary>
+    /// <summary>Identifies this run of the server: the sample numbers of another one start anew.</summary>
     private readonly string _run;
 
     public LiveJson(ServerLife life, IServerProbe probe, ServerSampler sampler, TimeProvider time)
@@ -32,8 +31,8 @@ internal sealed class LiveJson
     }
 
     /// <summary>Writes it, UTF-8.</summary>
-    /// <param name="after">The number of the newest sample that the asker has; 0 is none.</param>
-    /// <param name="withPeers">Whether connections are asked for, which keeps their survey going.</param>
+    /// <param name="after">The number of the newest sample that the client has; 0 is none.</param>
+    /// <param name="withPeers">Whether to include the connections, which keeps their survey running.</param>
     public ReadOnlyMemory<byte> Write(long after, bool withPeers)
     {
         (DateTimeOffset Time, PeerSurvey Survey)? survey = withPeers ? _sampler.Watch() : null;
@@ -72,7 +71,7 @@ internal sealed class LiveJson
         json.WriteEndObject();
     }
 
-    /// <summary>The counters of <c>/api/stats</c> without unused close reasons, and the memory of unfinished packets.</summary>
+    /// <summary>Returns the counters of <c>/api/stats</c> without unused close reasons, and the memory of unfinished packets.</summary>
     private static IEnumerable<KeyValuePair<string, long>> CountersOf(CounterReading counters) => counters.Named()
         .Where(counter => counter.Value != 0 || !counter.Key.StartsWith("connections.closed.", StringComparison.Ordinal))
         .Append(new("bytes.allocated", counters[Counter.BytesAllocated]));
@@ -162,9 +161,9 @@ internal sealed class LiveJson
     }
 }
 
-/// <summary>The body of <c>/api/stats</c>: the counters under their names, an object for each level of a name.</summary>
+/// <summary>The body of <c>/api/stats</c>: the counters by name, with an object per level.</summary>
 /// <remarks>
-/// <c>connections.closed.PeerClosed=99</c> of the <c>stopped:</c> line is <c>{ "connections": { "closed": { "PeerClosed": 99 } } }</c> here.
+/// <c>connections.closed.PeerClosed=99</c> becomes <c>{ "connections": { "closed": { "PeerClosed": 99 } } }</c>.
 /// </remarks>
 internal static class StatisticsJson
 {
@@ -183,8 +182,7 @@ internal static class StatisticsJson
         return bytes.WrittenSpan.ToArray();
     }
 
-    /// <summary>Writes counters into an object.</summary>
-    /// <remarks>Those of one level follow each other, as <see cref="ServerCounters.Named"/> returns them.</remarks>
+    /// <summary>Writes counters into an object; those of one level must follow each other.</summary>
     public static void WriteLevels(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, long>> counters)
     {
         string[] open = [];

@@ -10,39 +10,37 @@ using OpenTelemetry.Resources;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>Exports the metrics: <c>/metrics</c> for a Prometheus that scrapes, and OTLP to a collector where one is named.</summary>
+/// <summary>Exports the metrics, the runtime's included: <c>/metrics</c> for Prometheus, and OTLP to a collector if one is named.</summary>
 /// <remarks>
-/// <para>The runtime's own metrics are included: garbage collection, threads, processor time, resident memory (<c>dotnet_…</c>).</para>
-/// <para>OpenTelemetry takes each value of a histogram by itself, under a lock that all event loops would share. So those of
-/// <c>/metrics</c> are written here from the loops' sums; a collector gets one series per loop.</para>
+/// OpenTelemetry records each value of a histogram under a lock that all event loops would share. So <c>/metrics</c> gets its histograms
+/// from the loops' sums, written here; a collector gets one series per loop.
 /// </remarks>
 internal sealed class MetricsExport : IDisposable
 {
-    /// <summary>Where a collector is, as OpenTelemetry's SDKs have it; the SDK itself reads this and its companions
-    /// (<c>OTEL_EXPORTER_OTLP_PROTOCOL</c>, <c>OTEL_METRIC_EXPORT_INTERVAL</c>).</summary>
+    /// <summary>The collector's address. OpenTelemetry's SDK reads this variable, and its other <c>OTEL_…</c> variables.</summary>
     public const string CollectorVariable = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     private const string RuntimeMeter = "System.Runtime";
 
-    /// <summary>Prometheus keeps names that end in <c>_count</c> for histograms, and its linter says so.</summary>
+    /// <summary>Metrics left out: Prometheus reserves names that end in <c>_count</c> for histograms.</summary>
     private static readonly string[] NotExported = ["dotnet.assembly.count", "dotnet.process.cpu.count", "dotnet.timer.count"];
 
-    /// <summary>Maximum of series per instrument, unless there are more event loops.</summary>
-    /// <remarks>A close reason or a runtime's exception each; no peer can add one. The SDK allocates 2,000 per instrument, 6 MiB in all.</remarks>
+    /// <summary>Series per instrument, unless there are more event loops; the SDK's default allocates 2,000, 6 MiB in total.</summary>
+    /// <remarks>A series is a close reason, or an exception's type: no peer can add one.</remarks>
     private const int FewSeries = 64;
 
     private readonly ServerCounters _counters;
     private readonly MeterProvider _scraped;
     private readonly MeterProvider? _pushed;
 
-    /// <summary>Starts to listen to the instruments, which must have been made.</summary>
+    /// <summary>Starts listening to the instruments, which must exist.</summary>
     public MetricsExport(ServerCounters counters)
     {
         _counters = counters;
         _scraped = NewProvider(ServerInstruments.MeterName, RuntimeMeter)
             .AddPrometheusExporter(prometheus =>
             {
-                // The scraper knows what it measures; one more label per line would only cost.
+                // The scraper adds its own labels; one more per line would only cost.
                 prometheus.ScopeInfoEnabled = false;
                 prometheus.TargetInfoEnabled = false;
             })
@@ -53,8 +51,8 @@ internal sealed class MetricsExport : IDisposable
         }
     }
 
-    /// <summary>Returns what answers <c>/metrics</c>: the histograms, then the exporter's text, which may end with a mark.</summary>
-    /// <param name="branch">A pipeline for this alone.</param>
+    /// <summary>Returns the handler of <c>/metrics</c>: the histograms, then the exporter's text, which may end with an end mark.</summary>
+    /// <param name="branch">An empty pipeline.</param>
     public RequestDelegate Prometheus(IApplicationBuilder branch)
     {
         RequestDelegate exporter = branch
@@ -65,7 +63,7 @@ internal sealed class MetricsExport : IDisposable
         {
             HttpResponse response = context.Response;
             bool isCompressed = context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.OrdinalIgnoreCase);
-            context.Request.Headers.AcceptEncoding = default; // the exporter would compress its part alone
+            context.Request.Headers.AcceptEncoding = default; // else the exporter would compress only its part
             Stream answer = response.Body;
             using var whole = new MemoryStream();
             whole.Write(Encoding.UTF8.GetBytes(Histograms()));
@@ -136,6 +134,6 @@ internal sealed class MetricsExport : IDisposable
         text.Append(CultureInfo.InvariantCulture, $"{name}_sum {sum}\n{name}_count {below}\n");
     }
 
-    /// <summary>In a method of its own, so that the exporter is loaded only where it is used.</summary>
+    /// <summary>Adds the exporter; a separate method, so that it is loaded only when used.</summary>
     private static MeterProviderBuilder AddCollector(MeterProviderBuilder builder) => builder.AddOtlpExporter();
 }

@@ -1,9 +1,9 @@
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>Limits calls per second after a burst; the others wait for their turn, in order.</summary>
+/// <summary>Limits calls per second after a burst; other calls wait, first come, first served.</summary>
 /// <remarks>
-/// A queue of reservations: no timer turns while nobody waits, as that of a token bucket does. It has no bound of its own; who waits is
-/// bounded by <see cref="AdminLimits.Connections"/>. Any thread.
+/// Calls reserve times, so no timer runs while none waits. The number of waiting calls is bounded by
+/// <see cref="AdminLimits.Connections"/>. Any thread.
 /// </remarks>
 internal sealed class Pacing
 {
@@ -13,9 +13,7 @@ internal sealed class Pacing
     private readonly Lock _reserving = new();
     private long _next;
 
-    /// <param name="perSecond">How many a second.</param>
-    /// <param name="burst">How many at once, after a pause that is long enough.</param>
-    /// <param name="time">The clock.</param>
+    /// <summary>Creates a limit of calls per second; after a long enough pause, a burst of calls does not wait.</summary>
     public Pacing(int perSecond, int burst, TimeProvider time)
     {
         _time = time;
@@ -25,8 +23,8 @@ internal sealed class Pacing
     }
 
     /// <summary>Completes when it is the caller's turn.</summary>
-    /// <exception cref="OperationCanceledException">Who waited is gone. Somebody else can have the turn: else whoever asks and goes away,
-    /// over and over, would make the queue ever longer.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled. The turn is given back: else clients that connect and leave would make the
+    /// queue ever longer.</exception>
     public async ValueTask TurnAsync(CancellationToken cancellationToken)
     {
         TimeSpan wait = Reserve();
@@ -50,8 +48,7 @@ internal sealed class Pacing
         }
     }
 
-    /// <summary>Takes the next turn.</summary>
-    /// <returns>How long it is until then; zero or less is now.</returns>
+    /// <summary>Reserves the next turn, and returns the time until then; zero or less is now.</summary>
     internal TimeSpan Reserve()
     {
         long now = _time.GetTimestamp();

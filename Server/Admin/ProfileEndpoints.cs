@@ -1,21 +1,19 @@
 using System.Globalization;
-using System.Text;
 using DotNettyFraming.Server.Profiling;
 using Microsoft.AspNetCore.Http;
 
 namespace DotNettyFraming.Server.Admin;
 
-/// <summary>Memory profiles, as <c>go tool pprof http://HOST:PORT/debug/pprof/allocs?seconds=5</c> asks for them.</summary>
+/// <summary>Memory profiles for <c>go tool pprof http://HOST:PORT/debug/pprof/allocs?seconds=5</c>, one at a time.</summary>
 /// <remarks>
-/// One at a time: a recording takes some processor time, and the heap's stops the event loops for a moment. After a heap profile the next
-/// one is refused for ten times the time that it took, so that a loop of requests costs a tenth of a core at most. Only GET, as HEAD must
-/// be cheap.
+/// A heap profile stops the event loops while it counts. The next one is refused for ten times the time that it took, so that endless
+/// requests take at most a tenth of a core. HEAD is not answered, because it must be cheap.
 /// </remarks>
 internal static class ProfileEndpoints
 {
     private const int DefaultSeconds = 5;
 
-    /// <summary>Pause between two heap profiles, as a multiple of the time that the first took.</summary>
+    /// <summary>The pause after a heap profile, as a multiple of the time that it took.</summary>
     private const int PauseFactor = 10;
 
     /// <summary>Adds <c>/debug/pprof/allocs</c> and <c>/debug/pprof/heap</c>.</summary>
@@ -27,7 +25,7 @@ internal static class ProfileEndpoints
             if (Seconds(context.Request) is not TimeSpan duration)
             {
                 string range = $"from 1 to {AllocationProfile.Longest.TotalSeconds}";
-                await RefuseAsync(context, StatusCodes.Status400BadRequest, $"seconds: is no integer {range}");
+                await AdminEndpoints.RefuseAsync(context, StatusCodes.Status400BadRequest, $"seconds: is no integer {range}");
                 return;
             }
 
@@ -41,7 +39,7 @@ internal static class ProfileEndpoints
                 double seconds = Math.Ceiling(time.GetElapsedTime(start, Volatile.Read(ref pauseEnd)).TotalSeconds);
                 context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
                 string reason = $"a heap profile was made just now; the next is possible in {seconds} s";
-                await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, reason);
+                await AdminEndpoints.RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, reason);
                 return;
             }
 
@@ -77,17 +75,11 @@ internal static class ProfileEndpoints
     {
         if (result.Outcome != ProfileOutcome.Written)
         {
-            return RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, result.Reason);
+            return AdminEndpoints.RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, result.Reason);
         }
 
         context.Response.ContentType = "application/octet-stream";
         context.Response.ContentLength = result.Profile.Length;
         return context.Response.Body.WriteAsync(result.Profile, context.RequestAborted).AsTask();
-    }
-
-    private static Task RefuseAsync(HttpContext context, int status, string reason)
-    {
-        context.Response.StatusCode = status;
-        return AdminEndpoints.AnswerAsync(context, "text/plain", Encoding.UTF8.GetBytes(reason + "\n"));
     }
 }

@@ -2,18 +2,16 @@ using System.Diagnostics.Metrics;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>Records each batch of one event loop: its size, and the age of its first packet.</summary>
+/// <summary>Records the size of each batch of one event loop, and the age of its first packet.</summary>
 /// <remarks>
-/// Once per batch, so once or twice per read from the socket. One age per batch is enough: the packets of one read were mostly sent
-/// together. Written by the loop's thread, read by any.
+/// One age per batch is enough: the packets of one read were mostly sent together. Written by the loop's thread, read by any.
 /// </remarks>
 internal sealed class BatchRecorder(TimeProvider time)
 {
-    /// <summary>Headers have whole seconds, and clocks differ by milliseconds: a packet of the next second is fresh.</summary>
-    private const long Grain = 1;
+    /// <summary>The tolerance for times in the future: headers have whole seconds, and clocks differ by milliseconds.</summary>
+    private const long ToleranceSeconds = 1;
 
-    /// <summary>2015-01-01: an earlier time comes from a clock that was never set.</summary>
-    /// <remarks>Such clocks start at 1970, 1980 (GPS), 2000, or when their firmware was made.</remarks>
+    /// <summary>2015-01-01. Clocks that were never set start earlier: at 1970, 1980 (GPS), 2000, or the firmware's date.</summary>
     private const long OldestSeconds = 1_420_070_400;
 
     private long _nowSeconds;
@@ -25,19 +23,16 @@ internal sealed class BatchRecorder(TimeProvider time)
     /// <summary>Ages, in seconds.</summary>
     public LoopHistogram Ages { get; } = new(LoopHistogram.AgeBounds);
 
-    /// <summary>The same for a collector, which takes no sums: enabled only where there is one.</summary>
+    /// <summary>Packets per batch for a collector, which accepts only single values; enabled only if there is one.</summary>
     public Histogram<int>? PacketsPushed { get; init; }
 
-    /// <summary>As <see cref="PacketsPushed"/>.</summary>
+    /// <summary>Ages for a collector.</summary>
     public Histogram<long>? AgesPushed { get; init; }
 
-    /// <summary>The loop as the collector's series has it, so that no two loops share one, and its lock.</summary>
+    /// <summary>The loop's tag in a collector's series: loops that shared one would share its lock.</summary>
     public KeyValuePair<string, object?> Loop { get; init; }
 
-    /// <summary>Records a batch.</summary>
-    /// <param name="packets">Its packets.</param>
-    /// <param name="firstTime">The first packet's time, Unix seconds.</param>
-    /// <param name="counters">The loop's counters.</param>
+    /// <summary>Records a batch whose first packet has this header time, in Unix seconds.</summary>
     public void Record(int packets, uint firstTime, LoopCounters counters)
     {
         counters.Add(Counter.Reads);
@@ -52,7 +47,7 @@ internal sealed class BatchRecorder(TimeProvider time)
         {
             counters.Add(Counter.ClockUnset);
         }
-        else if (age < -Grain)
+        else if (age < -ToleranceSeconds)
         {
             counters.Add(Counter.ClockSkew);
         }
@@ -71,8 +66,8 @@ internal sealed class BatchRecorder(TimeProvider time)
         }
     }
 
-    /// <summary>Unix seconds, read when the kernel's coarse clock has ticked (4 ms).</summary>
-    /// <remarks>The tick costs a few nanoseconds to read, the time of day about forty.</remarks>
+    /// <summary>Returns Unix seconds, read when the kernel's coarse clock has ticked (4 ms).</summary>
+    /// <remarks>Measured: reading the tick takes a few nanoseconds, the time of day about 40.</remarks>
     private long NowSeconds()
     {
         long tick = Environment.TickCount64;
@@ -86,14 +81,14 @@ internal sealed class BatchRecorder(TimeProvider time)
     }
 }
 
-/// <summary>A histogram of one event loop, which writes it; any thread reads. The loops' are summed when read.</summary>
-/// <param name="bounds">Upper bounds of the buckets, each included, in rising order.</param>
+/// <summary>A histogram that one event loop writes and any thread reads; the loops' histograms are summed when read.</summary>
+/// <param name="bounds">Upper bounds of the buckets, inclusive, in rising order.</param>
 internal sealed class LoopHistogram(int[] bounds)
 {
-    /// <summary>Bounds of packets per batch: up to 8192 of 7 bytes fit into a read of 64 KiB.</summary>
+    /// <summary>Bounds of packets per batch: a read of 64 KiB has at most 9,362 packets.</summary>
     public static readonly int[] PacketBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
 
-    /// <summary>Bounds of ages, in seconds as the header has them; up to a day, as a device that was offline sends what it kept.</summary>
+    /// <summary>Bounds of ages, in seconds as in the header; up to a day, because devices send what they kept while offline.</summary>
     public static readonly int[] AgeBounds = [0, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86400];
 
     private readonly long[] _counts = new long[bounds.Length + 1];
@@ -102,7 +97,7 @@ internal sealed class LoopHistogram(int[] bounds)
     /// <summary>The sum of all values.</summary>
     public long Sum => Volatile.Read(ref _sum);
 
-    /// <summary>Counts per bucket: one for each bound, and one for what is above them all.</summary>
+    /// <summary>Counts per bucket: one for each bound, and one for values above all bounds.</summary>
     public IEnumerable<long> Counts => _counts.Select((_, bucket) => Volatile.Read(ref _counts[bucket]));
 
     /// <summary>Records a value.</summary>
@@ -112,7 +107,7 @@ internal sealed class LoopHistogram(int[] bounds)
         _sum += value;
     }
 
-    /// <summary>The bucket of a value. Most are small: a search from below ends soon.</summary>
+    /// <summary>Returns the index of a value's bucket. Most values are small, so it searches upwards.</summary>
     public int BucketOf(long value)
     {
         int bucket = 0;

@@ -1,30 +1,27 @@
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>
-/// Every way that a connection ends. The first reason wins; it is what the log line, the counter's name
-/// (<c>connections.closed.InvalidPrefix</c>) and the test's assertion all say.
-/// </summary>
+/// <summary>The reasons for which connections end. The first one wins, and names log line, counter and test alike.</summary>
 internal enum CloseReason
 {
-    /// <summary>The peer closed, as peers should.</summary>
+    /// <summary>The peer closed.</summary>
     PeerClosed,
 
-    /// <summary>The peer's connection was reset, or the network failed.</summary>
+    /// <summary>The peer reset the connection, or the network failed.</summary>
     PeerReset,
 
-    /// <summary>A byte other than <c>&amp;</c> stood where a packet must start.</summary>
+    /// <summary>A packet started with another byte than <c>&amp;</c>.</summary>
     InvalidPrefix,
 
     /// <summary>A header announced a payload above <c>--max-payload</c>.</summary>
     PayloadTooLarge,
 
-    /// <summary>No byte came for <c>--idle-timeout</c>.</summary>
+    /// <summary>No byte arrived for <c>--idle-timeout</c>.</summary>
     IdleTimeout,
 
-    /// <summary>A started packet was not complete within <c>--packet-timeout</c>.</summary>
+    /// <summary>A packet stayed unfinished for <c>--packet-timeout</c>.</summary>
     PacketTimeout,
 
-    /// <summary>The peer did not take what was written to it.</summary>
+    /// <summary>The peer did not read what was sent for <c>--write-timeout</c>.</summary>
     WriteTimeout,
 
     /// <summary>Its unfinished packet was among the longest held when <c>--max-buffered</c> was reached.</summary>
@@ -45,7 +42,7 @@ internal enum CloseReason
     /// <summary>The PROXY header was missing or malformed.</summary>
     ProxyHeaderInvalid,
 
-    /// <summary>The PROXY header did not come in time.</summary>
+    /// <summary>The PROXY header was not complete in time.</summary>
     ProxyHeaderTimeout,
 
     /// <summary>A PROXY header is required, and the sender is not among <c>--proxy-trusted</c>.</summary>
@@ -54,9 +51,9 @@ internal enum CloseReason
     /// <summary>The processor failed on one of its batches.</summary>
     ProcessingFailed,
 
-    /// <summary>The server stops.</summary>
+    /// <summary>The server stopped.</summary>
     ServerStopping,
 
-    /// <summary>An error of our own, which the log describes.</summary>
+    /// <summary>An error of the server itself, described in the log.</summary>
     InternalError,
 }

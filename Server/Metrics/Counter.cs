@@ -2,7 +2,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>The counters of an event loop; <see cref="CounterTable"/> has their names.</summary>
+/// <summary>The counters of an event loop, in the order of <see cref="CounterTable"/>.</summary>
 internal enum Counter
 {
     ConnectionsAccepted,
@@ -16,105 +16,70 @@ internal enum Counter
     BytesDiscarded,
     BytesUnfinished,
     BytesAllocated,
-    BytesLetGo,
+    BytesReleased,
     Reads,
     ClockSkew,
     ClockUnset,
 }
 
-/// <summary>How a counter is shown.</summary>
+/// <summary>The names and the source of a counter.</summary>
 /// <param name="Counter">The counter.</param>
-/// <param name="Name">Its name in <c>/api/stats</c> and the <c>stopped:</c> line, dots for levels; null to leave it out there.</param>
-/// <param name="Metric">Its name in <c>/metrics</c>, with dots; null to leave it out there.</param>
-/// <param name="Unit">The metric's unit; in braces it is a word for the reader and part of no name.</param>
+/// <param name="Name">Its name in <c>/api/stats</c> and the <c>stopped:</c> line, dots for levels; null to omit it there.</param>
+/// <param name="Metric">Its name in <c>/metrics</c>, with dots; null to omit it there.</param>
+/// <param name="Unit">The metric's unit; a word in braces is for readers and part of no name.</param>
 /// <param name="Text">The metric's description.</param>
-/// <param name="Falls">Whether it is a state that also falls, and not a total since start.</param>
-/// <param name="Source">Where the loop has it, if not in its array.</param>
+/// <param name="Falls">Whether it is a level that also falls, and not a total since start.</param>
+/// <param name="Source">Reads it if it is not in the loop's array.</param>
 internal sealed record CounterRow(
     Counter Counter, string? Name, string? Metric, string Unit, string Text, bool Falls = false, Func<LoopCounters, long>? Source = null);
 
-/// <summary>Every counter once: <c>/api/stats</c>, <c>/metrics</c>, the <c>stopped:</c> line and the live page follow from it.</summary>
+/// <summary>Declares every counter once, for <c>/api/stats</c>, <c>/metrics</c>, the <c>stopped:</c> line and the live page.</summary>
 /// <remarks>
-/// A new counter is a member of <see cref="Counter"/>, a row here, and <see cref="LoopCounters.Add"/> where it happens. What settles stands
-/// behind what it settles (processed behind received): rows are read from the last to the first, so that no difference is ever negative.
+/// To add a counter, add a member to <see cref="Counter"/> and a row here, and call <see cref="LoopCounters.Add"/>. Rows are read from the
+/// last to the first. A counter that settles another one (processed settles received) stands behind it, so no difference is ever negative.
 /// </remarks>
 internal static class CounterTable
 {
     private const string Connections = "{connection}";
     private const string Packets = "{packet}";
-    private const string Bytes = "{byte}"; // part of the name already: `By` would appear twice
+    private const string Bytes = "{byte}"; // the name has it already: `By` would appear twice
     private const string Reads = "{read}";
 
     /// <summary>The rows, in the order of <see cref="Counter"/>; those of one level of names follow each other.</summary>
     public static readonly IReadOnlyList<CounterRow> Rows =
     [
         new(
-            Counter.ConnectionsAccepted,
-            "connections.accepted",
-            "framing.connections.accepted",
-            Connections,
+            Counter.ConnectionsAccepted, "connections.accepted", "framing.connections.accepted", Connections,
             "Connections accepted, refused ones included."),
         new(
-            Counter.ConnectionsPaused,
-            "connections.paused",
-            "framing.connections.paused",
-            Connections,
-            "Connections not being read, as processing is behind.",
-            Falls: true),
+            Counter.ConnectionsPaused, "connections.paused", "framing.connections.paused", Connections,
+            "Connections that the server does not read.", Falls: true),
         new(Counter.PacketsReceived, "packets.received", "framing.packets.received", Packets, "Complete packets received."),
-        new(Counter.PacketsProcessed, "packets.processed", "framing.packets.processed", Packets, "Packets whose processing completed."),
+        new(Counter.PacketsProcessed, "packets.processed", "framing.packets.processed", Packets, "Packets processed."),
         new(
-            Counter.PacketsDropped,
-            "packets.dropped",
-            "framing.packets.dropped",
-            Packets,
-            "Packets received whose processing failed or was given up."),
+            Counter.PacketsDropped, "packets.dropped", "framing.packets.dropped", Packets,
+            "Packets received whose processing failed or was abandoned."),
         new(
-            Counter.BytesReceived,
-            "bytes.received",
-            "framing.bytes.received",
-            Bytes,
-            "Bytes read from connections.",
-            Source: loop => loop.Bytes.BytesReceived),
+            Counter.BytesReceived, "bytes.received", "framing.bytes.received", Bytes,
+            "Bytes read from connections.", Source: loop => loop.Bytes.BytesReceived),
         new(
-            Counter.BytesHeader,
-            "bytes.header",
-            "framing.bytes.header",
-            Bytes,
-            "Header bytes of the packets received.",
-            Source: loop => PacketHeader.Size * loop[Counter.PacketsReceived]),
+            Counter.BytesHeader, "bytes.header", "framing.bytes.header", Bytes,
+            "Header bytes of the packets received.", Source: loop => PacketHeader.Size * loop[Counter.PacketsReceived]),
         new(Counter.BytesPayload, "bytes.payload", "framing.bytes.payload", Bytes, "Payload bytes of the packets received."),
         new(
-            Counter.BytesDiscarded,
-            "bytes.discarded",
-            "framing.bytes.discarded",
-            Bytes,
-            "Bytes that became part of no packet: after a fault, or cut off.",
-            Source: loop => loop.Bytes.BytesDiscarded),
+            Counter.BytesDiscarded, "bytes.discarded", "framing.bytes.discarded", Bytes,
+            "Bytes that became part of no packet: after a fault, or cut off.", Source: loop => loop.Bytes.BytesDiscarded),
         new(
-            Counter.BytesUnfinished,
-            "bytes.unfinished",
-            "framing.unfinished",
-            "By",
-            "Bytes of unfinished packets.",
-            Falls: true,
-            loop => loop.Bytes.BytesUnfinished),
+            Counter.BytesUnfinished, "bytes.unfinished", "framing.unfinished", "By",
+            "Bytes of unfinished packets.", Falls: true, loop => loop.Bytes.BytesUnfinished),
         new(
-            Counter.BytesAllocated,
-            null,
-            "framing.unfinished.allocated",
-            "By",
-            "Memory allocated for unfinished packets.",
-            Falls: true,
-            loop => loop.Bytes.BytesAllocated),
-        new(Counter.BytesLetGo, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesReleased),
+            Counter.BytesAllocated, null, "framing.unfinished.allocated", "By",
+            "Memory allocated for unfinished packets.", Falls: true, loop => loop.Bytes.BytesAllocated),
+        new(Counter.BytesReleased, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesReleased),
         new(Counter.Reads, null, null, Reads, "Batches of packets: one per read, or two where it completes an earlier packet."),
         new(Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age."),
         new(
-            Counter.ClockUnset,
-            null,
-            "framing.clock_unset",
-            Reads,
-            "Reads whose first packet is from before 2015, by a clock never set; in no age."),
+            Counter.ClockUnset, null, "framing.clock_unset", Reads,
+            "Reads whose first packet is from before 2015, by a clock that was never set; in no age."),
     ];
 }

@@ -1,9 +1,9 @@
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>What a running server tells about itself beside its counters. Any thread.</summary>
+/// <summary>The facts about a running server that are no counters. Any thread.</summary>
 internal interface IServerProbe
 {
-    /// <summary>What carries the connections: <c>epoll</c>, <c>sockets</c>.</summary>
+    /// <summary>The transport in use: <c>epoll</c>, <c>sockets</c>.</summary>
     string TransportName { get; }
 
     /// <summary><c>--max-connections</c>.</summary>
@@ -12,29 +12,29 @@ internal interface IServerProbe
     /// <summary><c>--max-buffered</c>, bytes.</summary>
     long MaxBufferedBytes { get; }
 
-    /// <summary>The event loops: those that serve, numbered, and the one that accepts.</summary>
+    /// <summary>The event loops: first those that serve, numbered, then the one that accepts.</summary>
     IReadOnlyList<EventLoopProbe> EventLoops { get; }
 
-    /// <summary>How often accepting failed, by the errno's name; null where the transport does not tell (DotNetty's sockets).</summary>
+    /// <summary>Failures of accept(2) by the errno's name; null if the transport does not count them (DotNetty's sockets).</summary>
     IReadOnlyDictionary<string, long>? AcceptErrors { get; }
 
-    /// <summary>Asks each event loop for its busiest and its oldest connections; one walk through them all, so at most once a second.</summary>
-    /// <param name="most">How many of each.</param>
-    /// <returns>Those of all loops together; null where the loops have ended, or do not answer.</returns>
+    /// <summary>Surveys the connections of all loops. It visits every connection, so call it at most once per second.</summary>
+    /// <param name="most">The number of connections of each kind.</param>
+    /// <returns>Null if the loops have ended or do not answer.</returns>
     Task<PeerSurvey?> SurveyAsync(int most);
 }
 
-/// <summary>One event loop, as it looks from outside.</summary>
+/// <summary>One event loop as seen from outside.</summary>
 /// <param name="Label">Its number, or <c>accept</c>.</param>
-/// <param name="Load">What it has to do; null where that cannot be known: DotNetty's own loops keep it to themselves.</param>
+/// <param name="Load">Its load; null for DotNetty's own loops, which do not publish it.</param>
 internal sealed record EventLoopProbe(string Label, IEventLoopLoad? Load);
 
-/// <summary>What an event loop has to do. Any thread; asking costs the loop nothing.</summary>
+/// <summary>The load of an event loop. Any thread; reading it costs the loop nothing.</summary>
 internal interface IEventLoopLoad
 {
-    /// <summary>Processor time that its thread has used: its growth is the loop's busy share.</summary>
+    /// <summary>CPU time of its thread; the growth is the loop's busy share.</summary>
     TimeSpan CpuTime { get; }
 
-    /// <summary>Tasks that wait to be run.</summary>
+    /// <summary>Waiting tasks.</summary>
     int QueueLength { get; }
 }

@@ -2,17 +2,17 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>Logs <c>processed 3000000 packets</c>, a line for each multiple of <c>--report-every</c>.</summary>
+/// <summary>Logs <c>processed 3000000 packets</c>, one line for each multiple of <c>--report-every</c>.</summary>
 /// <remarks>
-/// The packet path knows nothing of it: a timer looks at the counters every <see cref="Interval"/>. Where a line for each
-/// multiple would pass <see cref="MaxLinesPerSecond"/>, only the newest is written.
+/// A timer checks the counters, so the packet path pays nothing. If one line per multiple would exceed
+/// <see cref="MaxLinesPerSecond"/>, it logs only the newest.
 /// </remarks>
 internal sealed class ProgressReport : IDisposable
 {
-    /// <summary>How often the counters are looked at; a line may be late by so much, and must not be by 1 s.</summary>
+    /// <summary>The time between two checks; a line must not be late by 1 s.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Lines in any second, at most.</summary>
+    /// <summary>The maximum of lines in any second.</summary>
     public const int MaxLinesPerSecond = 20;
 
     private readonly Func<long> _processed;
@@ -24,11 +24,7 @@ internal sealed class ProgressReport : IDisposable
     private readonly Lock _oneAtATime = new();
     private long _reported;
 
-    /// <summary>Starts reporting.</summary>
-    /// <param name="processed">Packets processed so far.</param>
-    /// <param name="every">Packets between two lines, at least 1.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Where the lines go.</param>
+    /// <summary>Starts reporting the growth of <paramref name="processed"/>, one line every <paramref name="every"/> packets.</summary>
     public ProgressReport(Func<long> processed, long every, TimeProvider time, ILogger logger)
     {
         _processed = processed;
@@ -38,7 +34,7 @@ internal sealed class ProgressReport : IDisposable
         _timer = time.CreateTimer(_ => Report(), null, Interval, Interval);
     }
 
-    /// <summary>Stops the timer, and reports what was processed since its last tick.</summary>
+    /// <summary>Stops the timer, and reports packets processed since its last tick.</summary>
     public void Dispose()
     {
         _timer.Dispose();
@@ -67,7 +63,7 @@ internal sealed class ProgressReport : IDisposable
         }
     }
 
-    /// <summary>How many lines may be written now without passing the limit.</summary>
+    /// <summary>Returns the number of lines that the limit allows now.</summary>
     private int Room()
     {
         while (_written.TryPeek(out long oldest) && _time.GetElapsedTime(oldest) >= TimeSpan.FromSeconds(1))

@@ -1,7 +1,7 @@
 namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The counters of all event loops, summed when read.</summary>
-/// <remarks>Any thread. While packets flow a sum is approximate; at rest it is exact.</remarks>
+/// <remarks>Any thread. A sum is approximate while packets flow, and exact at rest.</remarks>
 internal sealed class ServerCounters
 {
     private readonly Lock _adding = new();
@@ -19,7 +19,7 @@ internal sealed class ServerCounters
     /// <summary>Connections paused now.</summary>
     public long Paused => this[Counter.ConnectionsPaused];
 
-    /// <summary>The time for which connections have been paused since start, summed over them.</summary>
+    /// <summary>The time for which connections have been paused since start, summed over connections.</summary>
     public TimeSpan PausedTime => new(Loops.Sum(loop => loop.PausedTime.Total.Ticks));
 
     /// <summary>Packets received since start.</summary>
@@ -28,7 +28,7 @@ internal sealed class ServerCounters
     /// <summary>Packets processed since start.</summary>
     public long PacketsProcessed => this[Counter.PacketsProcessed];
 
-    /// <summary>Packets received and not processed, as processing failed or the drain expired.</summary>
+    /// <summary>Packets received and not processed, because processing failed or the drain expired.</summary>
     public long PacketsDropped => this[Counter.PacketsDropped];
 
     /// <summary>Bytes given to the decoders since start.</summary>
@@ -37,7 +37,7 @@ internal sealed class ServerCounters
     /// <summary>Payload bytes of the packets received since start.</summary>
     public long BytesPayload => this[Counter.BytesPayload];
 
-    /// <summary>Bytes that became part of no packet since start.</summary>
+    /// <summary>Bytes since start that became part of no packet.</summary>
     public long BytesDiscarded => this[Counter.BytesDiscarded];
 
     /// <summary>Bytes of unfinished packets now.</summary>
@@ -46,13 +46,13 @@ internal sealed class ServerCounters
     /// <summary>Memory allocated for unfinished packets now: what <c>--max-buffered</c> bounds.</summary>
     public long BytesAllocated => this[Counter.BytesAllocated];
 
-    /// <summary>Bytes of unfinished packets that were released since start.</summary>
-    public long BytesLetGo => this[Counter.BytesLetGo];
+    /// <summary>Bytes of unfinished packets released since start.</summary>
+    public long BytesReleased => this[Counter.BytesReleased];
 
-    /// <summary>A counter's sum.</summary>
+    /// <summary>The sum of a counter over all loops.</summary>
     public long this[Counter counter] => Loops.Sum(loop => loop[counter]);
 
-    /// <summary>The counters of a new event loop.</summary>
+    /// <summary>Returns the counters of a new event loop.</summary>
     public LoopCounters AddLoop()
     {
         var added = new LoopCounters();
@@ -64,11 +64,11 @@ internal sealed class ServerCounters
         return added;
     }
 
-    /// <summary>Connections that ended for <paramref name="reason"/> since start.</summary>
+    /// <summary>Returns the number of connections that ended for a reason since start.</summary>
     public long Closed(CloseReason reason) => Loops.Sum(loop => loop.Closed(reason));
 
-    /// <summary>All counters at one moment.</summary>
-    /// <remarks>Closed first, then the rows from the last to the first: what happens meanwhile makes no difference negative.</remarks>
+    /// <summary>Reads all counters.</summary>
+    /// <remarks>Closed first, then the rows from the last to the first, so that no difference is negative.</remarks>
     public CounterReading Read()
     {
         long[] closed = [.. Enum.GetValues<CloseReason>().Select(Closed)];
@@ -81,10 +81,10 @@ internal sealed class ServerCounters
         return new CounterReading(counts, closed);
     }
 
-    /// <summary>Every counter with its name in <c>/api/stats</c>, zeros included.</summary>
+    /// <summary>Returns every counter with its name in <c>/api/stats</c>, zeros included.</summary>
     public IEnumerable<KeyValuePair<string, long>> Named() => Read().Named();
 
-    /// <summary>The sums of a histogram of the loops, per bucket and in all; null with <c>--admin off</c>.</summary>
+    /// <summary>Sums a histogram over the loops, per bucket and in total; null with <c>--admin off</c>.</summary>
     public (long[] Counts, long Sum)? Histogram(Func<BatchRecorder, LoopHistogram> of)
     {
         LoopHistogram[] parts = [.. Loops.Where(loop => loop.Recorder is not null).Select(loop => of(loop.Recorder!))];
@@ -101,17 +101,17 @@ internal sealed record CounterReading(long[] Counts, long[] Closed)
 {
     private static readonly string[] Reasons = Enum.GetNames<CloseReason>();
 
-    /// <summary>Connections open: accepted and not closed.</summary>
+    /// <summary>Connections accepted and not closed.</summary>
     public long Open => this[Counter.ConnectionsAccepted] - Closed.Sum();
 
-    /// <summary>Packets received for which it is not settled whether they will be processed.</summary>
+    /// <summary>Packets received whose processing has not ended.</summary>
     public long PacketsPending => this[Counter.PacketsReceived] - this[Counter.PacketsProcessed] - this[Counter.PacketsDropped];
 
-    /// <summary>A counter.</summary>
+    /// <summary>The value of a counter.</summary>
     public long this[Counter counter] => Counts[(int)counter];
 
-    /// <summary>Every counter with its name in <c>/api/stats</c>, dots for levels; those of one level follow each other.</summary>
-    /// <remarks>At rest: <c>packets.received = processed + dropped</c>, and <c>bytes.received = header + payload + discarded +
+    /// <summary>Returns every counter with its name in <c>/api/stats</c>, dots for levels; those of one level follow each other.</summary>
+    /// <remarks>At rest: <c>packets.received = processed + dropped</c> and <c>bytes.received = header + payload + discarded +
     /// unfinished</c>.</remarks>
     public IEnumerable<KeyValuePair<string, long>> Named()
     {

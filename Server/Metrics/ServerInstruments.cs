@@ -2,22 +2,20 @@ using System.Diagnostics.Metrics;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>The instruments of the server: names, units, and what they mean. Made only where they can be read (<c>--admin</c>).</summary>
+/// <summary>The server's instruments, read from counters that the event loops keep anyway; created only with <c>--admin</c>.</summary>
 /// <remarks>
-/// <para>Names are OpenTelemetry's, with dots; Prometheus has <c>_</c> for them, the unit behind, and <c>_total</c> behind what only grows:
-/// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>.</para>
-/// <para>All are read from counters that the event loops keep anyway: most from <see cref="CounterTable"/>, what is derived from them here.
-/// The two histograms are no instruments, as there is no observable histogram (<see cref="BatchRecorder"/>).</para>
+/// OpenTelemetry's names have dots. Prometheus replaces them by <c>_</c>, and appends the unit, and <c>_total</c> to a counter:
+/// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>. For <c>/metrics</c> the two histograms are no instruments,
+/// because no histogram is observable (<see cref="BatchRecorder"/>).
 /// </remarks>
 internal sealed class ServerInstruments : IDisposable
 {
     /// <summary>The meter's name, for exporters and <c>dotnet-counters</c>.</summary>
     public const string MeterName = "DotNettyFraming.Server";
 
-    /// <summary>The meter of histograms per loop, for a collector.</summary>
+    /// <summary>The meter of the histograms per loop, for a collector.</summary>
     public const string PushedMeterName = $"{MeterName}.Loops";
 
-    /// <summary>The histograms' names and descriptions; Prometheus has the second unit behind the name.</summary>
     public const string PacketsName = "framing.read.packets";
     public const string PacketsText = "Packets that came in one read.";
     public const string AgeName = "framing.packet.age";
@@ -25,8 +23,7 @@ internal sealed class ServerInstruments : IDisposable
 
     private static readonly CloseReason[] Refusals = [CloseReason.TooManyConnections, CloseReason.TooManyFromAddress];
 
-    /// <summary>What accepting can meet in its ordinary life, reported as zero from the start: a counter that appears with its first
-    /// increase has no rate.</summary>
+    /// <summary>Errors reported as zero from the start: a counter that appears with its first increase has no rate.</summary>
     private static readonly string[] UsualAcceptErrors = ["ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
     private readonly Meter _meter = new(MeterName);
@@ -35,7 +32,7 @@ internal sealed class ServerInstruments : IDisposable
     private readonly IServerProbe _probe;
     private readonly ServerSampler _sampler;
 
-    /// <summary>Makes them, and has each event loop's batches recorded. Before the server starts.</summary>
+    /// <summary>Creates the instruments, and starts recording each event loop's batches. Call it before the server starts.</summary>
     public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler, TimeProvider time)
     {
         _counters = counters;
@@ -82,7 +79,7 @@ internal sealed class ServerInstruments : IDisposable
         const string Unit = "{connection}";
         _meter.CreateObservableUpDownCounter("framing.connections.open", () => _counters.Open, Unit, "Connections open now.");
         _meter.CreateObservableCounter(
-            "framing.paused", () => _counters.PausedTime.TotalSeconds, "s", "Time for which connections were paused, summed over them.");
+            "framing.paused", () => _counters.PausedTime.TotalSeconds, "s", "Time for which connections were paused, summed over all.");
         _meter.CreateObservableCounter(
             "framing.connections.closed", () => Closed(Enum.GetValues<CloseReason>()), Unit, "Connections that ended, by reason.");
         _meter.CreateObservableCounter(
@@ -109,7 +106,7 @@ internal sealed class ServerInstruments : IDisposable
         if (_probe.EventLoops.Any(loop => loop.Load is not null))
         {
             _meter.CreateObservableGauge(
-                "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the event loop ran.");
+                "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the loop ran.");
             _meter.CreateObservableGauge(
                 "framing.event_loop.queue.length", () => Loops(loop => loop.QueueLength), "{task}", "Tasks that wait for the event loop.");
         }
@@ -118,14 +115,10 @@ internal sealed class ServerInstruments : IDisposable
     private void RecordBatches(TimeProvider time)
     {
         Histogram<int> packets = _pushedMeter.CreateHistogram(
-            PacketsName,
-            "{packet}",
-            PacketsText,
+            PacketsName, "{packet}", PacketsText,
             advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
         Histogram<long> ages = _pushedMeter.CreateHistogram(
-            AgeName,
-            "s",
-            AgeText,
+            AgeName, "s", AgeText,
             advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
         for (int loop = 0; loop < _counters.Loops.Count; loop++)
         {
@@ -144,7 +137,8 @@ internal sealed class ServerInstruments : IDisposable
     private IEnumerable<Measurement<long>> AcceptErrors()
     {
         IReadOnlyDictionary<string, long> counts = _probe.AcceptErrors!;
-        return UsualAcceptErrors.Union(counts.Keys).Select(errno => new Measurement<long>(counts.GetValueOrDefault(errno), Tag("errno", errno)));
+        return UsualAcceptErrors.Union(counts.Keys)
+            .Select(errno => new Measurement<long>(counts.GetValueOrDefault(errno), Tag("errno", errno)));
     }
 
     private IEnumerable<Measurement<T>> Loops<T>(Func<LoopSample, T> value)

@@ -1,30 +1,21 @@
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>Where the server is in its life, from when it has been alive, for whoever asks whether to send it connections.</summary>
-/// <remarks>Any thread. Phases only go forward.</remarks>
-internal sealed class ServerLife
+/// <summary>The server's phase and start time, for readiness probes. Any thread; phases only advance.</summary>
+internal sealed class ServerLife(TimeProvider time)
 {
-    private readonly TimeProvider _time;
-    private readonly long _start;
+    private readonly long _start = time.GetTimestamp();
     private int _phase;
 
-    /// <param name="time">The clock that the uptime is told by.</param>
-    public ServerLife(TimeProvider time)
-    {
-        _time = time;
-        _start = time.GetTimestamp();
-    }
+    /// <summary>The time since this was created, which is a moment before the server listens.</summary>
+    public TimeSpan Uptime => time.GetElapsedTime(_start);
 
-    /// <summary>Since the process made its parts, which is a moment before it listens.</summary>
-    public TimeSpan Uptime => _time.GetElapsedTime(_start);
-
-    /// <summary>What it is doing.</summary>
+    /// <summary>The current phase.</summary>
     public ServerPhase Phase => (ServerPhase)Volatile.Read(ref _phase);
 
-    /// <summary>The data port accepts connections.</summary>
+    /// <summary>Enters <see cref="ServerPhase.Serving"/>, unless a drain has started.</summary>
     public void BeginServing() => Interlocked.CompareExchange(ref _phase, (int)ServerPhase.Serving, (int)ServerPhase.Starting);
 
-    /// <summary>The data port is about to close; what was accepted is served to its end.</summary>
+    /// <summary>Enters <see cref="ServerPhase.Draining"/>.</summary>
     public void BeginDraining() => Volatile.Write(ref _phase, (int)ServerPhase.Draining);
 }
 
@@ -37,6 +28,6 @@ internal enum ServerPhase
     /// <summary>Listening.</summary>
     Serving,
 
-    /// <summary>No new connections; those there are come to their end.</summary>
+    /// <summary>Accepts no new connections, and finishes the open ones.</summary>
     Draining,
 }

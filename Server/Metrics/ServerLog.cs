@@ -3,26 +3,29 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>Every event that the server logs, in one place.</summary>
+/// <summary>Every event that the server logs.</summary>
 /// <remarks>
-/// Lifecycle is Information, our own fault Error, a peer's misbehaviour Debug (and a counter), so that no peer can fill a disk.
-/// A peer's bytes are never logged.
+/// Lifecycle is Information, the server's own faults are Errors. A peer's misbehaviour is Debug and a counter, so that no peer can fill a
+/// disk. A peer's bytes are never logged.
 /// </remarks>
 internal static partial class ServerLog
 {
-    /// <summary>The category whose lines <c>nlog.config</c> writes to standard output at once, past any queue.</summary>
+    /// <summary>The category whose lines <c>nlog.config</c> writes to standard output immediately, without a queue.</summary>
     public const string LifecycleCategory = "DotNettyFraming.Server.Lifecycle";
 
-    /// <summary>The category of <c>processed N packets</c>, which bounds itself (<see cref="ProgressReport.MaxLinesPerSecond"/>): the log's limit lets it through.</summary>
+    /// <summary>The category of <c>processed N packets</c>, exempt from the log's limit: <see cref="ProgressReport"/> bounds it.</summary>
     public const string ProgressCategory = "DotNettyFraming.Server.Progress";
 
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
     public static partial void Listening(this ILogger logger, EndPoint endpoint);
 
-    [LoggerMessage(2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes")]
+    [LoggerMessage(
+        2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes")]
     public static partial void Configured(this ILogger logger, string transport, int eventLoops, int backlog, int maxPayload);
 
-    [LoggerMessage(6, LogLevel.Information, "open-file limit {OpenFiles}, at most {Connections} connections, {Buffered} for unfinished packets; {WorstCase} of memory at worst")]
+    [LoggerMessage(
+        6, LogLevel.Information,
+        "open-file limit {OpenFiles}, at most {Connections} connections, {Buffered} for unfinished packets; worst-case memory {WorstCase}")]
     public static partial void Capacity(this ILogger logger, string openFiles, int connections, string buffered, string worstCase);
 
     [LoggerMessage(3, LogLevel.Information, "stopping: no new connections; draining {Open} for at most {Timeout}")]
@@ -37,13 +40,15 @@ internal static partial class ServerLog
     [LoggerMessage(7, LogLevel.Information, "TLS with the certificate of {Subject}, valid until {Until}")]
     public static partial void CertificateInUse(this ILogger logger, string subject, string until);
 
-    [LoggerMessage(8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
+    [LoggerMessage(
+        8, LogLevel.Information, "socket activation: serving on descriptor {Descriptor}; --address, --port and --backlog are ignored")]
     public static partial void Activated(this ILogger logger, int descriptor);
 
     [LoggerMessage(9, LogLevel.Warning, "NOTIFY_SOCKET: {State} could not be sent to the service manager: {Why}")]
     public static partial void NotNotified(this ILogger logger, string state, string why);
 
-    [LoggerMessage(12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
+    [LoggerMessage(
+        12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
     public static partial void ListenerLost(this ILogger logger, EndPoint endpoint, string why);
 
     [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]

@@ -2,21 +2,21 @@ namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Takes a <see cref="ServerSample"/> per second, keeps five minutes of them, and surveys connections on request.</summary>
 /// <remarks>
-/// A sample reads some hundred fields, whether anybody looks or not, so that a page opened late shows what was before. A survey makes the event
-/// loops go through their connections: only while <see cref="Watch"/> is called. Any thread.
+/// It samples also while no page is open, so that a page opened later shows the time before. A survey visits every connection, so it
+/// needs a recent <see cref="Watch"/>. Any thread.
 /// </remarks>
 internal sealed class ServerSampler : IDisposable
 {
-    /// <summary>Between two samples.</summary>
+    /// <summary>The time between two samples.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Samples kept: five minutes, some 200 KiB.</summary>
+    /// <summary>Samples kept: five minutes, about 200 KiB.</summary>
     public const int Kept = 300;
 
     /// <summary>Connections of each kind in a survey.</summary>
     public const int Surveyed = 10;
 
-    /// <summary>How long after the last <see cref="Watch"/> surveys go on.</summary>
+    /// <summary>The time for which surveys continue after the last <see cref="Watch"/>.</summary>
     private static readonly TimeSpan WatchLasts = TimeSpan.FromSeconds(5);
 
     private readonly ServerCounters _counters;
@@ -31,7 +31,7 @@ internal sealed class ServerSampler : IDisposable
     private long _watchedAt;
     private int _surveying;
 
-    /// <summary>Takes the first sample, and begins.</summary>
+    /// <summary>Takes the first sample, and starts the timer.</summary>
     public ServerSampler(ServerCounters counters, IServerProbe probe, TimeProvider time)
     {
         _counters = counters;
@@ -47,11 +47,10 @@ internal sealed class ServerSampler : IDisposable
     /// <summary>The last sample.</summary>
     public ServerSample Newest => Volatile.Read(ref _newest);
 
-    /// <summary>Whether somebody looks.</summary>
     private bool IsWatched => _time.GetElapsedTime(Volatile.Read(ref _watchedAt)) < WatchLasts;
 
-    /// <summary>Somebody looks: for a while from now connections are surveyed.</summary>
-    /// <returns>The last survey, and when it was made; null where nobody looked lately, or it has not been made yet.</returns>
+    /// <summary>Keeps surveys running for the next seconds, and returns the last one.</summary>
+    /// <returns>The survey and its time; null if there was none while watched.</returns>
     public (DateTimeOffset Time, PeerSurvey Survey)? Watch()
     {
         lock (_sampling)
@@ -66,7 +65,7 @@ internal sealed class ServerSampler : IDisposable
         }
     }
 
-    /// <summary>The samples kept with a greater number, oldest first.</summary>
+    /// <summary>Returns the samples kept whose number is greater, oldest first.</summary>
     public ServerSample[] After(long number)
     {
         lock (_sampling)
@@ -129,10 +128,10 @@ internal sealed class ServerSampler : IDisposable
         Heap = GC.GetTotalMemory(forceFullCollection: false),
         Collections = GC.CollectionCount(0),
         CollectionPauses = GC.GetTotalPauseDuration(),
-        Loops = [.. _probe.EventLoops.Select((loop, index) => Look(loop.Load, before?.Loops[index], sinceLast))],
+        Loops = [.. _probe.EventLoops.Select((loop, index) => SampleOf(loop.Load, before?.Loops[index], sinceLast))],
     };
 
-    private static LoopSample? Look(IEventLoopLoad? load, LoopSample? before, TimeSpan sinceLast)
+    private static LoopSample? SampleOf(IEventLoopLoad? load, LoopSample? before, TimeSpan sinceLast)
     {
         if (load is null)
         {
@@ -145,16 +144,16 @@ internal sealed class ServerSampler : IDisposable
     }
 }
 
-/// <summary>The server at one moment: totals since start where not said otherwise.</summary>
+/// <summary>The server at one moment; values are totals since start unless their comment says otherwise.</summary>
 internal sealed record ServerSample
 {
-    /// <summary>Its number, from 1; one per second.</summary>
+    /// <summary>Its number, from 1.</summary>
     public required long Number { get; init; }
 
     /// <summary>When it was taken.</summary>
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary>Time since the sample before; zero for the first.</summary>
+    /// <summary>Time since the previous sample; zero for the first.</summary>
     public required TimeSpan SinceLast { get; init; }
 
     /// <summary>The counters.</summary>
@@ -172,15 +171,15 @@ internal sealed record ServerSample
     /// <summary>Garbage collections.</summary>
     public required long Collections { get; init; }
 
-    /// <summary>Time for which collections have stopped all threads.</summary>
+    /// <summary>Time for which collections stopped all threads.</summary>
     public required TimeSpan CollectionPauses { get; init; }
 
-    /// <summary>The event loops, in the order of <see cref="IServerProbe.EventLoops"/>; null for one that cannot be known.</summary>
+    /// <summary>The event loops, in the order of <see cref="IServerProbe.EventLoops"/>; null if the load is unknown.</summary>
     public required LoopSample?[] Loops { get; init; }
 }
 
 /// <summary>One event loop at one moment.</summary>
-/// <param name="CpuTime">Processor time used since its start.</param>
-/// <param name="Busy">The share of the time since the sample before in which it ran, 0 to 1.</param>
-/// <param name="QueueLength">Tasks that wait.</param>
+/// <param name="CpuTime">CPU time since its start.</param>
+/// <param name="Busy">The share of the time since the previous sample in which it ran, 0 to 1.</param>
+/// <param name="QueueLength">Waiting tasks.</param>
 internal sealed record LoopSample(TimeSpan CpuTime, double Busy, int QueueLength);

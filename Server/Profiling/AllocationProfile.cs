@@ -3,17 +3,15 @@ using System.Globalization;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>Records where the program allocates, for a while, on request.</summary>
+/// <summary>Records on request where the program allocates.</summary>
 internal static class AllocationProfile
 {
-    /// <summary>The longest that one request may record.</summary>
+    /// <summary>The longest recording of one request.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromMinutes(10);
 
-    /// <summary>Records for <paramref name="duration"/>.</summary>
-    /// <param name="duration">How long, at most <see cref="Longest"/>.</param>
-    /// <param name="cancellationToken">Ends the recording early, without a profile.</param>
-    /// <returns>The profile, or why there is none.</returns>
-    /// <exception cref="OperationCanceledException">It was cancelled; the recording has ended.</exception>
+    /// <summary>Records for a duration of at most <see cref="Longest"/>.</summary>
+    /// <returns>The profile, or the reason why there is none.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled; the recording has ended.</exception>
     public static Task<ProfileResult> RecordAsync(TimeSpan duration, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(duration, Longest);
@@ -23,7 +21,7 @@ internal static class AllocationProfile
             long start = Stopwatch.GetTimestamp();
             for (TimeSpan left = duration; left > TimeSpan.Zero; left = duration - Stopwatch.GetElapsedTime(start))
             {
-                // A timer goes by the kernel's coarse clock, and may come a few milliseconds early; it also cuts off parts of one.
+                // A timer has whole milliseconds and uses the kernel's coarse clock: it can fire a few milliseconds early.
                 await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), cancellationToken).ConfigureAwait(false);
             }
 
@@ -35,21 +33,17 @@ internal static class AllocationProfile
 /// <summary>Writes a recording's sums as a profile.</summary>
 internal static class AllocationProfileFile
 {
-    /// <param name="table">The sums.</param>
-    /// <param name="stackOf">Where a sum was allocated, the innermost place first; null where the recording itself was at work.</param>
-    /// <param name="lost">Events that could not be kept.</param>
-    /// <param name="began">When the recording began.</param>
-    /// <param name="duration">How long it took.</param>
+    /// <summary>Writes the rows whose stack <paramref name="stackOf"/> returns, innermost place first; null skips a row.</summary>
     public static ReadOnlyMemory<byte> Write(
-        AllocationTable table, Func<AllocationRow, IReadOnlyList<CodePlace>?> stackOf, int lost, DateTimeOffset began, TimeSpan duration)
+        AllocationTable table, Func<AllocationRow, IReadOnlyList<CodePlace>?> stackOf, int lost, DateTimeOffset started, TimeSpan duration)
     {
         var file = new ProfileFile(Environment.ProcessPath ?? "");
         file.SampleTypes(("alloc_objects", "count"), ("alloc_space", "bytes"));
         file.Period("space", "bytes", AllocationSampling.MeanBytes);
-        file.Time(began, duration);
+        file.Time(started, duration);
         if (lost > 0)
         {
-            file.Comment(string.Create(CultureInfo.InvariantCulture, $"{lost} events were lost: more came than could be read."));
+            file.Comment(string.Create(CultureInfo.InvariantCulture, $"{lost} events were lost: they came faster than the reader."));
         }
 
         long samples = 0;
@@ -62,7 +56,7 @@ internal static class AllocationProfileFile
             }
         }
 
-        // Each report of pprof shows these lines: short ones, or a picture is all heading.
+        // pprof shows these lines in each report, so they are short.
         file.Comment(string.Create(
             CultureInfo.InvariantCulture,
             $"Estimates from {samples} samples, 1 byte in {AllocationSampling.MeanBytes} picked at random"));

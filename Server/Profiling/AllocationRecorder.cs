@@ -8,31 +8,29 @@ namespace DotNettyFraming.Server.Profiling;
 
 /// <summary>A recording of where the program allocates, from <see cref="StartAsync"/> to <see cref="StopAsync"/>.</summary>
 /// <remarks>
-/// One thread of its own reads the runtime's events and sums them up while they come, so that nothing grows with time. Several recordings
-/// may run at once. What the recording itself allocates is left out. The addresses of a stack get their names when the recording ends: code
-/// that was collected before then, a dynamic method's, has none.
+/// A thread of its own sums the runtime's events as they arrive, so memory does not grow with time. Recordings may overlap. The recording's
+/// own allocations are left out. Addresses get their names at the end: a dynamic method that was collected before has none.
 /// </remarks>
 internal sealed class AllocationRecorder : IAsyncDisposable
 {
-    /// <summary>What may wait to be read: some seconds of a program that allocates 10 GB a second.</summary>
+    /// <summary>The buffer for events: some seconds of a program that allocates 10 GB per second.</summary>
     private const int BufferMiB = 64;
 
     private readonly EventPipeSession _session;
     private readonly AllocationTable _table = new();
-    private readonly DateTimeOffset _began = DateTimeOffset.UtcNow;
+    private readonly DateTimeOffset _started = DateTimeOffset.UtcNow;
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<TraceLogEventSource> _read = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private AllocationRecorder(EventPipeSession session) => _session = session;
 
-    /// <summary>Starts to record.</summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The recording, under way.</returns>
-    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
+    /// <summary>Starts a recording.</summary>
+    /// <exception cref="NoDiagnosticsException">The runtime provides no events.</exception>
     public static async Task<AllocationRecorder> StartAsync(CancellationToken cancellationToken)
     {
-        EventPipeSession session = await RuntimeEvents.StartAsync(EventLevel.Informational, AllocationSampling.Keyword, BufferMiB, cancellationToken).ConfigureAwait(false);
+        EventPipeSession session = await RuntimeEvents.StartAsync(
+            EventLevel.Informational, AllocationSampling.Keyword, BufferMiB, cancellationToken).ConfigureAwait(false);
         var recorder = new AllocationRecorder(session);
         new Thread(recorder.Read) { IsBackground = true, Name = "allocation profile" }.Start();
         try
@@ -47,8 +45,7 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the recording.</summary>
-    /// <returns>The profile, as a file of pprof's format.</returns>
+    /// <summary>Ends the recording, and returns the profile as a file in pprof's format.</summary>
     /// <exception cref="NoDiagnosticsException">The runtime did not end it, or did not describe its code.</exception>
     public async Task<ReadOnlyMemory<byte>> StopAsync()
     {
@@ -57,10 +54,10 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         TraceLogEventSource source = await _read.Task.ConfigureAwait(false);
         var stacks = new AllocationStacks(source.TraceLog);
         CodeMap code = await CodeMap.ReadAsync(stacks.Addresses(_table.Rows)).ConfigureAwait(false);
-        return AllocationProfileFile.Write(_table, row => stacks.Read(row.Stack, code), source.EventsLost, _began, duration);
+        return AllocationProfileFile.Write(_table, row => stacks.Read(row.Stack, code), source.EventsLost, _started, duration);
     }
 
-    /// <summary>Ends it, whether or not anybody wanted the profile.</summary>
+    /// <summary>Ends the recording.</summary>
     public async ValueTask DisposeAsync()
     {
         try
@@ -69,12 +66,12 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         }
         catch (NoDiagnosticsException)
         {
-            // Most likely it has ended before, in StopAsync: the runtime then knows it no more.
+            // Usually it has ended in StopAsync, and the runtime no longer knows it.
         }
 
         _session.Dispose();
 
-        // What was read is let go when its thread is done, also of a recording that nobody wanted to the end.
+        // Release the events when the reading thread has ended.
         _ = _read.Task.ContinueWith(
             read => read.Result.Dispose(),
             CancellationToken.None,
@@ -94,7 +91,7 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         }
         catch (Exception exception)
         {
-            // A thread of its own: whoever waits for it is told.
+            // Passed on to the waiting tasks.
             _ready.TrySetException(exception);
             _read.TrySetException(exception);
         }
@@ -104,10 +101,10 @@ internal sealed class AllocationRecorder : IAsyncDisposable
         _table.Add(report.CallStackIndex(), report.TypeID, report.ObjectSize, () => report.TypeName);
 }
 
-/// <summary>The stacks that a recording has met, each kept once by TraceEvent.</summary>
+/// <summary>The stacks of a recording; TraceEvent keeps each once.</summary>
 internal sealed class AllocationStacks(TraceLog log)
 {
-    /// <summary>Who makes the recording: what is allocated below these is its own doing.</summary>
+    /// <summary>The recording's own code: allocations below these are left out.</summary>
     private static readonly string[] Recorders =
     [
         $"{typeof(AllocationStacks).Namespace}.", "Microsoft.Diagnostics.", "System.Diagnostics.Tracing.EventPipeEventProvider.",
@@ -115,17 +112,16 @@ internal sealed class AllocationStacks(TraceLog log)
 
     private static readonly CodePlace Unknown = new("[unknown]", "[unknown code]");
 
-    /// <summary>All addresses in the stacks of <paramref name="rows"/>.</summary>
+    /// <summary>Returns all addresses in the stacks of <paramref name="rows"/>.</summary>
     public IEnumerable<ulong> Addresses(IEnumerable<AllocationRow> rows) => rows.SelectMany(row => Addresses(row.Stack)).Distinct();
 
-    /// <summary>Reads a stack.</summary>
-    /// <returns>Its places, the innermost first; null where the recording itself was at work.</returns>
+    /// <summary>Returns the places of a stack, innermost first; null if the recording itself allocated.</summary>
     public IReadOnlyList<CodePlace>? Read(CallStackIndex stack, CodeMap code)
     {
         var places = new List<CodePlace>();
         foreach (ulong address in Addresses(stack))
         {
-            // What has no name is the runtime's own glue between two methods.
+            // An address without a name is the runtime's own glue between two methods.
             if (code.Find(address) is { } place)
             {
                 if (Recorders.Any(recorder => place.Function.StartsWith(recorder, StringComparison.Ordinal)))

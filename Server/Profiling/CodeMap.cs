@@ -2,10 +2,10 @@ using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>Which places in the code certain addresses of machine code belong to.</summary>
+/// <summary>Maps addresses of machine code to methods and lines.</summary>
 /// <remarks>
-/// TraceEvent's own map has no lines for code that was compiled before or during a live session, and would want to hear of each method
-/// that is compiled as long as the recording lasts. This one asks once, at its end.
+/// TraceEvent's own map has no lines for code compiled before or during a live session, and needs an event per compiled method. This one
+/// asks the runtime once, at the end of the recording.
 /// </remarks>
 internal sealed class CodeMap
 {
@@ -18,8 +18,7 @@ internal sealed class CodeMap
 
     private CodeMap(IEnumerable<ulong> addresses) => _addresses = [.. addresses.Order()];
 
-    /// <summary>Has the runtime describe its code, and keeps what concerns these addresses.</summary>
-    /// <param name="addresses">Addresses that calls return to.</param>
+    /// <summary>Has the runtime describe its code, and maps these return addresses.</summary>
     public static async Task<CodeMap> ReadAsync(IEnumerable<ulong> addresses)
     {
         var map = new CodeMap(addresses);
@@ -33,14 +32,14 @@ internal sealed class CodeMap
         return map;
     }
 
-    /// <summary>The place of an address; null where no method has it.</summary>
+    /// <summary>Returns the place of an address; null if it is in no method.</summary>
     public CodePlace? Find(ulong address) => _places.GetValueOrDefault(address);
 
     private void Subscribe(ClrRundownTraceEventParser code)
     {
         code.LoaderModuleDCStop += module => _assemblies[module.ModuleID] = module.ModuleILPath;
 
-        // Of each piece of code the offsets come first, and then what it is.
+        // For each piece of code the offsets arrive first, then the method.
         code.MethodILToNativeMapDCStop += Keep;
         code.MethodDCStopVerbose += Keep;
     }
@@ -59,7 +58,8 @@ internal sealed class CodeMap
     {
         CompiledMethod? compiled = null;
         int first = Array.BinarySearch(_addresses, method.MethodStartAddress + 1);
-        for (int i = first < 0 ? ~first : first; i < _addresses.Length && _addresses[i] <= method.MethodStartAddress + (ulong)method.MethodSize; i++)
+        ulong end = method.MethodStartAddress + (ulong)method.MethodSize;
+        for (int i = first < 0 ? ~first : first; i < _addresses.Length && _addresses[i] <= end; i++)
         {
             compiled ??= new CompiledMethod(method, _offsetsOf == method.MethodID ? _offsets : []);
             _methods[_addresses[i]] = compiled;
@@ -71,13 +71,13 @@ internal sealed class CodeMap
 }
 
 /// <summary>A place in the code: one frame of a stack.</summary>
-/// <param name="Function">The method, as people read it: type and name.</param>
-/// <param name="FullName">The method as the runtime calls it, its parameters' types included.</param>
-/// <param name="File">Its source file; empty where no symbols say it.</param>
-/// <param name="Line">The line in it, from 1; 0 where it is unknown.</param>
+/// <param name="Function">The method as written in source: type and name.</param>
+/// <param name="FullName">The runtime's name of the method, with its parameters' types.</param>
+/// <param name="File">Its source file; empty without symbols.</param>
+/// <param name="Line">The line, from 1; 0 if unknown.</param>
 internal readonly record struct CodePlace(string Function, string FullName, string File = "", int Line = 0);
 
-/// <summary>A piece of machine code that the runtime has made of a method; there may be several of one method, better each time.</summary>
+/// <summary>One piece of machine code of a method; a method that was optimised has several.</summary>
 internal sealed class CompiledMethod
 {
     private readonly ulong _start;
@@ -87,8 +87,7 @@ internal sealed class CompiledMethod
     private readonly int _token;
     private readonly (int Native, int IL)[] _offsets;
 
-    /// <param name="method">The runtime's description of it.</param>
-    /// <param name="offsets">Which instructions became which; empty where the runtime does not say, as for what came compiled.</param>
+    /// <summary>Creates it from the runtime's description; precompiled code has no offsets.</summary>
     public CompiledMethod(MethodLoadUnloadVerboseTraceData method, IEnumerable<(int Native, int IL)> offsets)
     {
         _start = method.MethodStartAddress;
@@ -98,14 +97,11 @@ internal sealed class CompiledMethod
         _module = method.ModuleID;
         _token = method.MethodToken;
 
-        // Negative ones stand for what a compiler adds around the instructions.
+        // Negative offsets stand for prologs and epilogs.
         _offsets = [.. offsets.Where(pair => pair.IL >= 0).OrderBy(pair => pair.Native)];
     }
 
-    /// <summary>The place of an address in it.</summary>
-    /// <param name="address">Where a call returns to: the call is just before.</param>
-    /// <param name="assemblies">The assemblies' files by the runtime's handle.</param>
-    /// <param name="lines">Finds lines.</param>
+    /// <summary>Returns the place of a return address; the call is just before it.</summary>
     public CodePlace PlaceOf(ulong address, IReadOnlyDictionary<long, string> assemblies, SourceLines lines)
     {
         int native = (int)(address - 1 - _start);

@@ -9,7 +9,7 @@ using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>The objects that are alive, counted by type from the runtime's description of its heap.</summary>
+/// <summary>Counts live objects by type, from the runtime's description of its heap.</summary>
 internal sealed class HeapCensus
 {
     private readonly Dictionary<ulong, (long Objects, long Bytes)> _counts = [];
@@ -17,10 +17,10 @@ internal sealed class HeapCensus
     private readonly TaskCompletionSource _collected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _collection = -1;
 
-    /// <summary>Whether every object was counted: the collection was seen to end, and nothing of it was lost.</summary>
+    /// <summary>Whether every object was counted: the end of the collection was seen, and no event was lost.</summary>
     public bool IsWhole { get; private set; }
 
-    /// <summary>Events that found no room.</summary>
+    /// <summary>Events lost because the buffer was full.</summary>
     public int Lost { get; private set; }
 
     /// <summary>Has the runtime collect and describe its heap, and counts.</summary>
@@ -28,7 +28,8 @@ internal sealed class HeapCensus
     {
         var census = new HeapCensus();
         using EventPipeSession session = await RuntimeEvents.StartAsync(
-            EventLevel.Informational, (long)ClrTraceEventParser.Keywords.GCHeapSnapshot, bufferMiB, cancellationToken).ConfigureAwait(false);
+            EventLevel.Informational, (long)ClrTraceEventParser.Keywords.GCHeapSnapshot, bufferMiB, cancellationToken)
+            .ConfigureAwait(false);
         Task<int> reading = Task.Factory.StartNew(
             () => census.Read(session), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         bool isCollected;
@@ -46,7 +47,7 @@ internal sealed class HeapCensus
         return census;
     }
 
-    /// <summary>The counts: a type's name, its objects, and their bytes.</summary>
+    /// <summary>Returns each type's name, its objects, and their bytes.</summary>
     public IEnumerable<(string Type, long Objects, long Bytes)> ByType(TypeNesting nesting) =>
         _counts.Select(count => (_types.Name(count.Key, nesting), count.Value.Objects, count.Value.Bytes));
 
@@ -63,14 +64,13 @@ internal sealed class HeapCensus
         }
     }
 
-    /// <summary>Reads to the end of the session.</summary>
-    /// <returns>How many events were lost.</returns>
+    /// <summary>Reads to the end of the session, and returns the number of lost events.</summary>
     private int Read(EventPipeSession session)
     {
         using var source = new EventPipeEventSource(session.EventStream);
         source.Clr.GCStart += start =>
         {
-            // Others may happen beside it; ours is the one that was asked for, full and blocking.
+            // Other collections may happen meanwhile; the requested one is induced, full and blocking.
             if (_collection < 0 && start.Reason == GCReason.Induced && start.Type == GCType.NonConcurrentGC && start.Depth == 2)
             {
                 _collection = start.Count;
@@ -101,12 +101,12 @@ internal sealed class HeapCensus
 }
 
 /// <summary>The names of the types in the runtime's description of its heap, by the runtime's handle.</summary>
-/// <remarks>The runtime names a nested type without those around it: <c>Entry</c>, of which there are dozens. They are put in front.</remarks>
+/// <remarks>The runtime's name of a nested type, such as <c>Entry</c>, lacks the enclosing types; they are prepended.</remarks>
 internal sealed class HeapTypes
 {
     private readonly Dictionary<ulong, Described> _types = [];
 
-    /// <summary>Takes in what the runtime says of some types.</summary>
+    /// <summary>Adds described types.</summary>
     public void Add(GCBulkTypeTraceData types)
     {
         for (int i = 0; i < types.Count; i++)
@@ -117,19 +117,16 @@ internal sealed class HeapTypes
         }
     }
 
-    /// <summary>A type's name.</summary>
-    /// <param name="id">The runtime's handle of it.</param>
-    /// <param name="nesting">Knows the types around it.</param>
+    /// <summary>Returns a type's name by the runtime's handle.</summary>
     public string Name(ulong id, TypeNesting nesting) => !_types.TryGetValue(id, out Described? type) ? "[unknown]"
         : type.Element == 0 ? nesting.Around(type.Module, type.Token) + type.Name
-        // An array: of its own name only the brackets at the end are needed.
+        // An array: its element's name, and the brackets of its own.
         : Name(type.Element, nesting) + type.Name[type.Name.LastIndexOf('[')..];
 
     private sealed record Described(string Name, long Module, int Token, ulong Element);
 }
 
-/// <summary>The types that a type is nested in, from the metadata of its assembly's file.</summary>
-/// <remarks>For one thread.</remarks>
+/// <summary>The types that enclose a type, from the metadata of its assembly's file. One thread.</summary>
 internal sealed class TypeNesting : IDisposable
 {
     private readonly IReadOnlyDictionary<long, string> _assemblies;
@@ -137,8 +134,8 @@ internal sealed class TypeNesting : IDisposable
 
     private TypeNesting(IReadOnlyDictionary<long, string> assemblies) => _assemblies = assemblies;
 
-    /// <summary>Has the runtime say which assemblies there are.</summary>
-    /// <exception cref="NoDiagnosticsException">It says nothing.</exception>
+    /// <summary>Reads the list of loaded assemblies.</summary>
+    /// <exception cref="NoDiagnosticsException">The runtime provides no events.</exception>
     public static async Task<TypeNesting> ReadAsync()
     {
         var assemblies = new Dictionary<long, string>();
@@ -147,10 +144,7 @@ internal sealed class TypeNesting : IDisposable
         return new TypeNesting(assemblies);
     }
 
-    /// <summary>What to put in front of a type's own name.</summary>
-    /// <param name="module">The runtime's handle of its module.</param>
-    /// <param name="token">Its metadata token.</param>
-    /// <returns><c>Namespace.Outer+</c>; empty where it is not nested, or nothing is known of it.</returns>
+    /// <summary>Returns the prefix of a type's name, <c>Namespace.Outer+</c>; empty if it is not nested, or unknown.</summary>
     public string Around(long module, int token)
     {
         if (Open(module)?.GetMetadataReader() is not { } metadata

@@ -2,27 +2,25 @@ using System.Diagnostics;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>Counts the objects that are alive, by type, on request.</summary>
+/// <summary>Counts live objects by type, on request.</summary>
 /// <remarks>
-/// The runtime collects all garbage and describes each object that is left, as for <c>dotnet-gcdump</c>. All threads of the program stand
-/// still meanwhile, the one that would read the description too; so all of it must fit into the buffer, or there is no profile.
+/// The runtime collects all garbage and describes each remaining object, as for <c>dotnet-gcdump</c>. All threads stop meanwhile, the
+/// reader's included, so the whole description must fit into the buffer.
 /// </remarks>
 internal static class HeapProfile
 {
-    /// <summary>The largest buffer for the description, MiB; of native memory, taken as it is needed and given back. No more than half of what
-    /// the machine, or the container, leaves to this process.</summary>
+    /// <summary>The maximum of the buffer, MiB: at most half of the free memory. It is allocated as needed.</summary>
     private static int LargestBufferMiB => (int)Math.Clamp(
         (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet) / 2 / (1024 * 1024), 64, 1024);
 
     private static readonly TimeSpan LongestCollection = TimeSpan.FromSeconds(60);
 
-    /// <summary>Counts now.</summary>
-    /// <param name="cancellationToken">Gives up waiting; the collection, once begun, ends by itself.</param>
-    /// <returns>The profile, or why there is none.</returns>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <summary>Counts now; a collection that has started cannot be cancelled.</summary>
+    /// <returns>The profile, or the reason why there is none.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static Task<ProfileResult> WriteAsync(CancellationToken cancellationToken) => OneProfile.MakeAsync(async () =>
     {
-        DateTimeOffset began = DateTimeOffset.UtcNow;
+        DateTimeOffset started = DateTimeOffset.UtcNow;
         long start = Stopwatch.GetTimestamp();
         int buffer = LargestBufferMiB;
         HeapCensus census = await HeapCensus.TakeAsync(buffer, LongestCollection, cancellationToken).ConfigureAwait(false);
@@ -33,16 +31,16 @@ internal static class HeapProfile
 
         TimeSpan duration = Stopwatch.GetElapsedTime(start);
         using TypeNesting nesting = await TypeNesting.ReadAsync().ConfigureAwait(false);
-        return ProfileResult.Written(Write(census.ByType(nesting), began, duration));
+        return ProfileResult.Written(Write(census.ByType(nesting), started, duration));
     });
 
     private static ReadOnlyMemory<byte> Write(
-        IEnumerable<(string Type, long Objects, long Bytes)> counts, DateTimeOffset began, TimeSpan duration)
+        IEnumerable<(string Type, long Objects, long Bytes)> counts, DateTimeOffset started, TimeSpan duration)
     {
         var file = new ProfileFile(Environment.ProcessPath ?? "");
         file.SampleTypes(("inuse_objects", "count"), ("inuse_space", "bytes"));
         file.Period("space", "bytes", 1);
-        file.Time(began, duration);
+        file.Time(started, duration);
         file.Comment($"All objects alive after a full collection, counted by type (.NET {Environment.Version})");
         foreach ((string type, long objects, long bytes) in counts)
         {

@@ -4,8 +4,7 @@ using Google.Protobuf;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>Builds a profile in pprof's format: texts, functions and places in the code are written once, and referred to.</summary>
-/// <remarks>For one thread.</remarks>
+/// <summary>Builds a profile in pprof's format; texts, functions and places are written once and referenced. One thread.</summary>
 internal sealed class ProfileFile
 {
     private const ulong TheMapping = 1;
@@ -15,7 +14,7 @@ internal sealed class ProfileFile
     private readonly Dictionary<(string, string, string), ulong> _functions = [];
     private readonly Dictionary<CodePlace, ulong> _places = [];
 
-    /// <param name="program">The program that is described: what pprof calls the file.</param>
+    /// <summary>Creates a profile of this program, which pprof calls the file.</summary>
     public ProfileFile(string program)
     {
         Text("");
@@ -29,7 +28,7 @@ internal sealed class ProfileFile
         });
     }
 
-    /// <summary>Says what each sample's values count, in their order; the last is shown where nobody chooses.</summary>
+    /// <summary>Sets the meaning of each sample's values; pprof shows the last one by default.</summary>
     public void SampleTypes(params ReadOnlySpan<(string Type, string Unit)> types)
     {
         foreach ((string type, string unit) in types)
@@ -39,27 +38,24 @@ internal sealed class ProfileFile
         }
     }
 
-    /// <summary>Says what lies between two samples on average.</summary>
+    /// <summary>Sets the mean distance between two samples.</summary>
     public void Period(string type, string unit, long period)
     {
         _profile.PeriodType = new Pprof.ValueType { Type = Text(type), Unit = Text(unit) };
         _profile.Period = period;
     }
 
-    /// <summary>Says when the recording began, and how long it took.</summary>
-    public void Time(DateTimeOffset began, TimeSpan duration)
+    /// <summary>Sets the recording's start and duration.</summary>
+    public void Time(DateTimeOffset started, TimeSpan duration)
     {
-        _profile.TimeNanos = (began - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
+        _profile.TimeNanos = (started - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
         _profile.DurationNanos = duration.Ticks * TimeSpan.NanosecondsPerTick;
     }
 
-    /// <summary>Adds a line for readers: <c>go tool pprof -comments</c>.</summary>
+    /// <summary>Adds a comment line: <c>go tool pprof -comments</c>.</summary>
     public void Comment(string text) => _profile.Comment.Add(Text(text));
 
-    /// <summary>Adds a sample.</summary>
-    /// <param name="stack">Where it was, the innermost place first.</param>
-    /// <param name="type">The type of the objects, its label.</param>
-    /// <param name="values">A value for each of the sample types.</param>
+    /// <summary>Adds a sample: its stack, innermost place first, the objects' type, and a value per sample type.</summary>
     public void Sample(IEnumerable<CodePlace> stack, string type, params ReadOnlySpan<long> values)
     {
         var sample = new Sample { Label = { new Label { Key = Text("type"), Str = Text(type) } } };
@@ -72,7 +68,7 @@ internal sealed class ProfileFile
         _profile.Sample.Add(sample);
     }
 
-    /// <summary>The file's bytes.</summary>
+    /// <summary>Returns the file's content.</summary>
     public ReadOnlyMemory<byte> ToBytes()
     {
         var bytes = new MemoryStream();

@@ -1,9 +1,9 @@
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>What came of a request for a profile.</summary>
-/// <param name="Outcome">How it ended.</param>
-/// <param name="Profile">The whole file, tens of KiB, in pprof's format; empty unless <see cref="ProfileOutcome.Written"/>.</param>
-/// <param name="Reason">Why there is none, in one line; empty if there is one.</param>
+/// <summary>The result of a request for a profile.</summary>
+/// <param name="Outcome">The outcome.</param>
+/// <param name="Profile">The file in pprof's format, tens of KiB; empty unless <see cref="ProfileOutcome.Written"/>.</param>
+/// <param name="Reason">The reason why there is none, one line; else empty.</param>
 internal sealed record ProfileResult(ProfileOutcome Outcome, ReadOnlyMemory<byte> Profile, string Reason)
 {
     public static ProfileResult Written(ReadOnlyMemory<byte> profile) => new(ProfileOutcome.Written, profile, "");
@@ -11,28 +11,28 @@ internal sealed record ProfileResult(ProfileOutcome Outcome, ReadOnlyMemory<byte
     public static ProfileResult Missing(ProfileOutcome outcome, string reason) => new(outcome, default, reason);
 }
 
-/// <summary>How a request for a profile ended.</summary>
+/// <summary>The outcomes of a request for a profile.</summary>
 internal enum ProfileOutcome
 {
     /// <summary>There is a profile.</summary>
     Written,
 
-    /// <summary>Somebody else's is being made; one at a time.</summary>
+    /// <summary>Another one is being recorded.</summary>
     Busy,
 
-    /// <summary>The runtime gives no diagnostics: they were switched off (<c>DOTNET_EnableDiagnostics=0</c>), or its socket cannot be made.</summary>
+    /// <summary>The runtime provides no events: they are off (<c>DOTNET_EnableDiagnostics=0</c>), or its socket is missing.</summary>
     Unavailable,
 
-    /// <summary>The heap has more objects than its description has room for: a profile would be wrong, so there is none.</summary>
+    /// <summary>The heap has more objects than the buffer can describe: a profile would be wrong.</summary>
     Incomplete,
 }
 
-/// <summary>Sees to it that one profile is made on request at a time: each costs, and whoever asks may be a script that asks again.</summary>
+/// <summary>Records one profile at a time, because each is expensive.</summary>
 internal static class OneProfile
 {
     private static int _busy;
 
-    /// <summary>Makes a profile, unless one is being made.</summary>
+    /// <summary>Records a profile, unless another one is being recorded.</summary>
     public static async Task<ProfileResult> MakeAsync(Func<Task<ProfileResult>> make)
     {
         if (Interlocked.Exchange(ref _busy, 1) != 0)

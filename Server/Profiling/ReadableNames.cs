@@ -3,10 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>A type's name, as people read it.</summary>
+/// <summary>Writes types' names as in source.</summary>
 internal static partial class TypeName
 {
-    /// <summary>The runtime's name for any class, where code is shared by all of them.</summary>
+    /// <summary>The runtime's name for any class in shared generic code.</summary>
     private const string AnyClass = "System.__Canon";
 
     /// <summary>Writes <c>List`1[System.Byte[]]</c> as <c>List&lt;System.Byte[]&gt;</c>.</summary>
@@ -33,19 +33,17 @@ internal static partial class TypeName
     private static partial Regex Arity();
 }
 
-/// <summary>The names of types and methods, as people read them: a compiler's inventions are put back to what was written.</summary>
+/// <summary>Writes methods' names as in source, without the compiler's additions.</summary>
 internal static partial class MethodName
 {
-    /// <summary>A method's name.</summary>
-    /// <param name="type">Its type, as the runtime has it.</param>
-    /// <param name="method">Its own name.</param>
+    /// <summary>Returns the name of a method of a type, both named by the runtime.</summary>
     public static string Readable(string type, string method)
     {
-        // The rest of an async method, or of an iterator, is a method of a type of its own: Type+<Name>d__7.MoveNext.
+        // An async method or an iterator is compiled to a type of its own: Type+<Name>d__7.MoveNext.
         Match rest = StateMachine().Match(type);
         return rest.Success && method == "MoveNext"
             ? $"{TypeName.Readable(rest.Groups["type"].Value)}.{rest.Groups["name"].Value}"
-            : $"{TypeName.Readable(type)}.{method.TrimStart('.')}"; // .ctor: readers take each dot for a step
+            : $"{TypeName.Readable(type)}.{method.TrimStart('.')}"; // .ctor: pprof splits names at dots
     }
 
     [GeneratedRegex(@"^(?<type>.+)\+<(?<name>[^>]+)>d__[0-9]+(`[0-9]+)?(\[.*\])?$")]

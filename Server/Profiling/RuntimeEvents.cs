@@ -7,33 +7,28 @@ using Microsoft.Diagnostics.Tracing.Parsers.Clr;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>The events that the runtime of this very process gives away (EventPipe), asked for over its own diagnostics socket.</summary>
-/// <remarks>An in-process <c>EventListener</c> would be simpler, and gets no stacks.</remarks>
+/// <summary>Reads the events of this process's own runtime (EventPipe), over its diagnostics socket.</summary>
+/// <remarks>An in-process <c>EventListener</c> would be simpler, but gets no stacks.</remarks>
 internal static class RuntimeEvents
 {
-    /// <summary>The runtime's own provider.</summary>
     private const string Provider = "Microsoft-Windows-DotNETRuntime";
 
-    /// <summary>Room for the description of all code; it is read while it comes.</summary>
+    /// <summary>The buffer for the description of all code, which is read while it arrives.</summary>
     private const int CodeBufferMiB = 64;
 
     private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LongestConnect = TimeSpan.FromSeconds(1);
 
-    /// <summary>Turn the diagnostics off where they are 0.</summary>
+    /// <summary>Variables that turn diagnostics off when 0.</summary>
     private static readonly string[] Switches =
         ["DOTNET_EnableDiagnostics", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics", "COMPlus_EnableDiagnostics_IPC"];
 
-    /// <summary>Starts a session.</summary>
-    /// <param name="level">The most verbose events that come.</param>
-    /// <param name="keywords">Which kinds of them.</param>
-    /// <param name="bufferMiB">What may wait to be read, taken from the system as it is needed; more is lost, and counted.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
+    /// <summary>Starts a session. Events beyond <paramref name="bufferMiB"/>, which is allocated as needed, are lost and counted.</summary>
+    /// <exception cref="NoDiagnosticsException">The runtime provides no events.</exception>
     public static Task<EventPipeSession> StartAsync(EventLevel level, long keywords, int bufferMiB, CancellationToken cancellationToken) =>
         StartAsync(new EventPipeProvider(Provider, level, keywords), requestRundown: false, bufferMiB, cancellationToken);
 
-    /// <summary>Ends a session; what came before then can still be read.</summary>
+    /// <summary>Ends a session; events before the end can still be read.</summary>
     /// <exception cref="NoDiagnosticsException">It could not be ended, or had ended before.</exception>
     public static Task StopAsync(EventPipeSession session) =>
         GuardAsync(async () =>
@@ -42,12 +37,12 @@ internal static class RuntimeEvents
             return session;
         });
 
-    /// <summary>Has the runtime describe all code that there is, and reads that.</summary>
-    /// <param name="subscribe">Registers for what it wants to know; called before any of it comes, on the thread that reads.</param>
-    /// <exception cref="NoDiagnosticsException">There are none to be had.</exception>
+    /// <summary>Has the runtime describe all its code, and reads the description.</summary>
+    /// <param name="subscribe">Subscribes to events; called on the reading thread, before the first event.</param>
+    /// <exception cref="NoDiagnosticsException">The runtime provides no events.</exception>
     public static async Task DescribeCodeAsync(Action<ClrRundownTraceEventParser> subscribe)
     {
-        // The description comes when a session ends; so this one asks for nothing else.
+        // The runtime writes the description when a session ends, so this one asks for no events.
         using EventPipeSession session = await StartAsync(
             new EventPipeProvider(Provider, EventLevel.Critical, keywords: 0), requestRundown: true, CodeBufferMiB, CancellationToken.None)
             .ConfigureAwait(false);
@@ -73,10 +68,10 @@ internal static class RuntimeEvents
             return await client.StartEventPipeSessionAsync([provider], requestRundown, bufferMiB, cancellationToken).ConfigureAwait(false);
         });
 
-    /// <summary>A client of this very process.</summary>
+    /// <summary>Returns a client of this process.</summary>
     /// <remarks>
-    /// By process id, the client would take the newest socket of that id in the temporary directory. Containers that share the directory
-    /// all have a process 1, so each socket is asked which process listens on it.
+    /// By process id, the client takes the newest socket with that id in the temporary directory. Containers that share the directory all
+    /// have a process 1, so the kernel is asked for each socket's listener.
     /// </remarks>
     private static async Task<DiagnosticsClient> ClientAsync(CancellationToken cancellationToken)
     {
@@ -101,8 +96,7 @@ internal static class RuntimeEvents
         throw new IOException(off is null ? $"it has no socket in {Path.GetTempPath()}" : $"{off}=0 turns them off");
     }
 
-    /// <summary>Whether this process listens on a socket: the kernel knows who called listen(2).</summary>
-    /// <remarks>Process 0 is one of another namespace.</remarks>
+    /// <summary>Returns whether this process listens on a socket, by the kernel's record of listen(2).</summary>
     private static async Task<bool> IsOwnAsync(string path, CancellationToken cancellationToken)
     {
         const int SocketLevel = 1; // SOL_SOCKET
@@ -119,7 +113,7 @@ internal static class RuntimeEvents
         }
         catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            return false; // left behind by a process that has ended, or stalled by another
+            return false; // its process has ended, or is stalled
         }
     }
 
@@ -137,5 +131,5 @@ internal static class RuntimeEvents
     }
 }
 
-/// <summary>The runtime gives no diagnostics: they were switched off, or its socket is not there; or it ended them.</summary>
+/// <summary>The runtime provides no events: they are off, its socket is missing, or it ended the session.</summary>
 internal sealed class NoDiagnosticsException(Exception cause) : Exception($"the runtime gives no diagnostics: {cause.Message}", cause);

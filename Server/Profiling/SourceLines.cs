@@ -4,17 +4,12 @@ using System.Reflection.PortableExecutable;
 
 namespace DotNettyFraming.Server.Profiling;
 
-/// <summary>Finds source files and lines in the portable PDBs beside the assemblies, or inside them; no network, no symbol server.</summary>
-/// <remarks>For one thread.</remarks>
+/// <summary>Finds source files and lines in portable PDBs next to the assemblies or inside them; no symbol server. One thread.</summary>
 internal sealed class SourceLines : IDisposable
 {
     private readonly Dictionary<string, MetadataReaderProvider?> _symbols = [];
 
-    /// <summary>Finds the line of an instruction.</summary>
-    /// <param name="assembly">The assembly's file.</param>
-    /// <param name="methodToken">The method's metadata token.</param>
-    /// <param name="ilOffset">The instruction's offset in it; negative where it is unknown: then there is no line.</param>
-    /// <returns>The file and the line from 1; empty and 0 where no symbols say it.</returns>
+    /// <summary>Returns the file and line of an instruction; empty and 0 without symbols, or if its offset is negative.</summary>
     public (string File, int Line) Find(string assembly, int methodToken, int ilOffset)
     {
         if (ilOffset < 0 || assembly.Length == 0 || Symbols(assembly)?.GetMetadataReader() is not { } reader
@@ -61,8 +56,7 @@ internal sealed class SourceLines : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BadImageFormatException)
         {
-            // Symbols that cannot be read are as good as none.
-            return null;
+            return null; // as without symbols
         }
     }
 }
@@ -70,8 +64,7 @@ internal sealed class SourceLines : IDisposable
 /// <summary>The files of loaded assemblies.</summary>
 internal static class AssemblyFile
 {
-    /// <summary>Opens one, to read its metadata.</summary>
-    /// <returns>Null where it has no file, as one that was made at run time, or a damaged one: then names are shorter and lines missing.</returns>
+    /// <summary>Opens an assembly's file to read its metadata; null if it is damaged or missing.</summary>
     public static PEReader? Open(string path)
     {
         PEReader? file = null;
@@ -85,7 +78,7 @@ internal static class AssemblyFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or BadImageFormatException)
         {
-            // Damaged, or not for us to read.
+            // Then names are shorter, and lines are missing.
         }
 
         file?.Dispose();

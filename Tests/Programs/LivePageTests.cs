@@ -48,8 +48,8 @@ public sealed partial class LivePageTests
         using Peer slow = await Peer.ConnectAsync(endpoint);
         await slow.SendAsync(Article.AsMemory(..1));
         await Assertions.Expect(page.Page.Locator("#busiest tbody tr")).ToHaveCountAsync(10);
-        string first = await FigureAsync(page, "Packets a second");
-        await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets a second') !== old", first);
+        string first = await FigureAsync(page, "Packets per second");
+        await page.Page.WaitForFunctionAsync($"old => ({Headline})('Packets per second') !== old", first);
         await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("packet timeout");
         await Assertions.Expect(page.Page.Locator("#reasons")).ToContainTextAsync("peer closed");
 
@@ -157,7 +157,7 @@ public sealed partial class LivePageTests
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
         await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
-        await Assertions.Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("serving; about 0 packets a second");
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("serving; about 0 packets per second");
 
         IReadOnlyList<ILocator> pictures = await page.Page.GetByRole(AriaRole.Img).AllAsync();
         Assert.That(pictures, Has.Count.EqualTo(8));

@@ -4,12 +4,11 @@ using Microsoft.Extensions.Primitives;
 
 namespace DotNettyFraming.Server.Admin.Page;
 
-/// <summary>The live page at <c>/</c>, and what it loads. Its data is <c>/api/live</c>.</summary>
+/// <summary>The live page at <c>/</c>, and its files. Its data is <c>/api/live</c>.</summary>
 internal static class PageEndpoints
 {
-    /// <summary>Scripts, styles, data and pictures from here and nowhere else; nothing inline, no frames, no forms.</summary>
-    /// <remarks>plotly.js would insert a style element of its own; <c>index.html</c> tells it not to, so styles need no exception. What it sets
-    /// on elements goes through the object model, which a policy does not restrict.</remarks>
+    /// <summary>Allows scripts, styles, data and images from this origin only; nothing inline, no frames, no forms.</summary>
+    /// <remarks><c>index.html</c> keeps plotly.js from inserting a style element, so styles need no exception.</remarks>
     private const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -29,7 +28,7 @@ internal static class PageEndpoints
 
     private static void Add(AdminPaths paths, string path, PageFile file) => paths.Add(path, context => AnswerAsync(context, file));
 
-    /// <summary>Browsers keep the files and ask each time whether they are still right, which a server of another version answers with no.</summary>
+    /// <summary>Answers with a file. Browsers cache it and revalidate, so another version of the server replaces it.</summary>
     private static async Task AnswerAsync(HttpContext context, PageFile file)
     {
         HttpResponse response = context.Response;
@@ -59,20 +58,19 @@ internal static class PageEndpoints
         await plain.CopyToAsync(response.Body, context.RequestAborted);
     }
 
-    /// <summary>Whether a list in a header has this in it. A browser's list says it plainly; <c>gzip;q=0</c>, which nobody sends, counts as no.</summary>
+    /// <summary>Returns whether a header's list contains an item; <c>gzip;q=0.5</c> does not count as <c>gzip</c>.</summary>
     private static bool Names(StringValues list, string item) =>
         list.ToString().Split(',', StringSplitOptions.TrimEntries).Contains(item, StringComparer.OrdinalIgnoreCase);
 }
 
-/// <summary>One file of the live page, out of the assembly.</summary>
-/// <remarks>Compressed when it is first asked for, and kept so: a server whose page nobody opens does neither. The largest, plotly.js, is
-/// 1.1 MB, 0.4 MB compressed.</remarks>
+/// <summary>One file of the live page, a resource of the assembly.</summary>
+/// <remarks>It is compressed at its first request, and kept. The largest, plotly.js, has 1.1 MB, 0.4 MB compressed.</remarks>
 internal sealed class PageFile
 {
     private readonly string _resource;
     private readonly Lazy<byte[]> _compressed;
 
-    /// <param name="name">Its name in this folder, or <c>plotly.js</c>.</param>
+    /// <summary>Creates the file of this name in the folder, or <c>plotly.js</c>.</summary>
     public PageFile(string name)
     {
         _resource = $"Page/{name}";
@@ -87,17 +85,17 @@ internal sealed class PageFile
         _compressed = new Lazy<byte[]>(Compress);
     }
 
-    /// <summary>What it is, for browsers: <c>nosniff</c> keeps them to it.</summary>
+    /// <summary>The media type.</summary>
     public string ContentType { get; }
 
-    /// <summary>gzip.</summary>
+    /// <summary>The content, compressed with gzip.</summary>
     public byte[] Compressed => _compressed.Value;
 
-    /// <summary>Changes with the file: an entity tag, weak because compressed or not it is the same.</summary>
-    /// <remarks>The compiler's own hash of the assembly that the file lies in; one of ours would load OpenSSL, 5 MiB, for this alone.</remarks>
+    /// <summary>The entity tag, from the compiler's hash of the assembly; weak, because compressed or not it is the same.</summary>
+    /// <remarks>Computing a hash would load OpenSSL, 5 MiB.</remarks>
     public static string Tag { get; } = $"W/\"{typeof(PageFile).Module.ModuleVersionId:N}\"";
 
-    /// <summary>The file as it is.</summary>
+    /// <summary>Opens the content.</summary>
     public Stream Open() => typeof(PageFile).Assembly.GetManifestResourceStream(_resource) ?? throw new FileNotFoundException(_resource);
 
     private byte[] Compress()

@@ -1,16 +1,16 @@
-// Charts by plotly.js, which draws; this says what, in the page's colours. Each has a heading, a legend that is text with the current
-// figures, and a picture with the same in its label.
+// Charts, drawn by plotly.js in the page's colours. Each has a heading, a text legend with the current figures, and an image whose label
+// repeats them.
 
 const config = { displayModeBar: false, responsive: true };
 const minutes = 5;
 
-/** A panel for a chart. Returns what draws it. */
+/** Adds a panel for a chart; returns its drawing function. */
 export function panel(chart, into) {
   const section = element('section', { className: 'panel', id: chart.id });
   const title = element('h3', { id: `${chart.id}-title`, textContent: chart.title });
   const legend = element('ul', { className: 'legend' });
   const picture = element('div', { className: 'plot' });
-  const plot = picture.appendChild(element('div', { ariaHidden: 'true' })); // what is in it is told by the label
+  const plot = picture.appendChild(element('div', { ariaHidden: 'true' })); // the label describes its content
   section.setAttribute('aria-labelledby', title.id);
   picture.setAttribute('role', 'img');
   section.append(title, legend, picture);
@@ -22,7 +22,7 @@ export function panel(chart, into) {
     picture.setAttribute('aria-label', `${chart.title}: ${[...lines.map(line => `${line.name} ${line.text}`), ...notes].join('; ')}`);
     if (colors) {
       window.Plotly?.react(plot, traces(chart, lines, history, colors), layout(chart, lines, history, colors), config);
-      document.getElementById('js-plotly-tester')?.setAttribute('aria-hidden', 'true'); // where it measures text
+      document.getElementById('js-plotly-tester')?.setAttribute('aria-hidden', 'true'); // plotly.js measures text in it
     }
   };
 }
@@ -62,13 +62,13 @@ function layout(chart, lines, history, colors) {
   };
 }
 
-/** The highest point of any line, or of those that are stacked. */
+/** Returns the highest point of any line, or of the stack. */
 function highest(lines) {
   const columns = lines[0]?.values.map((_, i) => lines.map(line => line.values[i] ?? 0)) ?? [];
   return columns.reduce((most, column) => Math.max(most, lines[0].stack ? column.reduce((a, b) => a + b, 0) : Math.max(...column)), 0);
 }
 
-/** Items of a legend, changed where they are, so that who reads one is not thrown out of it. */
+/** Updates a legend in place, so that a screen reader keeps its position. */
 function fill(legend, items) {
   while (legend.children.length > items.length) {
     legend.lastChild.remove();
@@ -90,7 +90,7 @@ function fill(legend, items) {
 
 export const element = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
-/** Text from the server only ever goes through here, and is text. */
+/** Sets text; all text from the server goes through here, so it is never markup. */
 export function write(node, text) {
   if (node.textContent !== text) {
     node.textContent = text;

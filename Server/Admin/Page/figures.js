@@ -1,18 +1,18 @@
-// What the page shows: the headlines, and the charts with their lines. A line is { name, values, text, color, dash }: what it was
-// each second, and what it is now in words. Colours are numbers of those in page.css.
+// The headlines, and the charts with their lines. A line is { name, values, text, color, dash }: a value per second, and the current
+// one as text. Colours are numbers of page.css.
 
 import { bound, count, memory, percent, traffic, words } from './text.js';
 
 const mebibyte = 1024 * 1024;
 const line = (name, values, text, color, more) => ({ name, values, text: text(values.at(-1)), color, ...more });
 
-/** The class of packet ages as words. */
+/** Returns a bucket of packet ages as text. */
 export function age(history, index) {
   const bounds = history.answer.ageBounds;
   return index == null ? '–' : index === 0 ? '0 s' : index < bounds.length ? `≤ ${bound(bounds[index])}` : `> ${bound(bounds.at(-1))}`;
 }
 
-/** Reasons that happened since start, the commonest first; a reason keeps its colour while the page is open. */
+/** Returns the close reasons since start, most frequent first; a reason keeps its colour while the page is open. */
 export function reasons(history) {
   const closed = history.last?.connections.closed ?? {};
   return Object.keys(closed).sort((a, b) => closed[b] - closed[a] || a.localeCompare(b)).map(name => ({
@@ -35,18 +35,18 @@ export function headlines(history) {
   const now = total => history.rates(total).at(-1);
   const busiest = last.loops.reduce((most, loop, i) => (loop && (!most || loop.busy > most.busy) ? { busy: loop.busy, name: loops[i] } : most), null);
   return [
-    ['Packets a second', count(now(s => s.packets.processed)), `${count(last.packets.processed)} processed`],
-    ['Bytes a second', traffic(now(s => s.bytes.received)), `${traffic(last.bytes.received)} received`],
+    ['Packets per second', count(now(s => s.packets.processed)), `${count(last.packets.processed)} processed`],
+    ['Bytes per second', traffic(now(s => s.bytes.received)), `${traffic(last.bytes.received)} received`],
     ['Connections open', count(last.connections.open), `of ${count(server.maxConnections)}; ${count(last.connections.paused)} paused`],
     ['Packet age, p99', age(history, history.agePercentile(0.99, 10)), 'of the last 10 s'],
     ['Resident memory', memory(last.memory.workingSet), `${memory(last.bytes.allocated)} for unfinished packets`],
-    ['Busiest loop', percent(busiest?.busy), busiest ? `loop ${busiest.name}` : 'not told by this transport'],
+    ['Busiest loop', percent(busiest?.busy), busiest ? `loop ${busiest.name}` : 'unknown with this transport'],
   ];
 }
 
 export const charts = [
   {
-    id: 'packets', title: 'Packets a second',
+    id: 'packets', title: 'Packets per second',
     lines: h => [
       line('received', h.rates(s => s.packets.received), count, 1, { wide: true }),
       line('processed', h.rates(s => s.packets.processed), count, 2, { dash: 'dot' }),
@@ -55,7 +55,7 @@ export const charts = [
     axis: { tickformat: '~s' }, least: 5,
   },
   {
-    id: 'bytes', title: 'Bytes a second',
+    id: 'bytes', title: 'Bytes per second',
     lines: h => [
       line('received', h.rates(s => s.bytes.received), traffic, 1, { fill: true }),
       line('discarded', h.rates(s => s.bytes.discarded), traffic, 4, { dash: 'dash' }),
@@ -63,12 +63,12 @@ export const charts = [
     axis: { tickformat: '~s', ticksuffix: 'B' }, least: 1000,
   },
   {
-    id: 'reads', title: 'Packets a read',
+    id: 'reads', title: 'Packets per read',
     lines: h => [line('mean', h.differences((now, before) => {
       const reads = now.reads - before.reads;
       return reads > 0 ? (now.packets.received - before.packets.received) / reads : null;
     }), count, 3)],
-    notes: h => [`${count(h.rates(s => s.reads).at(-1))} reads a second`],
+    notes: h => [`${count(h.rates(s => s.reads).at(-1))} reads per second`],
     axis: { tickformat: '~s' }, least: 5,
   },
   {
@@ -77,11 +77,11 @@ export const charts = [
       line('open', h.values(s => s.connections.open), count, 1, { fill: true }),
       line('paused', h.values(s => s.connections.paused), count, 4, { dash: 'dash' }),
     ],
-    notes: h => [`${count(h.rates(s => s.connections.accepted).at(-1))} accepted a second`],
+    notes: h => [`${count(h.rates(s => s.connections.accepted).at(-1))} accepted per second`],
     axis: { tickformat: '~s' }, least: 5,
   },
   {
-    id: 'closes', title: 'Closes a second, by reason',
+    id: 'closes', title: 'Closes per second, by reason',
     lines: h => reasons(h).map(reason => line(reason.name, h.rates(reason.count), count, reason.color, { stack: true })),
     notes: h => (reasons(h).length ? [] : ['none since start']),
     axis: { tickformat: '~s' }, least: 5,

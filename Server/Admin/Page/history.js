@@ -1,15 +1,15 @@
-// The last five minutes as the server tells them, and what follows from them. Totals are since start, so what came in a second is
-// the difference of two samples; where one is missing there is a gap, and where the server's machine slept or its clock was set.
+// The samples of the last five minutes. Totals are since start, so a rate is the difference of two samples. A missing sample leaves a gap,
+// and so does a machine that slept or whose clock was set.
 
 const kept = 300;
-const sway = 2000; // milliseconds by which the clock may differ from the time that passed
+const tolerance = 2000; // milliseconds by which the clock may differ from the elapsed time
 
 export class History {
-  /** The newest answer without its samples: phase, server, loops, peers. */
+  /** The newest answer: phase, server, loops, peers. */
   answer = null;
   samples = [];
 
-  /** The number of the newest sample: what is asked for is what came after it. */
+  /** The number of the newest sample; later ones are requested. */
   get newest() {
     return this.last?.n ?? 0;
   }
@@ -18,14 +18,14 @@ export class History {
     return this.samples.at(-1);
   }
 
-  /** Takes an answer of /api/live. Another run is another server, whose samples begin anew. */
+  /** Adds an answer of /api/live; another run of the server starts anew. */
   take(answer) {
     if (this.answer?.run !== answer.run) {
       this.samples = [];
     }
 
     const fresh = answer.samples.filter(sample => sample.n > this.newest);
-    this.samples = this.samples.concat(fresh).slice(-kept - 1); // one more than is drawn, to subtract from
+    this.samples = this.samples.concat(fresh).slice(-kept - 1); // one more than drawn, for the first difference
     this.answer = answer;
   }
 
@@ -33,27 +33,27 @@ export class History {
     return this.samples.map(sample => new Date(sample.time));
   }
 
-  /** What a figure was, each second. */
+  /** Returns a value per second. */
   values(of) {
     return this.samples.map((sample, i) => (i > 0 && !follows(sample, this.samples[i - 1]) ? null : of(sample) ?? null));
   }
 
-  /** What a total grew by, a second, each second. */
+  /** Returns a total's rate, per second. */
   rates(total) {
     return this.differences((now, before) => (total(now) - total(before)) / now.seconds);
   }
 
-  /** What a total grew by in the last so many seconds, or since the first sample. */
+  /** Returns a total's growth in the last seconds, or since the first sample. */
   growth(total, seconds) {
     return this.last ? total(this.last) - total(this.samples.at(-1 - seconds) ?? this.samples[0]) : null;
   }
 
-  /** The class that a percentile of packet ages falls into, as its index, each second; null where nothing was read. */
+  /** Returns the bucket of a percentile of packet ages per second, as an index; null without reads. */
   agePercentiles(share) {
     return this.differences((now, before) => classOf(now.age.map((total, i) => total - before.age[i]), share));
   }
 
-  /** The same over the last so many seconds. */
+  /** Returns the same over the last seconds. */
   agePercentile(share, seconds) {
     return this.last ? classOf(this.last.age.map((_, i) => this.growth(sample => sample.age[i], seconds)), share) : null;
   }
@@ -66,9 +66,9 @@ export class History {
   }
 }
 
-/** Whether nothing is missing between two samples. */
+/** Returns whether no sample is missing between two. */
 function follows(now, before) {
-  return now.n === before.n + 1 && Math.abs(now.time - before.time - 1000 * now.seconds) < sway;
+  return now.n === before.n + 1 && Math.abs(now.time - before.time - 1000 * now.seconds) < tolerance;
 }
 
 function classOf(counts, share) {

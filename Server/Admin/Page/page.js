@@ -1,5 +1,5 @@
-// The live page: asks /api/live once a second for what is new, and shows it. Nothing is held open, so nothing has to be reopened: a
-// server that is gone is asked again until it answers.
+// The live page: requests new samples from /api/live once per second, and shows them. It keeps no stream open: when the server does not
+// answer, it requests again.
 
 import { element, panel, write } from './charts.js';
 import { charts, headlines, reasons } from './figures.js';
@@ -10,7 +10,7 @@ import { clock, count, span } from './text.js';
 const interval = { watched: 1000, hidden: 15_000 };
 const patience = 5000;
 const summaryInterval = 10_000;
-const calmSteps = 5; // who wants less motion has charts that move each fifth second; figures are each second's
+const calmSteps = 5; // with reduced motion, charts move every fifth second; figures every second
 
 const history = new History();
 const by = id => document.getElementById(id);
@@ -18,13 +18,16 @@ const dark = matchMedia('(prefers-color-scheme: dark)');
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const draw = charts.map(chart => panel(chart, by('charts')));
 by('closes').after(by('closed'));
-const peers = { busiest: connections(by('busiest'), 'The ten busiest connections'), oldest: connections(by('oldest'), 'The ten oldest connections') };
+const peers = {
+  busiest: connections(by('busiest'), 'The ten busiest connections'),
+  oldest: connections(by('oldest'), 'The ten oldest connections'),
+};
 
 let colors = read();
 let paused = false;
 let answered = Date.now();
-let answering = null; // null before the first answer, then whether the last question was answered
-let said = { at: 0, phase: '', rate: 0, open: 0 };
+let answering = null; // null before the first answer, then whether the last request was answered
+let announced = { at: 0, phase: '', rate: 0, open: 0 };
 let shown = 0;
 let timer = 0;
 let asking = false;
@@ -36,26 +39,26 @@ async function ask() {
   }
 
   asking = true;
-  const began = performance.now();
-  let told = false;
+  const started = performance.now();
+  let ok = false;
   try {
-    const peers = document.hidden ? '&peers=no' : ''; // whom nobody sees, nobody has to survey
+    const peers = document.hidden ? '&peers=no' : ''; // no survey for a hidden page
     const response = await fetch(`api/live?after=${history.newest}${peers}`, { signal: AbortSignal.timeout(patience) });
     if (!response.ok) {
       throw new Error(`${response.status}`);
     }
 
     await take(await response.json());
-    told = true;
+    ok = true;
   } catch {
-    // Whatever it was: the reader is told since when, and the next question follows.
+    // The notice shows since when, and the next request follows.
   }
 
   asking = false;
   const wait = document.hidden ? interval.hidden : interval.watched;
-  timer = paused ? 0 : setTimeout(ask, Math.max(100, wait - (performance.now() - began)));
-  lively(told);
-  if (told && !paused && !document.hidden && history.last) {
+  timer = paused ? 0 : setTimeout(ask, Math.max(100, wait - (performance.now() - started)));
+  setAnswering(ok);
+  if (ok && !paused && !document.hidden && history.last) {
     show();
   }
 }
@@ -66,7 +69,7 @@ async function take(answer) {
   }
 
   if (history.answer !== null && answer.run !== history.answer.run) {
-    // Another server answers: the question named a sample of the one before, so all of this one's are asked for.
+    // Another run answers: the sample number in the request was the previous run's, so request all samples.
     const response = await fetch('api/live?after=0', { signal: AbortSignal.timeout(patience) });
     answer = await response.json();
   }
@@ -105,20 +108,20 @@ function showHeadlines(items) {
   });
 }
 
-/** For who hears the page: a phase at once; figures seldom, and only where they changed by enough to be said. */
+/** Announces to a screen reader: the phase immediately; figures seldom, and only after a large change. */
 function summarize(phase) {
   const at = performance.now();
   const rate = history.rates(sample => sample.packets.processed).at(-1) ?? 0;
   const { open } = history.last.connections;
   const far = (a, b) => Math.abs(a - b) > Math.max(a, b) / 2;
-  if (phase !== said.phase || (at - said.at >= summaryInterval && (far(rate, said.rate) || far(open, said.open)))) {
-    said = { at, phase, rate, open };
+  if (phase !== announced.phase || (at - announced.at >= summaryInterval && (far(rate, announced.rate) || far(open, announced.open)))) {
+    announced = { at, phase, rate, open };
     const rough = value => count(Number(value.toPrecision(1)));
-    write(by('summary'), `${phase}; about ${rough(rate)} packets a second; about ${rough(open)} connections open`);
+    write(by('summary'), `${phase}; about ${rough(rate)} packets per second; about ${rough(open)} connections open`);
   }
 }
 
-function lively(is) {
+function setAnswering(is) {
   if (answering === is) {
     return;
   }
@@ -126,16 +129,16 @@ function lively(is) {
   answering = is;
   document.body.classList.toggle('stale', !is);
   by('notice').hidden = is;
-  said.phase = ''; // heard again when it answers
+  announced.phase = ''; // announced again when it answers
   if (!is) {
     write(by('phase'), 'no answer');
   }
 
-  write(by('notice'), is ? '' : `No answer since ${clock(answered)}. The page goes on by itself when the server answers.`);
+  write(by('notice'), is ? '' : `No answer since ${clock(answered)}. The page continues when the server answers.`);
   document.title = is ? 'DotNettyFraming' : 'no answer – DotNettyFraming';
 }
 
-/** The colours of page.css, for the charts. */
+/** Returns the colours of page.css, for the charts. */
 function read() {
   const style = getComputedStyle(document.documentElement);
   const color = name => style.getPropertyValue(`--${name}`).trim();

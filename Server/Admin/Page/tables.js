@@ -1,4 +1,4 @@
-// Tables whose rows change each second, in place: who reads a cell is not thrown out of it.
+// Tables, updated in place so that a screen reader keeps its position.
 
 import { element, write } from './charts.js';
 import { count, memory, span, traffic } from './text.js';
@@ -9,22 +9,22 @@ const columns = [
   ['Open for', peer => span(peer.openSeconds)],
   ['Packets', peer => count(peer.packets)],
   ['Bytes', peer => traffic(peer.bytes)],
-  ['A second', peer => traffic(peer.bytesPerSecond)],
+  ['Per second', peer => traffic(peer.bytesPerSecond)],
   ['Unfinished', peer => memory(peer.unfinished)],
   ['Paused', peer => (peer.paused ? 'yes' : '')],
 ];
 
-/** A table of connections. Returns what fills it: with null nothing is known yet. */
+/** Adds a table of connections; returns a function that fills it, with null while unknown. */
 export function connections(table, caption) {
   const head = element('thead', {});
   const row = head.appendChild(element('tr', {}));
   columns.forEach(([name]) => row.append(element('th', { scope: 'col', textContent: name })));
   const body = element('tbody', {});
   table.append(element('caption', { className: 'unseen', textContent: caption }), head, body);
-  return peers => rows(body, peers?.map(peer => columns.map(([, text]) => text(peer))), columns.length, peers ? 'none' : 'looking …');
+  return peers => rows(body, peers?.map(peer => columns.map(([, text]) => text(peer))), columns.length, peers ? 'none' : 'searching …');
 }
 
-/** Rows of text; the first cell of each is its heading. Colours are classes of the first cell. */
+/** Fills rows with text; the first cell of each is its heading, with a colour. */
 export function rows(body, data, width, empty, colors) {
   const lines = data?.length ? data : [[empty]];
   while (body.rows.length > lines.length) {
@@ -46,7 +46,7 @@ export function rows(body, data, width, empty, colors) {
   reachable(body.closest('.scroll'));
 }
 
-/** What scrolls must be reachable by keyboard, and what does not is no stop on the way. */
+/** Makes a box reachable by keyboard if it scrolls. */
 function reachable(box) {
   if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) {
     box.tabIndex = 0;

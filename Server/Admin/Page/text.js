@@ -1,9 +1,9 @@
-// Figures as words. English throughout, as the page is.
+// Figures as text, in English.
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 
-/** A scaled figure and its unit: [1, 'k'] below [1e6, 'M'] and so on. */
+/** Returns a figure in the largest unit below it. */
 function scaled(value, base, names) {
   let step = 0;
   while (Math.abs(value) >= base * 0.9995 && step < names.length - 1) {
@@ -14,19 +14,19 @@ function scaled(value, base, names) {
   return `${value >= 1000 ? whole.format(value) : short.format(value)} ${names[step]}`;
 }
 
-/** 1,234; below ten with a digit behind the point. */
+/** Formats 1,234; below ten with one decimal. */
 export const count = value => (value == null ? '–' : Math.abs(value) < 10 && value % 1 !== 0 ? value.toFixed(1) : whole.format(value));
 
-/** Memory, in powers of 1,024. */
+/** Formats memory, in powers of 1,024. */
 export const memory = bytes => (bytes == null ? '–' : scaled(bytes, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']));
 
-/** Traffic, in powers of 1,000, as networks count. */
+/** Formats traffic, in powers of 1,000. */
 export const traffic = bytes => (bytes == null ? '–' : scaled(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB']));
 
-/** A share of one. */
+/** Formats a share as a percentage. */
 export const percent = share => (share == null ? '–' : `${share > 0 && share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`);
 
-/** Seconds as the two largest units: 3 min 12 s. */
+/** Formats seconds in the two largest units: 3 min 12 s. */
 export function span(seconds) {
   const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
   const first = Math.max(0, units.findIndex(([, size]) => seconds >= size));
@@ -37,12 +37,12 @@ export function span(seconds) {
     .map(([name, amount]) => `${amount} ${name}`).join(' ');
 }
 
-/** One unit only, for bounds: 30 s, 15 min, 1 h. */
+/** Formats a bound in one unit: 30 s, 15 min, 1 h. */
 export const bound = seconds => (seconds >= 86400 ? `${seconds / 86400} d` : seconds >= 3600 ? `${seconds / 3600} h`
   : seconds >= 60 ? `${seconds / 60} min` : `${seconds} s`);
 
-/** A reason's name as words: InvalidPrefix is "invalid prefix". */
+/** Splits a name: InvalidPrefix is "invalid prefix". */
 export const words = name => name.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
 
-/** hh:mm:ss of this machine's clock. */
+/** Formats a time as hh:mm:ss. */
 export const clock = time => new Date(time).toLocaleTimeString('en-GB');

@@ -48,7 +48,7 @@ public sealed class AdminGateTests
     [TestCase("loopback", "192.0.2.7", 403)]
     [TestCase("any", "192.0.2.7", 200)]
     [TestCase("off", "127.0.0.1", 403)]
-    public async Task Profiles_are_for_whom_the_option_names(string profiles, string peer, int expected)
+    public async Task Profiles_follow_the_option(string profiles, string peer, int expected)
     {
         ProfileAccess access = Enum.Parse<ProfileAccess>(profiles, ignoreCase: true);
 
@@ -57,7 +57,7 @@ public sealed class AdminGateTests
     }
 
     [Test]
-    public async Task Health_takes_no_turn_in_the_pace()
+    public async Task Health_never_waits()
     {
         var gate = NewGate(ProfileAccess.Loopback);
         for (int i = 0; i < 1000; i++)

@@ -9,7 +9,7 @@ namespace DotNettyFraming.Tests.Server.Admin;
 public sealed class LiveJsonTests
 {
     [Test]
-    public void Connections_are_surveyed_for_who_asks_for_them()
+    public void Connections_are_surveyed_only_if_requested()
     {
         var time = new FakeTimeProvider();
         var probe = new FakeProbe();

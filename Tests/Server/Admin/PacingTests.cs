@@ -8,7 +8,7 @@ public sealed class PacingTests
     private readonly FakeTimeProvider _time = new();
 
     [Test]
-    public void Burst_is_let_through_and_the_next_waits_for_its_turn()
+    public void Burst_passes_and_the_next_call_waits()
     {
         var pacing = new Pacing(perSecond: 10, burst: 3, _time);
 
@@ -18,7 +18,7 @@ public sealed class PacingTests
     }
 
     [Test]
-    public void Pause_gives_back_the_burst_and_no_more()
+    public void Pause_restores_the_burst_and_no_more()
     {
         var pacing = new Pacing(perSecond: 10, burst: 3, _time);
         for (int i = 0; i < 10; i++)
@@ -45,7 +45,7 @@ public sealed class PacingTests
     }
 
     [Test]
-    public void Turn_of_who_is_gone_is_somebody_elses()
+    public void Cancelled_turn_is_given_back()
     {
         var pacing = new Pacing(perSecond: 10, burst: 1, _time);
         pacing.Reserve();

@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Admin;
 
-/// <summary>The live page's files as HTTP gives them, and what it may load.</summary>
+/// <summary>The live page's files over HTTP, and their content security policy.</summary>
 [CancelAfter(60_000)]
 public sealed partial class PageFilesTests
 {
@@ -31,7 +31,7 @@ public sealed partial class PageFilesTests
     [TestCase("page/page.js", "text/javascript")]
     [TestCase("page/plotly.js", "text/javascript")]
     [TestCase("page/icon.svg", "image/svg+xml")]
-    public async Task File_is_the_same_compressed_or_not_and_is_not_sent_twice(string path, string contentType)
+    public async Task File_is_the_same_compressed_and_is_cached(string path, string contentType)
     {
         using HttpResponseMessage plain = await GetAsync(path);
         using HttpResponseMessage compressed = await GetAsync(path, ("Accept-Encoding", "gzip, br"));
@@ -51,12 +51,14 @@ public sealed partial class PageFilesTests
             Assert.That(copy.ToArray(), Is.EqualTo(bytes));
             Assert.That(again.StatusCode, Is.EqualTo(HttpStatusCode.NotModified));
             Assert.That($"{plain.Headers.CacheControl}", Is.EqualTo("no-cache"));
-            Assert.That(plain.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'none'").And.Not.Contains("unsafe"));
+            Assert.That(
+                plain.Headers.GetValues("Content-Security-Policy").Single(),
+                Does.StartWith("default-src 'none'").And.Not.Contains("unsafe"));
         });
     }
 
     [Test]
-    public async Task Every_file_that_the_page_names_is_there()
+    public async Task Every_file_that_the_page_names_exists()
     {
         string html = await _http!.GetStringAsync("");
         string script = string.Concat(await Task.WhenAll(
@@ -72,10 +74,11 @@ public sealed partial class PageFilesTests
     }
 
     [Test]
-    public void Nothing_of_the_charts_package_is_beside_the_server() =>
+    public void Charts_package_is_not_next_to_the_server() =>
         Assert.That(
             Directory.EnumerateFiles(Path.GetDirectoryName(Repository.Program("Server"))!, "*", SearchOption.AllDirectories)
-                .Select(file => Path.GetFileName(file)).Where(name => name.Contains("Plotly", StringComparison.Ordinal) || name.Contains("Blazor", StringComparison.Ordinal)),
+                .Select(file => Path.GetFileName(file))
+                .Where(name => name.Contains("Plotly", StringComparison.Ordinal) || name.Contains("Blazor", StringComparison.Ordinal)),
             Is.Empty);
 
     [Test]

@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.Server.Metrics;
 public sealed class PausedTimeTests
 {
     [Test]
-    public void Pauses_under_way_count_and_ended_ones_stay()
+    public void Current_and_ended_pauses_count()
     {
         var paused = new PausedTime();
         long start = Stopwatch.GetTimestamp();

@@ -31,7 +31,7 @@ public sealed class ProgressReportTests
     }
 
     [Test]
-    public void Flood_writes_at_most_20_lines_in_any_second_and_always_the_newest()
+    public void Flood_writes_at_most_20_lines_per_second_and_the_newest()
     {
         using ProgressReport _ = Start(1);
 
@@ -40,12 +40,12 @@ public sealed class ProgressReportTests
             ProcessAndTick(tick * 1_000_000);
         }
 
-        Assert.That(Lines.Count(), Is.InRange(90, 200), "10 s at 20 a second");
+        Assert.That(Lines.Count(), Is.InRange(90, 200), "25 s at up to 20 per second");
         Assert.That(Lines.Last(), Is.EqualTo("processed 100000000 packets"));
     }
 
     [Test]
-    public void Burst_that_uses_the_seconds_lines_up_is_reported_when_there_is_room_again()
+    public void Burst_beyond_the_limit_is_reported_a_second_later()
     {
         using ProgressReport _ = Start(1);
 
@@ -59,7 +59,7 @@ public sealed class ProgressReportTests
     }
 
     [Test]
-    public void End_reports_what_came_after_the_last_tick()
+    public void End_reports_packets_since_the_last_tick()
     {
         ProgressReport report = Start(10);
         _processed = 10;

@@ -31,7 +31,7 @@ public sealed class ServerCountersTests
         Assert.That(CounterTable.Rows.Select(row => row.Counter), Is.EqualTo(Enum.GetValues<Counter>()));
 
     [Test]
-    public void Decoders_bytes_are_counters_too()
+    public void Bytes_of_decoders_are_counters_too()
     {
         LoopCounters loop = new ServerCounters().AddLoop();
         loop.Bytes.Allocated(4096);

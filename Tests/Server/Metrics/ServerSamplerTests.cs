@@ -11,7 +11,7 @@ public sealed class ServerSamplerTests
     private readonly FakeProbe _probe = new();
 
     [Test]
-    public void Sample_is_taken_each_second_and_tells_what_a_loop_did_in_it()
+    public void Sample_is_taken_each_second_with_the_load_of_each_loop()
     {
         using var sampler = new ServerSampler(new ServerCounters(), _probe, _time);
         _probe.CpuTime = TimeSpan.FromMilliseconds(250);
@@ -26,7 +26,7 @@ public sealed class ServerSamplerTests
     }
 
     [Test]
-    public void Samples_of_the_last_minutes_are_kept_and_no_more()
+    public void Samples_of_the_last_five_minutes_are_kept()
     {
         using var sampler = new ServerSampler(new ServerCounters(), _probe, _time);
 
@@ -41,7 +41,7 @@ public sealed class ServerSamplerTests
     }
 
     [Test]
-    public void Connections_are_surveyed_only_while_somebody_looks()
+    public void Connections_are_surveyed_only_while_watched()
     {
         using var sampler = new ServerSampler(new ServerCounters(), _probe, _time);
         _time.Advance(10 * ServerSampler.Interval);
@@ -58,11 +58,11 @@ public sealed class ServerSamplerTests
         }
 
         Assert.That(_probe.Surveys, Is.InRange(4, 6));
-        Assert.That(sampler.Watch(), Is.Null, "what was found long ago");
+        Assert.That(sampler.Watch(), Is.Null, "an old survey is not returned");
     }
 
     [Test]
-    public void Survey_that_has_not_ended_is_not_followed_by_another()
+    public void Surveys_do_not_overlap()
     {
         _probe.Answer = new TaskCompletionSource<PeerSurvey?>().Task;
         using var sampler = new ServerSampler(new ServerCounters(), _probe, _time);

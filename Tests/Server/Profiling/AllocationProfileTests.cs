@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>A recording says where this process allocates, and how much: estimates, held to the truth.</summary>
+/// <summary>A recording estimates where this process allocates, and how much.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed class AllocationProfileTests
@@ -14,11 +14,11 @@ public sealed class AllocationProfileTests
 
     private static object? _kept;
 
-    /// <summary>Sizes of small objects, of objects about as large as the sampling's mean, and of larger ones; about 1 GB of each.</summary>
+    /// <summary>Sizes below, near and above the sampling's mean; about 1 GB of each.</summary>
     [TestCase(1000, 1_000_000)]
     [TestCase(100_000, 10_000)]
     [TestCase(1_000_000, 1_000)]
-    public async Task Known_site_is_on_top_with_the_truth_within_15_percent(int length, int count)
+    public async Task Known_site_is_on_top_and_within_15_percent(int length, int count)
     {
         PprofFile profile = await RecordAsync(() => Allocate(length, count));
 
@@ -39,13 +39,14 @@ public sealed class AllocationProfileTests
         PprofFile.Sampled[] samples = [.. profile.Samples.Where(sample => sample.Stack[0] == Site)];
         Assert.That(samples, Is.Not.Empty);
         Assert.That(samples, Has.All.Matches<PprofFile.Sampled>(sample =>
-            sample!.File.EndsWith("/AllocationProfileTests.cs", StringComparison.Ordinal) && sample.Line == LineOfSite && sample.Type == "System.Byte[]"),
+            sample!.File.EndsWith("/AllocationProfileTests.cs", StringComparison.Ordinal)
+            && sample.Line == LineOfSite && sample.Type == "System.Byte[]"),
             () => string.Join('\n', samples.Select(sample => $"{sample} expected {LineOfSite}")));
         Assert.That(samples[0].Stack, Has.Some.StartsWith($"{typeof(AllocationProfileTests).FullName}+"), "the lambda that calls it");
     }
 
     [Test]
-    public async Task File_says_what_it_is()
+    public async Task File_describes_itself()
     {
         DateTimeOffset before = DateTimeOffset.UtcNow;
         PprofFile profile = await RecordAsync(() => Allocate(1000, 100_000));
@@ -62,12 +63,12 @@ public sealed class AllocationProfileTests
             Assert.That(
                 profile.Samples.SelectMany(sample => sample.Stack),
                 Has.None.StartsWith("Microsoft.Diagnostics.").And.None.StartsWith("DotNettyFraming.Server.Profiling."),
-                "what the recording itself allocates");
+                "the recording's own allocations");
         });
     }
 
     [Test]
-    public async Task Second_request_is_told_that_one_is_running()
+    public async Task Second_request_is_refused_as_busy()
     {
         using var enough = new CancellationTokenSource();
         Task<ProfileResult> first = AllocationProfile.RecordAsync(AllocationProfile.Longest, enough.Token);
@@ -80,11 +81,11 @@ public sealed class AllocationProfileTests
         Assert.That(new[] { second.Outcome, heap.Outcome }, Has.All.EqualTo(ProfileOutcome.Busy));
         Assert.That(second.Reason, Is.Not.Empty);
         ProfileResult third = await AllocationProfile.RecordAsync(TimeSpan.Zero, CancellationToken.None);
-        Assert.That(third.Outcome, Is.EqualTo(ProfileOutcome.Written), "a cancelled one is over");
+        Assert.That(third.Outcome, Is.EqualTo(ProfileOutcome.Written), "a cancelled one has ended");
     }
 
     [Test]
-    public async Task Request_records_for_as_long_as_it_was_asked()
+    public async Task Request_records_for_the_requested_time()
     {
         var duration = TimeSpan.FromMilliseconds(300);
         long start = Stopwatch.GetTimestamp();
@@ -106,7 +107,7 @@ public sealed class AllocationProfileTests
         return new PprofFile(await recorder.StopAsync());
     }
 
-    /// <summary>Not optimized: the compiler gives a loop and its body one line otherwise.</summary>
+    /// <summary>Allocates; not optimised, because an optimised loop and its body have one line.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.NoOptimization)]
     private static void Allocate(int length, int count)
     {

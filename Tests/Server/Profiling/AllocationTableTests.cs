@@ -3,7 +3,7 @@ using Microsoft.Diagnostics.Tracing.Etlx;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>What a recording keeps does not grow with time.</summary>
+/// <summary>A recording does not grow with time.</summary>
 public sealed class AllocationTableTests
 {
     [Test]
@@ -20,7 +20,7 @@ public sealed class AllocationTableTests
     }
 
     [Test]
-    public void Rows_are_bounded_and_what_comes_after_is_summed_up_without_its_stack()
+    public void Rows_are_bounded_and_later_ones_share_one()
     {
         var table = new AllocationTable();
         for (int i = 0; i < AllocationTable.MostRows + 10; i++)

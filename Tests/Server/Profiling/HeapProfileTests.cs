@@ -14,7 +14,7 @@ public sealed class HeapProfileTests
     private const int ItemBytes = 8 + 8 + 16;
 
     [Test]
-    public async Task Objects_that_are_held_are_counted_and_garbage_is_not()
+    public async Task Live_objects_are_counted_and_garbage_is_not()
     {
         Litter();
         Item[] held = [.. Enumerable.Range(0, Count).Select(_ => new Item())];
@@ -41,7 +41,7 @@ public sealed class HeapProfileTests
     }
 
     [Test]
-    public async Task Description_that_does_not_fit_its_buffer_is_no_profile()
+    public async Task Description_beyond_its_buffer_is_no_profile()
     {
         object[] held = [.. Enumerable.Range(0, 1_000_000).Select(_ => new Item())];
 

@@ -2,7 +2,7 @@ using DotNettyFraming.Server.Profiling;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>The runtime's names, as people read them.</summary>
+/// <summary>The runtime's names, written as in source.</summary>
 public sealed class NameTests
 {
     [TestCase("System.Byte[]", "System.Byte[]")]
@@ -12,7 +12,7 @@ public sealed class NameTests
     [TestCase("Outer`1+Inner[System.Int32]", "Outer+Inner<System.Int32>")]
     [TestCase("]broken[", "]broken[")]
     [TestCase("", "")]
-    public void Type_reads_as_it_is_written(string name, string readable) => Assert.That(TypeName.Readable(name), Is.EqualTo(readable));
+    public void Type_reads_as_in_source(string name, string readable) => Assert.That(TypeName.Readable(name), Is.EqualTo(readable));
 
     [TestCase("N.Type", "Method", "N.Type.Method")]
     [TestCase("N.Type`1[System.__Canon]", "Method", "N.Type<__Canon>.Method")]
@@ -22,6 +22,6 @@ public sealed class NameTests
     [TestCase("N.Walker", "MoveNext", "N.Walker.MoveNext")]
     [TestCase("N.Type+<>c", "<Run>b__1_0", "N.Type+<>c.<Run>b__1_0")]
     [TestCase("N.Type", ".ctor", "N.Type.ctor")]
-    public void Method_reads_as_it_is_written(string type, string method, string readable) =>
+    public void Method_reads_as_in_source(string type, string method, string readable) =>
         Assert.That(MethodName.Readable(type, method), Is.EqualTo(readable));
 }
