@@ -6,18 +6,16 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <content>The loop's thread, from its start to its end.</content>
+/// <content>The loop's thread, from start to end.</content>
 public sealed partial class EpollEventLoop
 {
-    /// <summary>1: on Linux, .NET's clock counts nanoseconds.</summary>
+    // 1 on Linux, where .NET's clock counts nanoseconds.
     private static readonly long NanosecondsPerTick = 1_000_000_000 / Stopwatch.Frequency;
 
-    /// <summary>The time that timers may take, and then tasks, before the sockets have their turn again: 1 ms.</summary>
+    /// <summary>The time that timers, and then tasks, may take before the sockets are polled again: 1 ms.</summary>
     private static readonly long Budget = Stopwatch.Frequency / 1000;
 
-    /// <summary>
-    /// The time as <see cref="RunDueTimers"/> has just read it; 0 = something has run since. Spares the packet path a clock read.
-    /// </summary>
+    /// <summary>The time that <see cref="RunDueTimers"/> read; 0 once something has run. Saves the packet path a clock read.</summary>
     private long _clock;
 
     private static long Now => PreciseTimeSpan.FromStart.Ticks;
@@ -27,7 +25,7 @@ public sealed partial class EpollEventLoop
         SetCurrentExecutor(this);
         _threadId = LibC.GetThreadId();
 
-        // As a task of our own scheduler, so that `await` in handlers captures it and comes back here.
+        // A task of our own scheduler, so that `await` in handlers captures it and returns to this thread.
         _ = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.None, _scheduler);
     }
 
@@ -45,7 +43,7 @@ public sealed partial class EpollEventLoop
         }
         catch (Exception e)
         {
-            // Handlers and tasks are caught one by one; what arrives here is epoll itself, or a bug of ours.
+            // Handlers and tasks are caught one by one. An exception here is a failure of epoll, or a bug.
             failure = e;
         }
 
@@ -78,7 +76,7 @@ public sealed partial class EpollEventLoop
         }
     }
 
-    /// <summary>Its own method, so that the loop around it stays free of exception frames.</summary>
+    // A method of its own, so that the loop around it has no exception frame.
     private static void Dispatch(IEpollChannel channel, uint events)
     {
         try
@@ -87,14 +85,14 @@ public sealed partial class EpollEventLoop
         }
         catch (Exception e)
         {
-            // The pipeline catches what handlers throw; this is ours, and costs one channel, not the loop.
+            // The pipeline catches exceptions of handlers. This one is the transport's: it costs one channel, not the loop.
             Logger.Error("A channel failed and is closed.", e);
             channel.Pipeline.FireExceptionCaught(e);
             _ = channel.Unsafe.CloseAsync();
         }
     }
 
-    /// <summary>0 while tasks wait, −1 when nothing is due ever.</summary>
+    /// <summary>Returns 0 while tasks wait, −1 when nothing is scheduled.</summary>
     private long NanosecondsToWait()
     {
         if (!_tasks.IsEmpty)
@@ -125,7 +123,7 @@ public sealed partial class EpollEventLoop
             return;
         }
 
-        // Those due now, and not those that they set.
+        // Only those due now, not those that they schedule.
         long due = Now;
         _clock = due;
         while (_timers.TakeDue(due) is { } timer)
@@ -156,7 +154,7 @@ public sealed partial class EpollEventLoop
                 break;
             }
 
-            // After each one: a single task may take longer than the budget.
+            // Checked after each task: a single one may exceed the budget.
             long now = Stopwatch.GetTimestamp();
             if (end == 0)
             {
@@ -178,7 +176,7 @@ public sealed partial class EpollEventLoop
         return _shutdown!.IsOver(now) || (_tasks.IsEmpty && _shutdown.IsQuiet(now));
     }
 
-    /// <summary>Ends the loop. Whatever fails on the way, the steps behind it are taken and the termination completes.</summary>
+    /// <summary>Ends the loop. If a step fails, the next ones still run and the termination completes.</summary>
     private void Terminate(Exception? failure)
     {
         _state = State.ShuttingDown;
@@ -196,8 +194,8 @@ public sealed partial class EpollEventLoop
         Attempt(Writer.Dispose);
         Attempt(ReceiveBuffer.Release);
 
-        // The thread's caches of DotNetty's pools are released by its ThreadDeathWatcher. FastThreadLocal.RemoveAll() would
-        // release them here, but throws where a buffer of this thread was released by another.
+        // DotNetty's ThreadDeathWatcher releases the thread's pool caches. FastThreadLocal.RemoveAll() would do it here, but
+        // throws if another thread has released a buffer of this one.
         Volatile.Write(ref _cpuTicksAtEnd, ReadCpuTicks());
         if (failure is null)
         {
@@ -223,7 +221,7 @@ public sealed partial class EpollEventLoop
             }
             catch (Exception)
             {
-                // A logger that throws must not keep the loop from its end, and there is no other place to report it.
+                // A logger that throws must not stop the shutdown, and there is no other place to report it.
             }
         }
     }
@@ -246,7 +244,7 @@ public sealed partial class EpollEventLoop
         }
     }
 
-    private sealed class BeginShutdown(EpollEventLoop loop) : IRunnable
+    private sealed class StartShutdown(EpollEventLoop loop) : IRunnable
     {
         public void Run()
         {

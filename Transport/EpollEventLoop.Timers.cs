@@ -5,14 +5,14 @@ using DotNettyFraming.Transport.EventLoops;
 namespace DotNettyFraming.Transport;
 
 /// <content>
-/// Timers. A loop that shuts down cancels those that wait, and those set later in its next round; once it has ended,
-/// setting one throws <see cref="RejectedExecutionException"/>.
+/// Timers. Shutdown cancels those that wait and, in the next round, those scheduled since. After termination scheduling throws
+/// <see cref="RejectedExecutionException"/>.
 /// </content>
 public sealed partial class EpollEventLoop
 {
     private readonly TimerQueue _timers = new();
 
-    /// <summary>No timer can be set any more. The loop's thread.</summary>
+    /// <summary>Whether scheduling is rejected. The loop's thread.</summary>
     private bool _timersClosed;
 
     /// <inheritdoc />
@@ -66,7 +66,7 @@ public sealed partial class EpollEventLoop
         }
         catch (RejectedExecutionException)
         {
-            // The loop has ended, and its timers with it.
+            // The loop has terminated, and its timers with it.
         }
     }
 

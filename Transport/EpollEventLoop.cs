@@ -9,7 +9,7 @@ using DotNettyFraming.Transport.Native;
 namespace DotNettyFraming.Transport;
 
 /// <summary>
-/// An event loop on Linux epoll: one thread waits for sockets, receives, runs the pipeline, runs tasks and timers.
+/// An event loop on Linux epoll: one thread polls sockets, receives, and runs pipelines, tasks and timers.
 /// <code>
 /// wait for events -> dispatch each -> due timers -> tasks -> wait ...
 /// </code>
@@ -21,23 +21,20 @@ namespace DotNettyFraming.Transport;
 /// </para>
 /// <para>
 /// Threads: <see cref="Execute(IRunnable)"/>, scheduling, <see cref="ShutdownGracefullyAsync(TimeSpan, TimeSpan)"/> and
-/// the observing properties may be called from any thread. <c>await</c> in a handler comes back to the loop.
+/// the observing properties may be called from any thread. <c>await</c> in a handler returns to the loop.
 /// </para>
 /// <para>
-/// Shutdown: channels are closed and timers cancelled first; then tasks run until there have been none for the quiet
-/// period, or the time-out is over; then the queue is closed, what it had accepted is run, and from there on
-/// <see cref="Execute(IRunnable)"/> throws <see cref="RejectedExecutionException"/>.
+/// Shutdown closes channels and cancels timers first. Then tasks run until none has run for the quiet period, or until the
+/// time-out. Then the queue is closed, its last tasks run, and <see cref="Execute(IRunnable)"/> throws
+/// <see cref="RejectedExecutionException"/>.
 /// </para>
 /// </remarks>
 public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 {
-    /// <summary>
-    /// Default size of the receive buffer: what one read takes from the kernel at most, so the bound of a channel's turn. 64 KiB
-    /// holds 2,000 packets of 32 bytes.
-    /// </summary>
+    /// <summary>The default size of the receive buffer, the maximum of one read: 64 KiB, or 2,000 packets of 32 bytes.</summary>
     public const int DefaultReceiveBufferSize = 64 * 1024;
 
-    /// <summary>What each takes of the limit of open files: epoll's own descriptor, and the one that wakes it.</summary>
+    /// <summary>The descriptors of one loop: the epoll instance and the eventfd that wakes it.</summary>
     public const int Descriptors = 2;
 
     private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<EpollEventLoop>();
@@ -55,24 +52,24 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     private long _cpuTicksAtEnd = -1;
 
     /// <summary>Starts a loop with DotNetty's default allocator.</summary>
-    /// <param name="parent">The group it belongs to, or <c>null</c>.</param>
+    /// <param name="parent">The loop's group, or <c>null</c>.</param>
     public EpollEventLoop(IEventLoopGroup? parent = null)
         : this(parent, ByteBufferUtil.DefaultAllocator, DefaultReceiveBufferSize)
     {
     }
 
     /// <summary>Starts a loop.</summary>
-    /// <param name="parent">The group it belongs to, or <c>null</c>.</param>
-    /// <param name="allocator">Where the receive buffer comes from; a pooled one, as a kept buffer is replaced from there.</param>
-    /// <param name="receiveBufferSize">Bytes that one read takes at most.</param>
+    /// <param name="parent">The loop's group, or <c>null</c>.</param>
+    /// <param name="allocator">The source of receive buffers. It should be pooled: a buffer that a handler keeps is replaced.</param>
+    /// <param name="receiveBufferSize">The maximum number of bytes per read.</param>
     /// <exception cref="PlatformNotSupportedException"><see cref="IsSupported"/> is false.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">No descriptor left for the loop's two.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">No descriptor is left.</exception>
     public EpollEventLoop(IEventLoopGroup? parent, IByteBufferAllocator allocator, int receiveBufferSize)
         : this(parent, allocator, receiveBufferSize, static thread => thread.UnsafeStart())
     {
     }
 
-    /// <summary>Starts a loop whose thread starts in another way. For tests.</summary>
+    /// <summary>Starts a loop with a replacement for starting its thread. For tests.</summary>
     internal EpollEventLoop(IEventLoopGroup? parent, IByteBufferAllocator allocator, int receiveBufferSize, Action<Thread> start)
         : base(parent)
     {
@@ -108,7 +105,7 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
         Terminated,
     }
 
-    /// <summary>Whether this transport runs here: Linux, x86-64 or arm64.</summary>
+    /// <summary>Whether this transport runs on this machine: Linux on x86-64 or arm64.</summary>
     public static bool IsSupported =>
         OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
 
@@ -130,18 +127,14 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     /// <inheritdoc />
     public override Task TerminationCompletion => _termination.Task;
 
-    /// <summary>
-    /// Tasks waiting to run, timers not counted. Any thread; approximate while tasks come and go. It costs the loop nothing.
-    /// </summary>
+    /// <summary>The number of tasks that wait, without timers. Any thread; approximate; costs the loop nothing.</summary>
     public int PendingTasks => _tasks.Count;
 
-    /// <summary>How often a wait returned. Any thread; a loop at rest does not count up.</summary>
+    /// <summary>The number of waits that returned; constant while the loop is at rest. Any thread.</summary>
     public long WakeUps { get; private set; }
 
-    /// <summary>
-    /// Processor time that the loop's thread has used, as the kernel accounts it: its growth over a second is the
-    /// loop's load. Any thread. It costs the loop nothing, where timing each wait would cost two clock reads a wake-up.
-    /// </summary>
+    /// <summary>The processor time of the loop's thread, as the kernel counts it. Any thread.</summary>
+    /// <remarks>Its growth per second is the loop's load. Timing each wait instead would cost two clock reads per wake-up.</remarks>
     public TimeSpan CpuTime
     {
         get
@@ -151,7 +144,7 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
         }
     }
 
-    /// <summary>The kernel's number of the loop's thread; 0 until it has started. For tests.</summary>
+    /// <summary>The kernel's id of the loop's thread; 0 until it has started. For tests.</summary>
     internal int ThreadId => Volatile.Read(ref _threadId);
 
     internal EpollPoller Poller { get; }
@@ -162,8 +155,8 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 
     internal GatheringWriter Writer { get; }
 
-    /// <summary>A group of loops, which it starts.</summary>
-    /// <param name="count">How many; one a processor is a good start.</param>
+    /// <summary>Starts a group of loops.</summary>
+    /// <param name="count">The number of loops; start with one per processor.</param>
     public static MultithreadEventLoopGroup NewGroup(int count) => new(group => new EpollEventLoop(group), count);
 
     /// <inheritdoc />
@@ -179,9 +172,7 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     /// <inheritdoc />
     public override bool IsInEventLoop(Thread thread) => thread == _thread;
 
-    /// <summary>
-    /// Runs a task on the loop's thread, in the order of the calls of one thread. What it throws is logged and harms nothing else.
-    /// </summary>
+    /// <summary>Runs a task on the loop's thread, in the caller's order. An exception of the task is logged.</summary>
     /// <exception cref="RejectedExecutionException">The loop has terminated; the task will not run.</exception>
     public override void Execute(IRunnable task)
     {
@@ -205,12 +196,12 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
         {
             try
             {
-                // As a task, and so behind what was asked of the loop before; it also ends the wait.
-                Execute(new BeginShutdown(this));
+                // As a task it runs behind earlier tasks, and it ends the wait.
+                Execute(new StartShutdown(this));
             }
             catch (RejectedExecutionException)
             {
-                // The loop has ended by itself (a failure that it logged); TerminationCompletion tells.
+                // The loop has failed, logged that, and terminated; TerminationCompletion has the exception.
             }
         }
 
@@ -224,8 +215,8 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 
     private unsafe long ReadCpuTicks()
     {
-        // The clock of one thread of this process, as pthread_getcpuclockid(3) derives it from the thread's id:
-        // the complement in the upper bits, CPUCLOCK_PERTHREAD (4) and CPUCLOCK_SCHED (2) in the lower three.
+        // The clock id of a thread as pthread_getcpuclockid(3) derives it: the complement of the thread id in the upper bits,
+        // CPUCLOCK_PERTHREAD (4) and CPUCLOCK_SCHED (2) in the lower three.
         int clock = (~Volatile.Read(ref _threadId) << 3) | 6;
         var time = default(LibC.TimeSpec);
         return _threadId == 0 || LibC.ClockGetTime(clock, &time) < 0

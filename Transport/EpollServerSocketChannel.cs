@@ -10,21 +10,18 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>
-/// A listening TCP socket on an <see cref="EpollEventLoop"/>. Its messages are the accepted
-/// <see cref="EpollSocketChannel"/>s, which <see cref="DotNetty.Transport.Bootstrapping.ServerBootstrap"/> gives to the
-/// child loops in turn.
-/// </summary>
+/// <summary>A listening TCP socket on an <see cref="EpollEventLoop"/>. Its messages are the accepted channels.</summary>
 /// <remarks>
-/// Whoever handles an accepted channel registers it before <c>ChannelRead</c> returns; one that nobody registered is
-/// closed then, so that a handler that throws loses no descriptor.
+/// A handler registers an accepted channel before <c>ChannelRead</c> returns, as
+/// <see cref="DotNetty.Transport.Bootstrapping.ServerBootstrap"/> does. An unregistered channel is closed then, so that a
+/// handler that throws leaks no descriptor.
 /// </remarks>
 public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSocketChannel, IEpollChannel
 {
-    /// <summary>Accepts per wake-up: enough for a burst, few enough for the loop's other work.</summary>
+    /// <summary>The accepts per wake-up: enough for a burst, few enough for the loop's other channels.</summary>
     private const int AcceptsPerWakeUp = 64;
 
-    /// <summary>Failures in a row that are followed by another try; after one more the listener pauses, as the cause may stay.</summary>
+    /// <summary>The consecutive failures that are retried immediately; after the next one the listener pauses.</summary>
     private const int MaxRetries = 8;
 
     private readonly SocketDescriptor _socket;
@@ -39,16 +36,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     private bool _readIsAutomatic;
     private volatile bool _listening;
 
-    /// <summary>A dual-stack socket: IPv6, with IPv4 as mapped addresses; IPv4 alone in a kernel without IPv6.</summary>
+    /// <summary>Opens a dual-stack socket: IPv6 with IPv4 as mapped addresses, or IPv4 alone in a kernel without IPv6.</summary>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollServerSocketChannel()
         : this(AddressFamily.InterNetworkV6)
     {
     }
 
-    /// <summary>A socket of one family.</summary>
+    /// <summary>Opens a socket of one family.</summary>
     /// <param name="family">IPv4 or IPv6.</param>
-    /// <param name="isDualStack">Whether an IPv6 socket accepts IPv4 connections too, as mapped addresses.</param>
+    /// <param name="isDualStack">Whether an IPv6 socket also accepts IPv4 connections, as mapped addresses.</param>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollServerSocketChannel(AddressFamily family, bool isDualStack = true)
         : this(SocketDescriptor.Open(EpollSocketChannel.ToNative(family)))
@@ -66,18 +63,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _socket = socket;
         _configuration = new EpollServerSocketChannelConfiguration(this, _socket);
 
-        // Linux copies it to each accepted socket, which saves a call for every connection.
+        // Linux copies it to each accepted socket, which saves a call per connection.
         _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
     }
 
-    /// <summary>A channel on a socket that listens already, as a service manager hands one over (sd_listen_fds(3)).</summary>
-    /// <param name="descriptor">Its number; this channel's from now on, to close as well. It becomes non-blocking and closed on
-    /// exec.</param>
+    /// <summary>Creates a channel on a socket that already listens, from a service manager (sd_listen_fds(3)) for example.</summary>
+    /// <param name="descriptor">The socket. The channel owns it and makes it non-blocking and close-on-exec.</param>
     /// <returns>
-    /// A channel to be bound like any other, so that a bootstrap can start it; bind(2) and listen(2) are not called, and the
-    /// address and the backlog stay those of the socket, whatever is asked for.
+    /// A channel for a bootstrap to bind. bind(2) and listen(2) are not called: address and backlog stay those of the socket.
     /// </returns>
-    /// <exception cref="SocketException">It is no listening TCP socket; it stays the caller's.</exception>
+    /// <exception cref="SocketException">It is not a listening TCP socket; the caller still owns it.</exception>
     public static EpollServerSocketChannel Adopt(int descriptor)
     {
         SocketDescriptor socket = SocketDescriptor.AdoptListening(descriptor);
@@ -87,7 +82,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
         catch
         {
-            // It stays the caller's, so no finalizer may close it.
+            // The caller still owns it, so the finalizer must not close it.
             socket.SetHandleAsInvalid();
             throw;
         }
@@ -102,14 +97,11 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <inheritdoc />
     public override bool Active => _listening;
 
-    /// <summary>Whether the kernel still accepts connections on the socket; false after it was shut down from outside. Any thread.</summary>
+    /// <summary>Whether the kernel still listens on the socket; false after a shutdown from outside. Any thread.</summary>
     /// <exception cref="ObjectDisposedException">The channel is closed.</exception>
     public bool IsListening => _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ACCEPTCONN) != 0;
 
-    /// <summary>
-    /// How often accept failed since this channel was made, by the errno's name (<c>EMFILE</c>); "nobody waits" is no error. A
-    /// snapshot; any thread.
-    /// </summary>
+    /// <summary>A snapshot of accept's failures, counted by the errno's name (<c>EMFILE</c>). Any thread.</summary>
     public IReadOnlyDictionary<string, long> AcceptErrors => _errors.ToDictionary();
 
     /// <inheritdoc />
@@ -145,7 +137,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _registration.Attach(loop, _socket.Number, this);
         _backoff = new AcceptBackoff(loop, WatchIfPending);
 
-        // A pause in the loop before may have stopped watching.
+        // A pause on the previous loop may have stopped watching.
         WatchIfPending();
     }
 
@@ -156,7 +148,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _registration.Leave();
     }
 
-    /// <summary>Binds and listens. A failure closes the channel, as nobody else would.</summary>
+    /// <summary>Binds and listens. A failure closes the channel, as DotNetty does not.</summary>
     protected override void DoBind(EndPoint localAddress)
     {
         if (!_listensAlready)
@@ -220,9 +212,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         }
     }
 
-    /// <summary>
-    /// Accepts what waits, at most <see cref="AcceptsPerWakeUp"/>; stops when a handler closes the listener or turns AutoRead off.
-    /// </summary>
+    /// <summary>Accepts up to <see cref="AcceptsPerWakeUp"/> connections, until a handler closes the listener or stops reading.</summary>
     private void AcceptBatch()
     {
         if (!_reserve.HasRoom())
@@ -251,7 +241,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
 
             switch (AcceptOutcomes.Of(errno))
             {
-                case AcceptOutcome.NobodyWaits:
+                case AcceptOutcome.NoneWaiting:
                     return;
 
                 case AcceptOutcome.TryNext when ++failures <= MaxRetries:

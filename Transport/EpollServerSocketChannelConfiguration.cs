@@ -4,14 +4,14 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>
-/// The options of an <see cref="EpollServerSocketChannel"/>: those of every channel, and
-/// <see cref="ChannelOption.SoBacklog"/>, <see cref="ChannelOption.SoReuseaddr"/>,
-/// <see cref="ChannelOption.SoReuseport"/>, <see cref="ChannelOption.SoRcvbuf"/>. Any thread; set them before bind.
-/// </summary>
+/// <summary>The options of an <see cref="EpollServerSocketChannel"/>. Any thread; set them before bind.</summary>
+/// <remarks>
+/// Those of every channel, <see cref="ChannelOption.SoBacklog"/>, <see cref="ChannelOption.SoReuseaddr"/>,
+/// <see cref="ChannelOption.SoReuseport"/> and <see cref="ChannelOption.SoRcvbuf"/>.
+/// </remarks>
 public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfiguration, IServerSocketChannelConfiguration
 {
-    /// <summary>The kernel's own default of <c>net.core.somaxconn</c> since Linux 5.4.</summary>
+    /// <summary>The default of <c>net.core.somaxconn</c> since Linux 5.4.</summary>
     public const int DefaultBacklog = 4096;
 
     private static readonly AdaptiveRecvByteBufAllocator Unused = new();
@@ -25,7 +25,7 @@ public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfig
         _socket = socket;
     }
 
-    /// <summary>Connections that may wait to be accepted. Raise it where many arrive at once; the kernel silently caps it at <c>net.core.somaxconn</c>.</summary>
+    /// <summary>The maximum number of connections that wait for accept. The kernel silently caps it at <c>net.core.somaxconn</c>.</summary>
     public int Backlog
     {
         get => _backlog;
@@ -36,21 +36,21 @@ public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfig
         }
     }
 
-    /// <summary>SO_REUSEADDR; <c>true</c> by default, so that a restart need not wait for TIME_WAIT. A port that somebody listens on stays an error.</summary>
+    /// <summary>SO_REUSEADDR; <c>true</c> by default: a restart does not wait for TIME_WAIT. A port in use is still an error.</summary>
     public bool ReuseAddress
     {
         get => SocketOptions.Get(_socket, LibC.SOL_SOCKET, LibC.SO_REUSEADDR) != 0;
         set => SocketOptions.Set(_socket, LibC.SOL_SOCKET, LibC.SO_REUSEADDR, value ? 1 : 0);
     }
 
-    /// <summary>SO_REUSEPORT; <c>false</c> by default: with it, a second server binds the same port and silently takes half of the connections.</summary>
+    /// <summary>SO_REUSEPORT; <c>false</c> by default: with it a second server can silently take half of the connections.</summary>
     public bool ReusePort
     {
         get => SocketOptions.Get(_socket, LibC.SOL_SOCKET, LibC.SO_REUSEPORT) != 0;
         set => SocketOptions.Set(_socket, LibC.SOL_SOCKET, LibC.SO_REUSEPORT, value ? 1 : 0);
     }
 
-    /// <summary>SO_RCVBUF, bytes, inherited by accepted connections. Set before bind, it decides how large a TCP window can be negotiated.</summary>
+    /// <summary>SO_RCVBUF in bytes, inherited by accepted connections. Set before bind, it decides the maximum TCP window.</summary>
     public int ReceiveBufferSize
     {
         get => SocketOptions.Get(_socket, LibC.SOL_SOCKET, LibC.SO_RCVBUF);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
@@ -19,10 +20,10 @@ namespace DotNettyFraming.Transport;
 /// </content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>The attempt under way; <c>null</c> before, after, and for accepted channels.</summary>
+    /// <summary>The attempt in progress; <c>null</c> before, after, and for accepted channels.</summary>
     private ConnectAttempt? _connecting;
 
-    /// <summary>Starts connecting. On the loop's thread; every way out completes the task.</summary>
+    /// <summary>Starts connecting. On the loop's thread; every outcome completes the task.</summary>
     private Task Connect(EndPoint remoteAddress, EndPoint? localAddress)
     {
         if (_connecting is not null || Active)
@@ -45,14 +46,14 @@ public sealed partial class EpollSocketChannel
         catch (Exception e)
         {
             Transport.CloseNow();
-            return Task.FromException(e is System.Net.Sockets.SocketException ? new ConnectException($"cannot connect to {remoteAddress}", e) : e);
+            return Task.FromException(e is SocketException ? new ConnectException($"cannot connect to {remoteAddress}", e) : e);
         }
 
         var attempt = new ConnectAttempt(remoteAddress, address);
         _connecting = attempt;
         if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
         {
-            // 0: epoll reports it as any other. EINTR on a non-blocking socket: the handshake goes on, and a second connect would say EALREADY.
+            // 0: epoll reports it like any other connect. EINTR on a non-blocking socket: the handshake goes on.
             AwaitConnect(attempt);
         }
         else
@@ -87,7 +88,7 @@ public sealed partial class EpollSocketChannel
         StartTimer(attempt);
     }
 
-    /// <summary>Starts the time-out on the channel's loop, with what is left of it after a move.</summary>
+    /// <summary>Starts the time-out on the channel's loop, with the remaining time after a move.</summary>
     private void StartTimer(ConnectAttempt attempt)
     {
         TimeSpan timeout = _configuration.ConnectTimeout;
@@ -110,7 +111,7 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>epoll says that the handshake is over, either way.</summary>
+    /// <summary>Completes the connect: epoll has reported the end of the handshake, successful or not.</summary>
     private void FinishConnect()
     {
         int errno = _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ERROR);
@@ -130,8 +131,7 @@ public sealed partial class EpollSocketChannel
         Transport.CloseNow();
     }
 
-    /// <summary>Active first, then the promise: handlers see the channel before the code that awaits it.</summary>
-    /// <remarks>Last comes what was flushed while connecting.</remarks>
+    /// <summary>Fires "active", then completes the promise, then sends the writes flushed while connecting.</summary>
     private void BecomeActive()
     {
         ConnectAttempt attempt = _connecting!;
@@ -157,7 +157,7 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>What only a connecting channel needs, so that connected ones do not carry it.</summary>
+    /// <summary>The state of a connecting channel only, so that connected channels do not carry it.</summary>
     private sealed class ConnectAttempt(EndPoint remote, NativeSocketAddress address)
     {
         public Promise Promise { get; } = new();

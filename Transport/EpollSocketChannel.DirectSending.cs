@@ -3,31 +3,26 @@ using DotNettyFraming.Transport.Native;
 namespace DotNettyFraming.Transport;
 
 /// <content>
-/// Sending past the pipeline, for who sends the same bytes again and again and keeps them: a write through the pipeline
-/// costs a buffer, an entry and a promise, and has to be waited for; this costs the system call.
+/// Sending past the pipeline. A write through the pipeline costs a buffer, an entry and a promise; this costs the system call.
 /// <code>
 /// TrySend(bytes) -> all of them    done
-///                -> fewer          the kernel is full, or the connection is lost: write the rest the usual way.
-///                                  That waits for room (EPOLLOUT), or fails and tells why.
+///                -> fewer          the kernel is full, or the connection is lost: write the rest to the pipeline.
+///                                  That write waits for room (EPOLLOUT), or fails with the cause.
 /// </code>
 /// </content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>A write has gone the usual way since this was last found out.</summary>
+    /// <summary>Whether a write has gone through the pipeline since the outbound buffer was last seen empty.</summary>
     private bool _mayHaveWritesWaiting;
 
-    /// <summary>
-    /// Hands bytes to the kernel at once, past the pipeline and the outbound buffer: no handler sees them, nothing is
-    /// allocated, one system call is made at most. On the loop's thread; elsewhere it takes nothing.
-    /// </summary>
-    /// <param name="bytes">Not needed any more when the call returns, but for what was not taken.</param>
+    /// <summary>Sends bytes to the kernel past all handlers and the outbound buffer; one system call, no allocation.</summary>
+    /// <param name="bytes">The bytes to send. The caller may reuse those that were taken.</param>
     /// <returns>
-    /// How many bytes the kernel took, from the first on. What is missing has to be written the usual way, before
-    /// anything else is sent: this waits until the kernel takes it, or fails as any write does. 0 when a write waits, flushed or
-    /// not (the order holds; inside the completion of a write that one still waits), when the channel is not connected,
-    /// its output shut down or broken, or the kernel full. It never throws and never closes.
+    /// The number of bytes taken, from the first on. The caller writes the rest to the pipeline before it sends anything else.
+    /// 0 if a write waits, flushed or not (a write waits until its completion has run), if the channel is not connected, if its
+    /// output is shut down or broken, if the kernel is full, or if the caller is not on the loop's thread.
     /// </returns>
-    /// <remarks>Handlers that change what is written, <c>TlsHandler</c> above all, are passed by too: with them it must not be used.</remarks>
+    /// <remarks>It never throws and never closes. Do not use it with a handler that transforms writes, such as <c>TlsHandler</c>.</remarks>
     public int TrySend(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty || !CanSendDirectly())
@@ -56,8 +51,11 @@ public sealed partial class EpollSocketChannel
         && (_registration.Watched & LibC.EPOLLOUT) == 0
         && NothingWaits();
 
-    /// <summary>Whether no write of the usual way waits. The buffer, two objects away, is asked only where there has been one: with
-    /// thousands of connections each object that a send looks at comes from memory.</summary>
+    /// <summary>Returns whether no write of the pipeline waits.</summary>
+    /// <remarks>
+    /// The outbound buffer is read only after a write: with thousands of connections each object that a send touches is a
+    /// cache miss.
+    /// </remarks>
     private bool NothingWaits()
     {
         if (_mayHaveWritesWaiting && Unsafe.OutboundBuffer is { } output)

@@ -8,60 +8,57 @@ using DotNettyFraming.Transport.Native;
 namespace DotNettyFraming.Transport;
 
 /// <content>
-/// Reading. In the steady state one wake-up is one recv and no epoll_ctl: EPOLLIN stays watched for as long as reads
-/// are wanted. When they are not (AutoRead off), nothing happens until an event comes that nobody wants; only then is
-/// it taken out of epoll. So short pauses, the common ones, cost nothing.
+/// Reading. In the steady state one wake-up is one recv and no epoll_ctl: EPOLLIN stays watched. When AutoRead is turned off,
+/// EPOLLIN is removed only at the next unwanted event, so that short pauses cost no system call.
 /// </content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>Receives in a row for a connection that has broken: nothing new can arrive, and what is there is bounded by the kernel's buffer.</summary>
+    /// <summary>The consecutive receives on a broken connection: nothing new arrives, and the kernel's buffer bounds the rest.</summary>
     private const int ReceivesPerTurn = 16;
 
-    /// <summary>What one receive came to.</summary>
+    /// <summary>The result of one receive.</summary>
     private enum Received
     {
-        /// <summary>Bytes, and they went down the pipeline.</summary>
+        /// <summary>Bytes, passed down the pipeline.</summary>
         Data,
 
-        /// <summary>Nothing there.</summary>
+        /// <summary>EAGAIN.</summary>
         Nothing,
 
         /// <summary>The peer's FIN, or an error.</summary>
         End,
     }
 
-    /// <summary>The errno by which the connection was lost; 0 = it is not.</summary>
+    /// <summary>The errno that ended the connection; 0 = not ended.</summary>
     /// <remarks>
-    /// The kernel reports it once. After that a send says EPIPE and a receive says "end", so it is kept for the write or the read
-    /// that tells the pipeline. EPIPE is a reset behind the peer's FIN.
+    /// The kernel reports it once; then a send says EPIPE and a receive says "end". So it is kept for the write or read that
+    /// reports it to the pipeline. EPIPE is a reset behind the peer's FIN.
     /// </remarks>
     private int _lostBy;
 
-    /// <summary>A read was asked for and has not happened yet.</summary>
+    /// <summary>Whether a read was requested and has not happened yet.</summary>
     private bool _readPending;
 
-    /// <summary>It was asked for while AutoRead was on, so turning AutoRead off takes it back.</summary>
+    /// <summary>Whether AutoRead requested the read, so that turning AutoRead off cancels it.</summary>
     private bool _readIsAutomatic;
 
-    /// <summary>The peer's FIN has been read, or the channel is closed: recv is over.</summary>
+    /// <summary>Whether the peer's FIN has been read or the channel is closed.</summary>
     private bool _inputShutdown;
 
     /// <summary>Whether the peer has finished sending. The loop's thread.</summary>
     public bool IsInputShutdown => _inputShutdown;
 
-    /// <summary>
-    /// Bytes that the kernel holds for this channel and that were not received yet; 0 when it is closed. Any thread;
-    /// a system call. With it, a server that drains knows when a connection has handed over all that had arrived.
-    /// </summary>
+    /// <summary>The unread bytes in the kernel (FIONREAD); 0 when the channel is closed. Any thread; a system call.</summary>
     public int AvailableBytes => _socket.AvailableBytes;
 
-    /// <summary>
-    /// Looked at when it matters, on the loop, whichever thread turned AutoRead off: so nothing has to be marshalled,
-    /// and an event that was already waiting in the batch is not dispatched against the caller's wish.
-    /// </summary>
+    /// <summary>Whether a read is wanted now.</summary>
+    /// <remarks>
+    /// Checked on the loop before each dispatch. So a thread that turns AutoRead off has nothing to marshal, and an event that
+    /// already waits in the batch is not dispatched.
+    /// </remarks>
     private bool ReadIsWanted => _readPending && (!_readIsAutomatic || _configuration.AutoRead);
 
-    /// <summary>Called after every read by the pipeline's head, so it has to be cheap when nothing changes.</summary>
+    /// <summary>Requests a read. The pipeline's head calls it after every read, so it is cheap when nothing changes.</summary>
     protected override void DoBeginRead()
     {
         if (_inputShutdown)
@@ -90,7 +87,7 @@ public sealed partial class EpollSocketChannel
             return;
         }
 
-        // One receive. A short read means that the kernel had no more; a full one is reported again, after the others.
+        // One receive. After a short read the kernel has no more; after a full one epoll reports the channel again, behind the others.
         ReceiveTurn(1);
     }
 
@@ -128,10 +125,8 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>
-    /// The peer's FIN. It keeps the socket readable for ever, so it is no longer watched for. (EPOLLRDHUP is never
-    /// watched for: it says nothing that recv's 0 does not say.)
-    /// </summary>
+    /// <summary>Handles the peer's FIN. It keeps the socket readable, so EPOLLIN is no longer watched.</summary>
+    /// <remarks>EPOLLRDHUP is never watched: it says nothing that recv's 0 does not say.</remarks>
     private void EndOfInput()
     {
         _inputShutdown = true;
@@ -146,13 +141,13 @@ public sealed partial class EpollSocketChannel
         Pipeline.FireUserEventTriggered(ChannelInputShutdownEvent.Instance);
         if (_lostBy != 0)
         {
-            // Reset behind the FIN, and reported already: no event would close it.
+            // A reset behind the FIN that epoll has already reported: no event would close the channel.
             DrainSoon();
         }
     }
 
-    /// <summary>The connection is gone: reset, timed out, unreachable.</summary>
-    /// <remarks>A reset behind the peer's FIN is no error: the input was complete.</remarks>
+    /// <summary>Closes a lost connection: reset, timed out, unreachable.</summary>
+    /// <remarks>A reset behind the peer's FIN is not an error: the input was complete.</remarks>
     private void Break(int errno)
     {
         Exception cause = SocketErrors.OfConnection(errno);
@@ -165,10 +160,11 @@ public sealed partial class EpollSocketChannel
         Transport.CloseNow(_writeFailure);
     }
 
-    /// <summary>
-    /// EPOLLERR or EPOLLHUP. Bytes that arrived before a reset are still readable, so they go first. A channel that does not
-    /// read keeps them until it does, and fails its writes now; without such bytes there is nothing to wait for.
-    /// </summary>
+    /// <summary>Handles EPOLLERR and EPOLLHUP.</summary>
+    /// <remarks>
+    /// Bytes that arrived before a reset are still readable and go first. A paused channel keeps them until it reads, and fails
+    /// its writes now. Without such bytes it closes immediately.
+    /// </remarks>
     private void OnBroken()
     {
         if (!_inputShutdown && ReadIsWanted)
@@ -186,7 +182,7 @@ public sealed partial class EpollSocketChannel
         int lostBy = TakeError();
         if (lostBy == 0)
         {
-            // Both directions have ended in good order. A FIN that was not read yet waits for the next read.
+            // Both directions have ended without an error. An unread FIN waits for the next read.
             Watch(0);
         }
         else if (_inputShutdown || (lostBy != Errno.EPIPE && AvailableBytes == 0))
@@ -200,13 +196,10 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>The errno by which the connection was lost, from the kernel if it is not known yet.</summary>
+    /// <summary>Returns the errno that ended the connection, from the kernel if it is not known yet.</summary>
     private int TakeError() => _lostBy != 0 ? _lostBy : _lostBy = _socket.GetOption(LibC.SOL_SOCKET, LibC.SO_ERROR);
 
-    /// <summary>
-    /// Receives what is there, up to so many times or until a handler wants no more. Data is followed by "read complete",
-    /// and only then by the end.
-    /// </summary>
+    /// <summary>Receives at most the given number of times, until a handler stops reading; then "read complete", then the end.</summary>
     private Received ReceiveTurn(int receives)
     {
         Received last;
@@ -249,14 +242,14 @@ public sealed partial class EpollSocketChannel
         return last;
     }
 
-    /// <summary>The connection is lost: what the peer had sent before is still handed down, then the channel closes.</summary>
+    /// <summary>Drains a lost connection as a task: the remaining input goes down the pipeline, then the channel closes.</summary>
     private void DrainSoon() => EventLoop.Execute(static channel => ((EpollSocketChannel)channel).Drain(), this);
 
     private void Drain()
     {
         if (!_registration.IsAttached || !EventLoop.InEventLoop)
         {
-            // On its way to another loop, which drains it.
+            // The channel moves to another loop, which drains it.
             return;
         }
 

@@ -7,13 +7,11 @@ using Promise = DotNetty.Common.Concurrency.TaskCompletionSource;
 
 namespace DotNettyFraming.Transport;
 
-/// <content>Where the pipeline's head meets the socket.</content>
+/// <content>The pipeline head's interface to the socket.</content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>
-    /// DotNetty's half of the channel, with what this transport does differently. <see cref="IChannelUnsafe"/> is named
-    /// again because some of its methods are not virtual, and the pipeline calls them by the interface.
-    /// </summary>
+    /// <summary>DotNetty's base implementation with this transport's differences.</summary>
+    /// <remarks><see cref="IChannelUnsafe"/> is implemented again because some methods are not virtual.</remarks>
     private sealed class SocketUnsafe : AbstractUnsafe, IChannelUnsafe
     {
         public SocketUnsafe(EpollSocketChannel channel)
@@ -26,7 +24,7 @@ public sealed partial class EpollSocketChannel
         public override Task ConnectAsync(EndPoint remoteAddress, EndPoint? localAddress) =>
             Channel.Open ? Channel.Connect(remoteAddress, localAddress) : CreateClosedChannelExceptionTask();
 
-        /// <summary>As the base does, which allocates 32 bytes for each read: the closure of its catch block, whether it catches or not.</summary>
+        // The base allocates 32 bytes per read: the closure of its catch block.
         void IChannelUnsafe.BeginRead()
         {
             if (!Channel.Active)
@@ -68,7 +66,7 @@ public sealed partial class EpollSocketChannel
             return WriteAsync(message);
         }
 
-        /// <summary>Sends what was flushed, though EPOLLOUT is watched for: it has just come.</summary>
+        /// <summary>Sends flushed writes although EPOLLOUT is watched: the event has just come.</summary>
         public void FlushNow() => base.Flush0();
 
         public void CloseNow() => _ = CloseAsync();
@@ -76,15 +74,15 @@ public sealed partial class EpollSocketChannel
         public void CloseNow(Exception cause) =>
             _ = CloseAsync(cause as ClosedChannelException ?? new ClosedChannelException("connection lost", cause), false);
 
-        /// <summary>Reports a fault of our own down the pipeline, and closes.</summary>
-        /// <remarks>As a task, as a handler may be running; still before "inactive".</remarks>
+        /// <summary>Reports an exception of the transport to the pipeline and closes.</summary>
+        /// <remarks>It is reported as a task, as a handler may be running, but before "inactive".</remarks>
         public void Fail(Exception e)
         {
             Channel.EventLoop.Execute(() => Channel.Pipeline.FireExceptionCaught(e));
             CloseNow(e);
         }
 
-        /// <summary>While EPOLLOUT is watched for, the kernel is full: trying would cost a system call to hear that again.</summary>
+        // While EPOLLOUT is watched the kernel is full: a try would only cost a system call.
         protected override void Flush0()
         {
             if ((Channel._registration.Watched & LibC.EPOLLOUT) == 0)

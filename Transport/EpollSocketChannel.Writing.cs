@@ -9,29 +9,27 @@ using Promise = DotNetty.Common.Concurrency.TaskCompletionSource;
 namespace DotNettyFraming.Transport;
 
 /// <content>
-/// Writing. A flush sends what the kernel takes; the rest waits for EPOLLOUT, which is watched for only then. The
-/// end of output (FIN) queues behind what was flushed.
+/// Writing. A flush sends what the kernel takes; the rest waits for EPOLLOUT, which is watched only then. The end of output (FIN)
+/// queues behind the flushed writes.
 /// </content>
 public sealed partial class EpollSocketChannel
 {
-    /// <summary>Set when writing has failed for good; what is flushed from then on fails with it.</summary>
+    /// <summary>The exception of all further writes after a write has failed.</summary>
     private ClosedChannelException? _writeFailure;
 
-    /// <summary>Waits for the flushed writes, then sends the FIN.</summary>
+    /// <summary>The promise of a FIN that waits for the flushed writes.</summary>
     private Promise? _shutdownPromise;
 
     private bool _outputShutdown;
 
-    /// <summary><see cref="WriteAndForget"/> is under way, on this thread: writes that reach the transport now carry no promise.</summary>
+    /// <summary>Whether <see cref="WriteAndForget"/> is running: writes that reach the transport now get no promise.</summary>
     private bool _forgetting;
 
-    /// <summary>Whether we have finished sending, or asked to; also when the channel is closed. The loop's thread.</summary>
+    /// <summary>Whether the output is shut down, will be, or the channel is closed. The loop's thread.</summary>
     public bool IsOutputShutdown => _outputShutdown || _shutdownPromise is not null;
 
-    /// <summary>
-    /// Ends sending: when all that was flushed has gone, the peer gets a FIN; reading goes on. Any thread.
-    /// </summary>
-    /// <returns>Completes when the kernel has taken the FIN; fails when the channel closes before, or is not connected. Writes after this call fail.</returns>
+    /// <summary>Sends a FIN behind the flushed writes; reading goes on and later writes fail. Any thread.</summary>
+    /// <returns>A task that completes with the FIN, and fails if the channel closes before or is not connected.</returns>
     public Task ShutdownOutputAsync()
     {
         var promise = new Promise();
@@ -54,14 +52,11 @@ public sealed partial class EpollSocketChannel
         return promise.Task;
     }
 
-    /// <summary>
-    /// Writes without a promise: nothing is allocated, and nobody is told. A failure releases the message, and closes
-    /// the channel where it is the socket's. Flush as usual. Any thread; free of allocation on the loop's own.
-    /// </summary>
-    /// <param name="message">What the pipeline takes; its one reference goes with it, as in <see cref="IChannel.WriteAsync"/>.</param>
+    /// <summary>Writes through the pipeline without a promise. Any thread; on the loop's thread it allocates nothing.</summary>
+    /// <param name="message">The message; its reference is passed on, as in <see cref="IChannel.WriteAsync"/>.</param>
     /// <remarks>
-    /// The message goes through the whole pipeline. A handler that awaits its own write inside this call sees it
-    /// complete at once.
+    /// Flush as usual. A failure is not reported: it releases the message, and a socket error closes the channel. A handler that
+    /// awaits its own write inside this call sees it complete immediately.
     /// </remarks>
     public void WriteAndForget(object message)
     {
@@ -75,7 +70,6 @@ public sealed partial class EpollSocketChannel
         }
         catch (Exception e) when (HasNoLoop(e))
         {
-            // The message is still ours to release.
             ReferenceCountUtil.Release(message);
             return;
         }
@@ -94,9 +88,10 @@ public sealed partial class EpollSocketChannel
 
     /// <inheritdoc />
     protected override object FilterOutboundMessage(object msg) =>
-        msg as IByteBuffer ?? throw new NotSupportedException($"only byte buffers can be written to a socket, not {StringUtil.SimpleClassName(msg)}");
+        msg as IByteBuffer
+        ?? throw new NotSupportedException($"only byte buffers can be written to a socket, not {StringUtil.SimpleClassName(msg)}");
 
-    /// <summary>Sends what was flushed, until all is gone, the kernel is full, or this channel has had its turn.</summary>
+    /// <summary>Sends flushed writes until all are sent, the kernel is full, or the channel's turn is over.</summary>
     protected override void DoWrite(ChannelOutboundBuffer input)
     {
         try
@@ -105,7 +100,7 @@ public sealed partial class EpollSocketChannel
         }
         catch (Exception e)
         {
-            // A fault of our own: epoll_ctl, or a message that somebody else released. What a peer does is no exception.
+            // epoll_ctl failed, or a message was already released. A peer causes no exception here.
             Transport.Fail(e);
         }
     }
@@ -140,7 +135,7 @@ public sealed partial class EpollSocketChannel
                 return;
             }
 
-            // Also when nothing was sent: it drops empty buffers. Promises complete in here, and their continuations may write.
+            // Also with 0, to remove empty buffers. Promises complete in this call, and their continuations may write.
             input.RemoveBytes(Math.Max(sent, 0));
             if (!Open)
             {
@@ -166,7 +161,7 @@ public sealed partial class EpollSocketChannel
 
     private static ClosedChannelException OutputIsShutDown() => new("output is shut down", innerException: null);
 
-    /// <summary>There is no loop to run on: the channel was never registered, or its loop has terminated.</summary>
+    // The channel was never registered, or its loop has terminated.
     private static bool HasNoLoop(Exception e) => e is InvalidOperationException or DotNetty.Common.Concurrency.RejectedExecutionException;
 
     private void AllWritten()
@@ -178,7 +173,7 @@ public sealed partial class EpollSocketChannel
         }
     }
 
-    /// <summary>Nothing can be sent any more. The peer may have sent before it went: that is read first, then the channel closes.</summary>
+    /// <summary>Fails all writes; the channel closes once its remaining input has been read.</summary>
     private void FailWrites(ChannelOutboundBuffer input, int errno)
     {
         _lostBy = errno;

@@ -9,19 +9,13 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>
-/// A TCP connection on an <see cref="EpollEventLoop"/>: accepted by an <see cref="EpollServerSocketChannel"/>, or
-/// outgoing through a <see cref="DotNetty.Transport.Bootstrapping.Bootstrap"/>.
-/// </summary>
+/// <summary>A TCP connection on an <see cref="EpollEventLoop"/>, accepted or outgoing.</summary>
 /// <remarks>
-/// <para>One idea a file: this one is the life of the descriptor; Connecting, Reading and Writing are beside it.</para>
+/// <para>This file is the life of the descriptor; connecting, reading and writing have files of their own.</para>
+/// <para>Threads: the state belongs to the loop's thread. The methods of <see cref="IChannel"/> may be called from any thread.</para>
 /// <para>
-/// Threads: all state below belongs to the loop's thread. What <see cref="IChannel"/> offers may be called from any
-/// thread, as the pipeline takes it to the loop.
-/// </para>
-/// <para>
-/// What a peer does is an outcome. A reset goes down the pipeline as one shared <see cref="SocketException"/>, as on
-/// DotNetty's sockets, and closes the channel; nothing is thrown.
+/// An action of the peer throws nothing. A reset goes down the pipeline as one shared <see cref="SocketException"/> and closes
+/// the channel, as on DotNetty's sockets.
 /// </para>
 /// </remarks>
 public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel, IEpollChannel
@@ -31,29 +25,26 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     private readonly SocketDescriptor _socket;
     private readonly EpollSocketChannelConfiguration _configuration;
 
-    /// <summary>The peer. Written once, by accept4 or when connected; kept after close. Read by any thread behind <see cref="_remoteIsKnown"/>.</summary>
+    /// <summary>The peer's address, kept after close. Any thread may read it once <see cref="_remoteIsKnown"/> is set.</summary>
     private NativeSocketAddress _remote;
 
-    /// <summary>Set after <see cref="_remote"/>, so that no thread reads a part of it.</summary>
     private volatile bool _remoteIsKnown;
 
-    /// <summary>Our place in the loop, and what epoll watches for us.</summary>
     private EpollRegistration _registration;
 
-    /// <summary>Connected and not closed. Read by any thread.</summary>
     private volatile bool _active;
 
-    /// <summary>Somebody has tried to register this channel; until then an accepted channel belongs to nobody.</summary>
+    /// <summary>Whether a handler has tried to register this channel.</summary>
     private bool _claimed;
 
-    /// <summary>A dual-stack socket: IPv6, with IPv4 as mapped addresses; IPv4 alone in a kernel without IPv6.</summary>
+    /// <summary>Opens a dual-stack socket: IPv6 with IPv4 as mapped addresses, or IPv4 alone in a kernel without IPv6.</summary>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollSocketChannel()
         : this(AddressFamily.InterNetworkV6)
     {
     }
 
-    /// <summary>A socket of one family; IPv6 is dual-stack.</summary>
+    /// <summary>Opens a socket of one family; IPv6 is dual-stack.</summary>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollSocketChannel(AddressFamily family)
         : base(parent: null)
@@ -63,7 +54,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         _configuration = new EpollSocketChannelConfiguration(this, _socket);
     }
 
-    /// <summary>An accepted connection; TCP_NODELAY comes from the listener.</summary>
+    /// <summary>Wraps an accepted connection; TCP_NODELAY comes from the listener.</summary>
     internal EpollSocketChannel(EpollServerSocketChannel parent, SocketDescriptor socket, in NativeSocketAddress remote)
         : base(parent)
     {
@@ -86,10 +77,10 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <inheritdoc />
     public override bool Active => _active;
 
-    /// <summary>The epoll events watched for now; 0 = errors alone, or not in epoll. For tests.</summary>
+    /// <summary>The epoll events that are watched; 0 = errors only, or not in epoll. For tests.</summary>
     internal uint Watched => _registration.Watched & ~LibC.EPOLLET;
 
-    /// <summary><c>null</c> once the channel is closed, unless it was asked for before: an accepted channel does not ask the kernel for what nobody wants to know.</summary>
+    /// <summary>Returns <c>null</c> for a closed channel unless it was read before: accept does not cost a getsockname.</summary>
     protected override EndPoint? LocalAddressInternal => _socket.LocalAddress;
 
     /// <inheritdoc />
@@ -101,7 +92,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     {
         if (_connecting is not null)
         {
-            // Active before any read: nothing but EPOLLOUT was watched for until now.
+            // Only EPOLLOUT was watched until now, so "active" comes before any read.
             FinishConnect();
             return;
         }
@@ -130,7 +121,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         _ => throw new ArgumentOutOfRangeException(nameof(family), family, "IPv4 or IPv6"),
     };
 
-    /// <summary>A loop that shuts down has closed its channels and would not close this one.</summary>
+    /// <summary>Throws if the loop shuts down: it has closed its channels and would not close this one.</summary>
     internal static void ThrowIfShuttingDown(EpollEventLoop loop)
     {
         if (loop.IsShuttingDown)
@@ -154,9 +145,10 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <inheritdoc />
     protected override IChannelUnsafe NewUnsafe() => new SocketUnsafe(this);
 
-    /// <summary>The first thing that registering asks, so here the channel is claimed.</summary>
+    /// <inheritdoc />
     protected override bool IsCompatible(IEventLoop eventLoop)
     {
+        // Registering calls this first.
         _claimed = true;
         return eventLoop is EpollEventLoop;
     }
@@ -181,7 +173,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         }
     }
 
-    /// <summary>Leaves for another loop. After <see cref="DoClose"/> it has nothing left to do.</summary>
+    /// <summary>Leaves the loop for another one. Does nothing after <see cref="DoClose"/>.</summary>
     protected override void DoDeregister()
     {
         _connecting?.Timer?.Cancel();
@@ -205,10 +197,8 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <inheritdoc />
     protected override void DoDisconnect() => DoClose();
 
-    /// <summary>
-    /// Leaves epoll and the loop's table, then closes the descriptor; once. On the loop's thread, or on any when the
-    /// channel was never registered.
-    /// </summary>
+    /// <summary>Leaves epoll and the loop's table, then closes the descriptor, once.</summary>
+    /// <remarks>On the loop's thread, or on any thread if the channel was never registered.</remarks>
     protected override void DoClose()
     {
         if (_socket.IsClosed)
@@ -234,10 +224,10 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         }
     }
 
-    /// <summary>Watches for exactly these events. 0 is EPOLLET alone: it reports the end of the connection, once, and nothing else.</summary>
+    /// <summary>Watches exactly these events. 0 is EPOLLET alone, which reports the end of the connection once.</summary>
     private void Watch(uint events) => _registration.Watch(events == 0 ? LibC.EPOLLET : events);
 
-    /// <summary>Input if it is going to be asked for in the same turn, which saves a call; a reset in any case.</summary>
+    /// <summary>Watches errors, and already EPOLLIN if AutoRead will request it in the same turn.</summary>
     private void WatchAsConnected() => Watch(_configuration.AutoRead ? LibC.EPOLLIN : 0);
 
     private unsafe void Bind(EndPoint localAddress)
@@ -254,10 +244,11 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         }
     }
 
-    /// <summary>
-    /// Not bind but connect picks the port: one that may be in use to other destinations. Picked by bind, it would be the
-    /// only one in the whole machine, and a local address could have 28,000 connections in all instead of to each destination.
-    /// </summary>
+    /// <summary>Lets connect pick the port instead of bind.</summary>
+    /// <remarks>
+    /// A port picked by bind is used for one connection only, so a local address could have 28,000 connections in all. Picked by
+    /// connect it can have as many per destination.
+    /// </remarks>
     private void LeavePortToConnect()
     {
         try
@@ -266,7 +257,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         }
         catch (SocketException)
         {
-            // ENOPROTOOPT: a kernel without it. bind picks the port then, which is right too, only sooner short of ports.
+            // ENOPROTOOPT: a kernel without the option. bind then picks the port, and ports run out sooner.
         }
     }
 

@@ -4,19 +4,17 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>
-/// The options of an <see cref="EpollSocketChannel"/>: those of every channel, and of a TCP socket
-/// (<see cref="ChannelOption.TcpNodelay"/>, <see cref="ChannelOption.SoKeepalive"/>, <see cref="ChannelOption.SoRcvbuf"/>,
-/// <see cref="ChannelOption.SoSndbuf"/>, <see cref="ChannelOption.SoLinger"/>, <see cref="ChannelOption.SoReuseaddr"/>,
-/// <see cref="ChannelOption.AllowHalfClosure"/>). Any thread.
-/// </summary>
+/// <summary>The options of an <see cref="EpollSocketChannel"/>. Any thread.</summary>
 /// <remarks>
+/// Those of every channel, and <see cref="ChannelOption.TcpNodelay"/>, <see cref="ChannelOption.SoKeepalive"/>,
+/// <see cref="ChannelOption.SoRcvbuf"/>, <see cref="ChannelOption.SoSndbuf"/>, <see cref="ChannelOption.SoLinger"/>,
+/// <see cref="ChannelOption.SoReuseaddr"/> and <see cref="ChannelOption.AllowHalfClosure"/>.
 /// <see cref="ChannelOption.RcvbufAllocator"/> is accepted and has no effect: the event loop owns the receive buffer.
-/// Socket options are kept by the kernel alone; on a closed channel they throw <see cref="ChannelException"/>.
+/// The kernel alone keeps socket options; on a closed channel they throw <see cref="ChannelException"/>.
 /// </remarks>
 public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguration, ISocketChannelConfiguration
 {
-    // One for all channels, as none of them uses it; its handles would carry the state, and none is made.
+    // Shared, as no channel uses it.
     private static readonly AdaptiveRecvByteBufAllocator Unused = new();
 
     private readonly SocketDescriptor _socket;
@@ -28,24 +26,21 @@ public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguratio
         _socket = socket;
     }
 
-    /// <summary>
-    /// <c>true</c>: the peer's FIN is told by <see cref="ChannelInputShutdownEvent"/> and the channel can still write.
-    /// <c>false</c> (default): it closes the channel.
-    /// </summary>
+    /// <summary>Whether the peer's FIN is a <see cref="ChannelInputShutdownEvent"/> instead of closing the channel.</summary>
     public bool AllowHalfClosure
     {
         get => _allowHalfClosure;
         set => _allowHalfClosure = value;
     }
 
-    /// <summary>SO_RCVBUF, bytes. The kernel doubles what is set, and caps it at <c>net.core.rmem_max</c>; setting it ends auto-tuning.</summary>
+    /// <summary>SO_RCVBUF in bytes. The kernel doubles the value and caps it at <c>rmem_max</c>; setting it ends auto-tuning.</summary>
     public int ReceiveBufferSize
     {
         get => Get(LibC.SOL_SOCKET, LibC.SO_RCVBUF);
         set => Set(LibC.SOL_SOCKET, LibC.SO_RCVBUF, value);
     }
 
-    /// <summary>SO_SNDBUF, bytes. The kernel doubles what is set, and caps it at <c>net.core.wmem_max</c>; setting it ends auto-tuning.</summary>
+    /// <summary>SO_SNDBUF in bytes. The kernel doubles the value and caps it at <c>wmem_max</c>; setting it ends auto-tuning.</summary>
     public int SendBufferSize
     {
         get => Get(LibC.SOL_SOCKET, LibC.SO_SNDBUF);

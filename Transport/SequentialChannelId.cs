@@ -3,10 +3,7 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>
-/// A channel's identity within this process: a number that counts up. 24 bytes, where DotNetty's default carries
-/// machine, process, time and randomness in 100, which nobody asks of a connection.
-/// </summary>
+/// <summary>A channel id that is a number of this process: 24 bytes instead of DotNetty's 100.</summary>
 internal sealed class SequentialChannelId : IChannelId
 {
     private static long _last;

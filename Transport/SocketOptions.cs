@@ -4,7 +4,7 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>Socket options with DotNetty's contract for errors: a <see cref="ChannelException"/> around what the system says.</summary>
+/// <summary>Socket options with DotNetty's error contract: a <see cref="ChannelException"/> around the system's exception.</summary>
 internal static class SocketOptions
 {
     public static int Get(SocketDescriptor socket, int level, int name) =>

@@ -33,7 +33,7 @@ public class AddressContract<T> : TransportContract<T>
 
         Assert.That(Plain(channel.RemoteAddress), Is.EqualTo(Plain(peer.LocalEndPoint!)));
         Assert.That(Plain(channel.LocalAddress), Is.EqualTo(Plain(peer.RemoteEndPoint!)));
-        Assert.That(((IPEndPoint)channel.RemoteAddress).AddressFamily, Is.EqualTo(family), "mapped addresses stay mapped on a dual-stack socket");
+        Assert.That(((IPEndPoint)channel.RemoteAddress).AddressFamily, Is.EqualTo(family), "mapped addresses stay mapped");
         Assert.That(listener.RemoteAddress, Is.Null);
     }
 
@@ -82,7 +82,7 @@ public class AddressContract<T> : TransportContract<T>
         var at = new IPEndPoint(IPAddress.Loopback, ((IPEndPoint)listener.LocalAddress).Port);
         await listener.CloseAsync().WaitAsync(Cancel);
 
-        // The connection that we closed is in TIME_WAIT on this port.
+        // The closed connection is in TIME_WAIT on this port.
         IChannel again = await Listen(_ => { }, at: at);
         Assert.That(again.Active, Is.True);
     }
@@ -91,8 +91,8 @@ public class AddressContract<T> : TransportContract<T>
     public void Bind_to_a_name_fails()
     {
         Assert.That(
-            async () => await new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group)
-                .ChildHandler(new ActionChannelInitializer<IChannel>(_ => { })).ChannelFactory(NewListener).BindAsync("localhost", 0).WaitAsync(Cancel),
+            async () => await new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group).ChannelFactory(NewListener)
+                .ChildHandler(new ActionChannelInitializer<IChannel>(_ => { })).BindAsync("localhost", 0).WaitAsync(Cancel),
             Throws.Exception);
     }
 

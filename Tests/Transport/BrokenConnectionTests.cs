@@ -1,20 +1,23 @@
 using System.Net.Sockets;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport;
 using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>How a channel hears of the end of its connection, whatever it reads or writes, and what its handlers see.</summary>
+/// <summary>The end of a connection as a channel and its handlers see it, while reading, writing or paused.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class BrokenConnectionTests : TransportContract<EpollTransport>
 {
+    private static readonly Action<ServerBootstrap> AllowHalfClosure = b => b.ChildOption(ChannelOption.AllowHalfClosure, true);
+
     [Test]
     public async Task Reset_of_a_half_closed_idle_channel_closes_it()
     {
-        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AllowHalfClosure, true));
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(AllowHalfClosure);
         peer.Shutdown(SocketShutdown.Send);
         await handler.UserEvent.WaitAsync(Cancel);
         await OnLoop(channel, () => 0); // nothing is watched any more
@@ -28,7 +31,7 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
     [Test]
     public async Task Both_directions_shut_leave_the_channel_open_and_at_rest()
     {
-        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AllowHalfClosure, true));
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(AllowHalfClosure);
         await ((EpollSocketChannel)channel).ShutdownOutputAsync().WaitAsync(Cancel);
         peer.Shutdown(SocketShutdown.Send);
         await handler.UserEvent.WaitAsync(Cancel);
@@ -162,14 +165,14 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
     [TestCase(28, false, TestName = "ENOSPC_is_ours")]
     [TestCase(9, false, TestName = "EBADF_is_ours")]
     [TestCase(22, false, TestName = "EINVAL_is_ours")]
-    public void Errno_of_a_connection_says_whose_fault_it_is(int errno, bool peerOrNetwork)
+    public void Errno_decides_between_SocketException_and_ChannelException(int errno, bool peerOrNetwork)
     {
         Exception error = SocketErrors.OfConnection(errno);
         Assert.That(error, peerOrNetwork ? Is.TypeOf<SocketException>() : Is.TypeOf<ChannelException>());
     }
 
     [Test]
-    public async Task Failing_epoll_ctl_in_the_dispatch_is_no_fault_of_the_peer()
+    public async Task Failing_epoll_ctl_in_a_dispatch_is_not_reported_as_the_peers()
     {
         (IChannel channel, RecordingHandler handler) = await EndedOutputAndUnreadEnd();
         handler.OnRead = (c, _) => TakeOutOfEpoll(c.Channel);
@@ -181,7 +184,7 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Failing_epoll_ctl_at_a_read_is_no_fault_of_the_peer()
+    public async Task Failing_epoll_ctl_at_a_read_is_not_reported_as_the_peers()
     {
         (IChannel channel, RecordingHandler handler, _) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
         await OnLoop(channel, () => TakeOutOfEpoll(channel));
@@ -193,7 +196,7 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Failing_epoll_ctl_at_a_write_is_no_fault_of_the_peer()
+    public async Task Failing_epoll_ctl_at_a_write_is_not_reported_as_the_peers()
     {
         (IChannel channel, RecordingHandler handler, _) = await Accepted();
         await OnLoop(channel, () => TakeOutOfEpoll(channel));
@@ -206,7 +209,7 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Message_released_too_early_is_no_fault_of_the_peer()
+    public async Task Message_released_too_early_is_not_reported_as_the_peers()
     {
         (IChannel channel, RecordingHandler handler, _) = await Accepted();
         DotNetty.Buffers.IByteBuffer message = DotNetty.Buffers.PooledByteBufferAllocator.Default.Buffer(10).WriteZero(10);
@@ -224,7 +227,7 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
         Assert.That(await handler.Exception.WaitAsync(Cancel), Is.InstanceOf<DotNetty.Common.Utilities.IllegalReferenceCountException>());
     }
 
-    /// <summary>A channel that has sent its FIN; 10 bytes and the peer's FIN wait unread.</summary>
+    /// <summary>Returns a channel that has sent its FIN and has 10 bytes and the peer's FIN unread.</summary>
     private async Task<(IChannel Channel, RecordingHandler Handler)> EndedOutputAndUnreadEnd()
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
@@ -243,10 +246,11 @@ public class BrokenConnectionTests : TransportContract<EpollTransport>
         Assert.That(await handler.Exception, Is.InstanceOf<ChannelException>());
     }
 
-    /// <summary>Behind the channel's back, so that its next epoll_ctl fails (ENOENT), as it would without memory.</summary>
+    /// <summary>Removes the channel from epoll, so that its next epoll_ctl fails (ENOENT), as it would without memory.</summary>
     private static int TakeOutOfEpoll(IChannel channel)
     {
-        var socket = (SafeHandle)typeof(EpollSocketChannel).GetField("_socket", BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(channel)!;
+        FieldInfo field = typeof(EpollSocketChannel).GetField("_socket", BindingFlags.NonPublic | BindingFlags.Instance)!;
+        var socket = (SafeHandle)field.GetValue(channel)!;
         ((EpollEventLoop)channel.EventLoop).Poller.Remove((int)socket.DangerousGetHandle());
         return 0;
     }

@@ -12,7 +12,7 @@ public class ClosingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
     [Test]
-    public async Task Close_from_any_thread_ends_the_connection_and_tells_once()
+    public async Task Close_from_several_threads_is_reported_once()
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
 
@@ -96,7 +96,7 @@ public class ClosingContract<T> : TransportContract<T>
         Needs(Capability.ClosesChannelsAtShutdown);
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
 
-        // At once, and not only when the quiet period is over.
+        // Closed before the quiet period is over.
         Task ended = Group.ShutdownGracefullyAsync(TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(5));
         await handler.Inactive.WaitAsync(Cancel);
         await channel.CloseCompletion.WaitAsync(Cancel);

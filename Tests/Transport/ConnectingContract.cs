@@ -22,7 +22,7 @@ public class ConnectingContract<T> : TransportContract<T>
         Assert.That(channel.Active, Is.True);
         if (Transport is SocketTransport)
         {
-            await handler.Active.WaitAsync(Cancel); // DotNetty's own completes the promise a moment earlier
+            await handler.Active.WaitAsync(Cancel); // DotNetty's sockets complete the promise earlier
         }
 
         Assert.That(handler.Active.IsCompleted, Is.True, "active comes before the promise");
@@ -54,10 +54,10 @@ public class ConnectingContract<T> : TransportContract<T>
     public async Task Refused_connect_fails_with_ConnectionRefused()
     {
         Socket unused = RawListener();
-        EndPoint nobody = unused.LocalEndPoint!;
+        EndPoint refusing = unused.LocalEndPoint!;
         unused.Close();
 
-        Exception failure = await Failure(Outgoing(new RecordingHandler()).ConnectAsync(nobody));
+        Exception failure = await Failure(Outgoing(new RecordingHandler()).ConnectAsync(refusing));
 
         Assert.That(failure, Is.InstanceOf<ConnectException>());
         Assert.That((failure.InnerException as SocketException)?.SocketErrorCode, Is.EqualTo(SocketError.ConnectionRefused));
@@ -66,7 +66,7 @@ public class ConnectingContract<T> : TransportContract<T>
     [Test]
     public async Task Unreachable_address_fails()
     {
-        // A multicast address cannot be connected to by TCP: the kernel says ENETUNREACH and sends nothing.
+        // TCP cannot connect to a multicast address: the kernel says ENETUNREACH and sends nothing.
         var multicast = new IPEndPoint(IPAddress.Parse("224.0.0.1"), 9);
 
         Exception failure = await Failure(Outgoing(new RecordingHandler()).ConnectAsync(multicast));

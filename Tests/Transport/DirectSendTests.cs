@@ -1,17 +1,18 @@
 using System.Net.Sockets;
+using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary><see cref="EpollSocketChannel.TrySend"/>: what it takes, what it leaves, and how its errors are told afterwards.</summary>
+/// <summary><see cref="EpollSocketChannel.TrySend"/>: the bytes it takes, and how its errors are reported afterwards.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class DirectSendTests : TransportContract<EpollTransport>
 {
-    private static readonly Action<DotNetty.Transport.Bootstrapping.ServerBootstrap> Paused = b => b.ChildOption(ChannelOption.AutoRead, false);
+    private static readonly Action<ServerBootstrap> Paused = b => b.ChildOption(ChannelOption.AutoRead, false);
 
     [Test]
-    public async Task Direct_send_reaches_the_peer_in_one_system_call_and_without_allocation()
+    public async Task Direct_send_is_one_system_call_without_allocation()
     {
         (IChannel channel, _, Socket peer) = await Accepted();
         byte[] bytes = Pattern(32);
@@ -70,7 +71,7 @@ public class DirectSendTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task While_a_write_waits_for_the_kernel_nothing_is_taken_and_no_system_call_made()
+    public async Task Waiting_write_makes_a_direct_send_take_nothing_without_a_system_call()
     {
         (IChannel channel, _, Socket peer) = await Accepted();
         Task write = channel.WriteAndFlushAsync(Buffer(new byte[8_000_000]));
@@ -97,7 +98,7 @@ public class DirectSendTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Nothing_is_taken_once_the_output_is_shut_down_or_the_channel_closed()
+    public async Task Nothing_is_taken_after_shutdown_of_the_output_or_close()
     {
         (IChannel channel, _, Socket peer) = await Accepted();
         var epoll = (EpollSocketChannel)channel;
@@ -119,7 +120,7 @@ public class DirectSendTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Nothing_is_taken_before_the_connection_is_made_or_on_another_thread()
+    public async Task Nothing_is_taken_before_the_connect_or_on_another_thread()
     {
         using var unregistered = new Unregistered(new EpollSocketChannel());
         Assert.That(unregistered.Channel.TrySend(Pattern(10)), Is.Zero);
@@ -155,7 +156,7 @@ public class DirectSendTests : TransportContract<EpollTransport>
 
     [TestCase(false)]
     [TestCase(true)]
-    public async Task Read_after_a_direct_send_met_a_reset_tells_the_reset_and_no_end(bool allowHalfClosure)
+    public async Task Read_after_a_direct_send_met_a_reset_reports_only_the_reset(bool allowHalfClosure)
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
             b => b.ChildOption(ChannelOption.AutoRead, false).ChildOption(ChannelOption.AllowHalfClosure, allowHalfClosure));
@@ -169,12 +170,13 @@ public class DirectSendTests : TransportContract<EpollTransport>
 
         await handler.Inactive.WaitAsync(Cancel);
         Assert.That(handler.Received, Is.EqualTo(before));
-        Assert.That((await handler.Exception.WaitAsync(Cancel) as SocketException)?.SocketErrorCode, Is.EqualTo(SocketError.ConnectionReset));
+        var error = await handler.Exception.WaitAsync(Cancel) as SocketException;
+        Assert.That(error?.SocketErrorCode, Is.EqualTo(SocketError.ConnectionReset));
         Assert.That(handler.UserEvent.IsCompleted, Is.False);
     }
 
     [Test]
-    public async Task Direct_send_that_meets_a_reset_behind_a_FIN_leaves_the_FIN_to_be_told()
+    public async Task Direct_send_that_meets_a_reset_behind_a_FIN_keeps_the_FIN()
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
             b => b.ChildOption(ChannelOption.AutoRead, false).ChildOption(ChannelOption.AllowHalfClosure, true));
@@ -186,7 +188,8 @@ public class DirectSendTests : TransportContract<EpollTransport>
         await handler.UserEvent.WaitAsync(Cancel);
         Exception failure = await Failure(channel.WriteAndFlushAsync(Buffer(Pattern(10))));
 
-        Assert.That((failure.InnerException as SocketException)?.SocketErrorCode, Is.EqualTo(SocketError.Shutdown), "EPIPE, as without a direct send");
+        var cause = failure.InnerException as SocketException;
+        Assert.That(cause?.SocketErrorCode, Is.EqualTo(SocketError.Shutdown), "EPIPE, as without a direct send");
         await handler.Inactive.WaitAsync(Cancel);
         Assert.That(handler.Exception.IsCompleted, Is.False);
     }
@@ -218,10 +221,10 @@ public class DirectSendTests : TransportContract<EpollTransport>
     private Task<int> TrySend(IChannel channel, ReadOnlyMemory<byte> bytes) =>
         OnLoop(channel, () => ((EpollSocketChannel)channel).TrySend(bytes.Span));
 
-    /// <summary>How often the channel's loop has asked the kernel to take something.</summary>
+    /// <summary>Returns the number of send calls of the channel's loop.</summary>
     private Task<long> Calls(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).Writer.Calls);
 
-    /// <summary>A channel that no loop owns: its descriptor is closed with it.</summary>
+    /// <summary>A channel without a loop, whose descriptor is closed on dispose.</summary>
     private sealed class Unregistered(EpollSocketChannel channel) : IDisposable
     {
         public EpollSocketChannel Channel { get; } = channel;

@@ -8,8 +8,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>What only our own transport promises: no spin, no needless system call, no descriptor lost.</summary>
-/// <remarks>Above 300 lines, as Transport/README.md lists the details and each has its short test here.</remarks>
+/// <summary>Promises of the epoll transport alone, numbered in Transport/README.md: no spin, no needless call, no leak.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class EpollDetailTests : TransportContract<EpollTransport>
 {
@@ -23,7 +22,8 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     [Test]
     public async Task FIN_on_a_half_closed_channel_does_not_spin()
     {
-        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AllowHalfClosure, true));
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            b => b.ChildOption(ChannelOption.AllowHalfClosure, true));
         peer.Shutdown(SocketShutdown.Send);
         await handler.UserEvent.WaitAsync(Cancel);
 
@@ -32,7 +32,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Reset_peer_of_a_paused_channel_does_not_spin_and_is_told_at_the_next_read()
+    public async Task Reset_of_a_paused_channel_does_not_spin_and_comes_with_the_next_read()
     {
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
@@ -44,7 +44,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         Reset(peer);
 
         Assert.That(await WakeUpsWhileIdle(channel), Is.LessThan(20));
-        Assert.That(handler.Inactive.IsCompleted, Is.False, "it has unread input");
+        Assert.That(handler.Inactive.IsCompleted, Is.False, "its input is unread");
 
         channel.Configuration.AutoRead = true;
         await handler.Inactive.WaitAsync(Cancel);
@@ -72,7 +72,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Write_error_inside_a_read_hands_down_the_rest_first()
+    public async Task Write_error_inside_a_read_delivers_the_remaining_input_first()
     {
         byte[] sent = Pattern(60_000);
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
@@ -117,8 +117,8 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         }
 
         Assert.That(await ControlCalls(channel), Is.EqualTo(before));
-        Assert.That(await Rented(channel) - rented, Is.EqualTo(200), "one recv a wake-up, none to hear EAGAIN");
-        Assert.That(handler.Events.Count(e => e == "read"), Is.EqualTo(201), "one read a packet");
+        Assert.That(await Rented(channel) - rented, Is.EqualTo(200), "one recv per wake-up, none for EAGAIN");
+        Assert.That(handler.Events.Count(e => e == "read"), Is.EqualTo(201), "one read per packet");
     }
 
     [Test]
@@ -147,7 +147,8 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         await WakeUpsWhileIdle(channel);
         long before = await OnLoop(channel, Calls);
 
-        Task[] more = await OnLoop(channel, () => Enumerable.Range(0, 100).Select(_ => channel.WriteAndFlushAsync(Buffer(new byte[10]))).ToArray());
+        Task[] more = await OnLoop(
+            channel, () => Enumerable.Range(0, 100).Select(_ => channel.WriteAndFlushAsync(Buffer(new byte[10]))).ToArray());
 
         Assert.That(await OnLoop(channel, Calls), Is.EqualTo(before));
         await ReceiveExactly(peer, 8_001_000);
@@ -224,7 +225,6 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         int reads = 0;
         var silent = new SilentHandler(() =>
         {
-            // The loop's own thread; views come from DotNetty's thread-local pool.
             if (++reads == 200)
             {
                 start = GC.GetAllocatedBytesForCurrentThread();
@@ -244,7 +244,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
             await Eventually(() => Volatile.Read(ref reads) > seen);
         }
 
-        Assert.That(allocated / 1000.0, Is.LessThan(1.0), "bytes a read");
+        Assert.That(allocated / 1000.0, Is.LessThan(1.0), "bytes per read");
     }
 
     [Test]
@@ -302,7 +302,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         await channel.CloseAsync().WaitAsync(Cancel);
         epoll.WriteAndForget(message);
         await OnLoop(channel, () => 0);
-        Assert.That(message.ReferenceCount, Is.Zero, "released, although nobody is told");
+        Assert.That(message.ReferenceCount, Is.Zero, "released without a report");
     }
 
     [Test]
@@ -323,7 +323,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
             }
             catch (OperationCanceledException)
             {
-                // Told to stop.
+                // The test is over.
             }
         }, Cancel);
 
@@ -341,7 +341,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Handler_that_fails_to_register_an_accepted_channel_loses_no_descriptor()
+    public async Task Accepted_channel_that_no_handler_registers_is_closed()
     {
         // A handler that is not sharable: adding it to the second channel throws inside DotNetty's acceptor.
         var bootstrap = new DotNetty.Transport.Bootstrapping.ServerBootstrap().Group(Group)
@@ -351,7 +351,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
 
         Socket second = await Peer(listener);
 
-        // An end or a reset: our side is closed, not merely forgotten.
+        // An end or a reset: the channel is closed, not merely forgotten.
         int received;
         try
         {
@@ -392,14 +392,14 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         await channel.ConnectAsync(listener.LocalEndPoint).WaitAsync(Cancel);
         using Socket peer = await listener.AcceptAsync(Cancel);
 
-        Assert.That((bound.Address.MapToIPv4(), bound.Port), Is.EqualTo((IPAddress.Parse("127.0.0.2"), 0)), "port 0: not yet picked");
+        Assert.That((bound.Address.MapToIPv4(), bound.Port), Is.EqualTo((IPAddress.Parse("127.0.0.2"), 0)), "not picked yet");
         var remote = (IPEndPoint)peer.RemoteEndPoint!;
         Assert.That(remote.Address, Is.EqualTo(IPAddress.Parse("127.0.0.2")));
         Assert.That(((IPEndPoint)channel.LocalAddress).Port, Is.EqualTo(remote.Port));
     }
 
     [Test]
-    public async Task Handler_that_releases_too_often_costs_the_buffer_only()
+    public async Task Handler_that_releases_too_often_costs_only_the_buffer()
     {
         bool first = true;
         (_, RecordingHandler handler, Socket peer) = await Accepted(prepare: h => h.OnRead = (_, b) =>
@@ -439,7 +439,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     [Test]
     public async Task Channel_closed_by_an_earlier_event_of_the_batch_gets_none()
     {
-        // Both have input when the loop looks; whichever comes first closes the other.
+        // Both have input in one batch; the first closes the other.
         for (int i = 0; i < 20; i++)
         {
             var channels = new List<IChannel>();
@@ -475,7 +475,7 @@ public class EpollDetailTests : TransportContract<EpollTransport>
         await ReceiveExactly(peer, count);
     }
 
-    /// <summary>Stops the loop until the event is set; returns when it stands.</summary>
+    /// <summary>Blocks the loop until the event is set; returns when it is blocked.</summary>
     private async Task Hold(IEventLoop loop, ManualResetEventSlim until)
     {
         var stands = new System.Threading.Tasks.TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -491,11 +491,10 @@ public class EpollDetailTests : TransportContract<EpollTransport>
 
     private Task<long> Rented(IChannel channel) => OnLoop(channel, () => ((EpollEventLoop)channel.EventLoop).ReceiveBuffer.Rented);
 
-    /// <summary>tgkill(2): a signal for one thread.</summary>
     [DllImport("libc", EntryPoint = "tgkill")]
     private static extern int ThreadKill(int process, int thread, int signal);
 
-    /// <summary>On the listener: accepted channels from one read-complete to the next.</summary>
+    /// <summary>The listener's handler that counts accepted channels per read-complete.</summary>
     private sealed class BatchCounter : ChannelHandlerAdapter
     {
         private int _batch;

@@ -44,7 +44,7 @@ public class EpollSocketChannelTests : TransportContract<EpollTransport>
     {
         (IChannel first, Socket firstPeer, IChannel second, Socket secondPeer) = await TwoOnOneLoop();
         first.Configuration.AutoRead = false;
-        await firstPeer.SendAsync(Pattern(10), SocketFlags.None, Cancel); // unread: the write itself hears of the reset
+        await firstPeer.SendAsync(Pattern(10), SocketFlags.None, Cancel); // unread, so the write gets the reset
         async Task Relay()
         {
             try
@@ -108,11 +108,11 @@ public class EpollSocketChannelTests : TransportContract<EpollTransport>
     public async Task Write_flushed_while_connecting_fails_with_the_connect()
     {
         Socket unused = RawListener();
-        EndPoint nobody = unused.LocalEndPoint!;
+        EndPoint refusing = unused.LocalEndPoint!;
         unused.Close();
         EpollSocketChannel channel = await Registered(new RecordingHandler());
 
-        Task[] all = await OnLoop(channel, () => new[] { channel.ConnectAsync(nobody), channel.WriteAndFlushAsync(Buffer(Pattern(10))) });
+        Task[] all = await OnLoop(channel, () => new[] { channel.ConnectAsync(refusing), channel.WriteAndFlushAsync(Buffer(Pattern(10))) });
 
         Assert.That(await Failure(all[0]), Is.InstanceOf<ConnectException>());
         Assert.That(await Failure(all[1]), Is.InstanceOf<ClosedChannelException>());
@@ -130,7 +130,8 @@ public class EpollSocketChannelTests : TransportContract<EpollTransport>
     [Test]
     public async Task Linger_of_an_adopted_listener_does_not_block_the_loop()
     {
-        using var raw = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { LingerState = new LingerOption(true, 3) };
+        using var raw = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        raw.LingerState = new LingerOption(true, 3);
         raw.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         raw.Listen(1);
         var handler = new RecordingHandler();
@@ -156,7 +157,7 @@ public class EpollSocketChannelTests : TransportContract<EpollTransport>
         EpollSocketChannel channel = await Registered(new RecordingHandler());
         var server = new EpollServerSocketChannel();
 
-        Assert.That((channel.LocalAddress, channel.RemoteAddress, server.LocalAddress), Is.EqualTo(((EndPoint?)null, (EndPoint?)null, (EndPoint?)null)));
+        Assert.That(new[] { channel.LocalAddress, channel.RemoteAddress, server.LocalAddress }, Is.All.Null);
 
         server.Unsafe.CloseForcibly();
         await channel.ConnectAsync(listener.LocalEndPoint).WaitAsync(Cancel);
@@ -197,14 +198,14 @@ public class EpollSocketChannelTests : TransportContract<EpollTransport>
         receive.Lend(first, 10).Release();
         receive.Return(first);
 
-        first.Release(); // not theirs
+        first.Release(); // too often
         IByteBuffer second = receive.Rent();
 
         Assert.That(second.ReferenceCount, Is.EqualTo(1));
         Assert.That(receive.Lend(second, 10).ReadableBytes, Is.EqualTo(10));
     }
 
-    /// <summary>Two accepted channels whose loop is the same, with small send buffers, and the raw sockets at the other ends.</summary>
+    /// <summary>Returns two accepted channels of one loop with small send buffers, and their peers.</summary>
     private async Task<(IChannel First, Socket FirstPeer, IChannel Second, Socket SecondPeer)> TwoOnOneLoop()
     {
         RecordingHandler[] handlers = [new(), new(), new()];

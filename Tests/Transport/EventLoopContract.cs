@@ -8,7 +8,7 @@ namespace DotNettyFraming.Tests.Transport;
 public class EventLoopContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
-    /// <summary>Some of these give a loop a million tasks, on a machine that may have other things to do.</summary>
+    // A million tasks, on a machine that may be busy.
     protected override TimeSpan Limit => TimeSpan.FromMinutes(1);
 
     private IEventLoop Loop => Group.Items.First();
@@ -29,7 +29,7 @@ public class EventLoopContract<T> : TransportContract<T>
     }
 
     [Test]
-    public async Task Task_that_throws_harms_nothing_else()
+    public async Task Task_that_throws_does_not_affect_the_next_one()
     {
         Loop.Execute(() => throw new InvalidOperationException("on purpose"));
         Task<int> failing = Loop.SubmitAsync<int>(() => throw new InvalidOperationException("on purpose"));
@@ -58,7 +58,7 @@ public class EventLoopContract<T> : TransportContract<T>
     {
         bool ran = false;
         using var hold = new ManualResetEventSlim();
-        Loop.Execute(() => hold.Wait(Limit)); // so that it cannot run before it is cancelled, however long that takes
+        Loop.Execute(() => hold.Wait(Limit)); // no timer can run before it is cancelled
         IScheduledTask timer = Loop.Schedule(() => ran = true, TimeSpan.FromMilliseconds(30));
         using var cancel = new CancellationTokenSource();
         Task other = Loop.ScheduleAsync(() => ran = true, TimeSpan.FromMilliseconds(30), cancel.Token);
@@ -180,9 +180,9 @@ public class EventLoopContract<T> : TransportContract<T>
     }
 
     [Test]
-    public async Task Task_given_to_a_sleeping_loop_is_never_left_lying()
+    public async Task Task_for_a_sleeping_loop_always_runs()
     {
-        // Each round trip ends with the loop about to sleep, where a lost wake-up would hang it.
+        // Each round trip ends with a loop that is about to sleep, where a lost wake-up would hang.
         for (int i = 0; i < 20_000; i++)
         {
             await Loop.SubmitAsync(() => 0).WaitAsync(Cancel);

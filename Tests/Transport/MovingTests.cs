@@ -5,7 +5,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>Channels that leave their event loop for another one, or come back to it.</summary>
+/// <summary>Channels that move to another event loop, or are registered again.</summary>
 public class MovingTests : TransportContract<EpollTransport>
 {
     [Test]
@@ -73,8 +73,9 @@ public class MovingTests : TransportContract<EpollTransport>
         channel.Pipeline.AddLast(handler);
         await Group.RegisterAsync(channel).WaitAsync(Cancel);
 
-        // Both in one turn, so that the loop cannot see the end of the handshake in between.
-        (Task connect, Task left) = await OnLoop(channel, () => (channel.ConnectAsync(listener.LocalEndPoint), channel.DeregisterAsync()));
+        // Both in one turn, so that the loop does not see the end of the handshake in between.
+        (Task connect, Task left) = await OnLoop(
+            channel, () => (channel.ConnectAsync(listener.LocalEndPoint), channel.DeregisterAsync()));
         await left.WaitAsync(Cancel);
         await Other(channel).RegisterAsync(channel).WaitAsync(Cancel);
 

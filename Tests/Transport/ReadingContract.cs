@@ -77,7 +77,7 @@ public class ReadingContract<T> : TransportContract<T>
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
         if (Transport is SocketTransport)
         {
-            await handler.ReceivedAtLeast(20, Cancel); // the read that was under way
+            await handler.ReceivedAtLeast(20, Cancel); // the read in progress
         }
 
         await RoundTrips(channel);
@@ -105,7 +105,7 @@ public class ReadingContract<T> : TransportContract<T>
         byte[] afterwards = new byte[64];
         kept!.GetBytes(0, afterwards);
         Assert.That(afterwards, Is.EqualTo(first));
-        Assert.That(kept.Release(), Is.True, "nobody else holds it");
+        Assert.That(kept.Release(), Is.True, "the last reference");
     }
 
     [Test]
@@ -159,7 +159,7 @@ public class ReadingContract<T> : TransportContract<T>
     }
 
     [Test]
-    public async Task Exception_in_a_handler_harms_no_other_connection()
+    public async Task Exception_in_a_handler_affects_no_other_connection()
     {
         var throwing = new RecordingHandler { OnRead = (_, _) => throw new InvalidOperationException("on purpose") };
         var healthy = new RecordingHandler();
@@ -176,7 +176,7 @@ public class ReadingContract<T> : TransportContract<T>
     }
 
     [Test]
-    public async Task Await_in_a_handler_comes_back_to_the_loop()
+    public async Task Await_in_a_handler_returns_to_the_loop()
     {
         var back = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         async void OnRead(IChannelHandlerContext context, IByteBuffer _)
@@ -194,7 +194,7 @@ public class ReadingContract<T> : TransportContract<T>
 
     private static int Arrived(IChannel channel) => ((DotNettyFraming.Transport.EpollSocketChannel)channel).AvailableBytes;
 
-    /// <summary>Lets the loop look at its sockets a few times, so that what would wrongly arrive has arrived.</summary>
+    /// <summary>Lets the loop poll its sockets a few times, so that bytes read wrongly have arrived.</summary>
     private async Task RoundTrips(IChannel channel)
     {
         for (int i = 0; i < 5; i++)

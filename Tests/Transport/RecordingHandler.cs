@@ -5,7 +5,7 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>The last handler of a channel under test: keeps what happened, and lets a test wait for it.</summary>
+/// <summary>The last handler of a channel under test: records events and bytes, and lets a test wait for them.</summary>
 public sealed class RecordingHandler : ChannelHandlerAdapter
 {
     private readonly object _gate = new();
@@ -16,7 +16,7 @@ public sealed class RecordingHandler : ChannelHandlerAdapter
     private readonly TaskCompletionSource<Exception> _exception = NewSource<Exception>();
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Runs on the loop for each message, before it is recorded and released.</summary>
+    /// <summary>Runs on the loop per message, before it is recorded and released.</summary>
     public Action<IChannelHandlerContext, IByteBuffer>? OnRead { get; set; }
 
     public Action<IChannelHandlerContext>? OnReadComplete { get; set; }
@@ -25,7 +25,7 @@ public sealed class RecordingHandler : ChannelHandlerAdapter
 
     public Action<IChannelHandlerContext>? OnWritabilityChanged { get; set; }
 
-    /// <summary>What happened, in order: active, read, complete, event, exception, inactive.</summary>
+    /// <summary>The events in order: active, read, complete, event, exception, inactive.</summary>
     public ConcurrentQueue<string> Events { get; } = new();
 
     public Task<IChannelHandlerContext> Active => _active.Task;

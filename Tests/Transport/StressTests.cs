@@ -7,7 +7,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>Numbers that find what a single connection does not.</summary>
+/// <summary>Leaks and races that only many connections show.</summary>
 [Category("Slow")]
 public class StressTests : TransportContract<EpollTransport>
 {
@@ -54,7 +54,7 @@ public class StressTests : TransportContract<EpollTransport>
             {
                 while ((await Outcome(channel.WriteAndFlushAsync(Buffer(new byte[500])))) is null)
                 {
-                    // Until the close.
+                    // Writes until the close.
                 }
             }))];
             Task close = Task.Run(() => round % 2 == 0 ? channel.CloseAsync() : Task.Run(() => Reset(peer)));
@@ -77,7 +77,8 @@ public class StressTests : TransportContract<EpollTransport>
         for (int round = 0; round < 600; round++)
         {
             var made = new System.Threading.Tasks.TaskCompletionSource<IChannel>(TaskCreationOptions.RunContinuationsAsynchronously);
-            Task<IChannel> connect = Outgoing(new ActionChannelInitializer<IChannel>(c => made.TrySetResult(c))).ConnectAsync(listener.LocalEndPoint!);
+            Task<IChannel> connect = Outgoing(new ActionChannelInitializer<IChannel>(c => made.TrySetResult(c)))
+                .ConnectAsync(listener.LocalEndPoint!);
             IChannel channel = await made.Task.WaitAsync(Cancel);
             SpinWait.SpinUntil(() => false, TimeSpan.FromMicroseconds(round % 100));
             await channel.CloseAsync().WaitAsync(Cancel);
@@ -112,7 +113,7 @@ public class StressTests : TransportContract<EpollTransport>
         .ChildHandler(new ActionChannelInitializer<IChannel>(c => c.Pipeline.AddLast(new CountingHandler(this))))
         .BindAsync(new IPEndPoint(IPAddress.Any, 0)).WaitAsync(Cancel);
 
-    /// <summary>Eight at a time, spread over loopback addresses so that TIME_WAIT does not use up the ports.</summary>
+    /// <summary>Makes connections with eight workers, from several loopback addresses, as TIME_WAIT uses up ports.</summary>
     private async Task ConnectAndClose(IChannel listener, int count, bool reset)
     {
         int port = ((IPEndPoint)listener.LocalAddress).Port;
@@ -126,7 +127,8 @@ public class StressTests : TransportContract<EpollTransport>
                 await socket.ConnectAsync(new IPEndPoint(new IPAddress([127, 0, 1, (byte)(1 + worker)]), port), Cancel);
                 if (Interlocked.Increment(ref made) % 100 == 0)
                 {
-                    await Eventually(() => Volatile.Read(ref _accepted) > Volatile.Read(ref made) - 1000); // or the listener's queue overflows
+                    // Otherwise the listener's queue overflows.
+                    await Eventually(() => Volatile.Read(ref _accepted) > Volatile.Read(ref made) - 1000);
                 }
 
                 if (reset)
@@ -157,7 +159,7 @@ public class StressTests : TransportContract<EpollTransport>
 
         public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
         {
-            // A reset is what the peers of this test do.
+            // The peers of this test reset.
         }
     }
 }

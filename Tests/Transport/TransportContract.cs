@@ -8,10 +8,8 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>
-/// What every transport owes to DotNetty's pipeline. The fixtures below it hold one part each, and run once a
-/// transport; the peer is always a raw .NET socket.
-/// </summary>
+/// <summary>The contract of every transport with DotNetty's pipeline, against raw .NET sockets as peers.</summary>
+/// <remarks>A derived fixture tests one part of it and runs once per transport.</remarks>
 public abstract class TransportContract<T>
     where T : ITransport, new()
 {
@@ -19,7 +17,7 @@ public abstract class TransportContract<T>
     private ResourceLeakDetector.DetectionLevel _levelBefore;
     private CancellationTokenSource _cancel = null!;
 
-    /// <summary>What a test may take.</summary>
+    /// <summary>The time limit of a test.</summary>
     protected virtual TimeSpan Limit => TimeSpan.FromSeconds(10);
 
     /// <summary>Ends every wait of the test.</summary>
@@ -48,21 +46,20 @@ public abstract class TransportContract<T>
 
         _disposables.Clear();
 
-        // DotNetty's loops spin forever when a task, the end of a peer for example, arrives during their shutdown: a quiet time lets it in.
-        Task end = Transport.WhyNot(Capability.ClosesChannelsAtShutdown) is null
-            ? Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1))
-            : Group.ShutdownGracefullyAsync(TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(50));
-        await end.WaitAsync(Limit);
+        // DotNetty's loops spin forever if a task, such as the end of a peer, arrives during shutdown; a quiet period avoids that.
+        bool spins = Transport.WhyNot(Capability.ClosesChannelsAtShutdown) is not null;
+        TimeSpan quietPeriod = spins ? TimeSpan.FromMilliseconds(50) : TimeSpan.Zero;
+        await Group.ShutdownGracefullyAsync(quietPeriod, spins ? quietPeriod : TimeSpan.FromSeconds(1)).WaitAsync(Limit);
         _cancel.Dispose();
-        bool looksForLeaks = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
+        bool detectsLeaks = ResourceLeakDetector.Level == ResourceLeakDetector.DetectionLevel.Paranoid;
         ResourceLeakDetector.Level = _levelBefore;
-        if (looksForLeaks)
+        if (detectsLeaks)
         {
             LeakDetection.AssertNone();
         }
     }
 
-    /// <summary>Skips the test, by name and with the reason, on a transport without the capability.</summary>
+    /// <summary>Skips the test with a reason on a transport without the capability.</summary>
     protected void Needs(Capability capability)
     {
         if (Transport.WhyNot(capability) is { } reason)
@@ -78,7 +75,7 @@ public abstract class TransportContract<T>
         return disposable;
     }
 
-    /// <summary>A listener on a free port of loopback.</summary>
+    /// <summary>Starts a listener on a free port of loopback.</summary>
     protected async Task<IChannel> Listen(
         Action<IChannel> child, Action<ServerBootstrap>? configure = null, IPEndPoint? at = null, AddressFamily? family = null)
     {
@@ -88,15 +85,16 @@ public abstract class TransportContract<T>
         return await bootstrap.BindAsync(at ?? new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
     }
 
-    /// <summary>A raw socket connected to a listener under test.</summary>
+    /// <summary>Connects a raw socket to a listener under test.</summary>
     protected async Task<Socket> Peer(IChannel listener)
     {
-        Socket socket = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
+        Socket socket = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        socket.NoDelay = true;
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, ((IPEndPoint)listener.LocalAddress).Port), Cancel);
         return socket;
     }
 
-    /// <summary>An accepted channel under test, its handler, and the raw socket at the other end.</summary>
+    /// <summary>Returns an accepted channel under test, its handler, and its peer.</summary>
     protected async Task<(IChannel Channel, RecordingHandler Handler, Socket Peer)> Accepted(
         Action<ServerBootstrap>? configure = null, Action<RecordingHandler>? prepare = null)
     {
@@ -108,7 +106,6 @@ public abstract class TransportContract<T>
         return (context.Channel, handler, peer);
     }
 
-    /// <summary>A bootstrap for outgoing channels.</summary>
     protected Bootstrap Outgoing(IChannelHandler handler, AddressFamily? family = null)
     {
         var bootstrap = new Bootstrap().Group(Group).Handler(handler);
@@ -116,7 +113,7 @@ public abstract class TransportContract<T>
         return bootstrap;
     }
 
-    /// <summary>A raw listening socket on a free port of loopback.</summary>
+    /// <summary>Returns a raw listening socket on a free port of loopback.</summary>
     protected Socket RawListener(int backlog = 16)
     {
         Socket listener = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
@@ -125,14 +122,15 @@ public abstract class TransportContract<T>
         return listener;
     }
 
-    /// <summary>A listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
+    /// <summary>Returns a listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
     protected async Task<EndPoint> SilentListener()
     {
         Socket listener = RawListener(backlog: 0);
         for (int i = 0; i < 2; i++)
         {
             Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask().ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
+            _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask()
+                .ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
             if (i == 0)
             {
                 await Eventually(() => filler.Connected);
@@ -167,11 +165,11 @@ public abstract class TransportContract<T>
         return bytes;
     }
 
-    /// <summary>Runs on the channel's loop and waits; afterwards all that was queued there before is done.</summary>
+    /// <summary>Runs a function on the channel's loop, behind the tasks queued before.</summary>
     protected async Task<TResult> OnLoop<TResult>(IChannel channel, Func<TResult> function) =>
         await channel.EventLoop.SubmitAsync(function).WaitAsync(Cancel);
 
-    /// <summary>Wake-ups of the channel's loop over 100 ms in which nothing happens; a spinning loop makes tens of thousands.</summary>
+    /// <summary>Returns the wake-ups of the channel's loop in 100 idle milliseconds; a spinning loop has tens of thousands.</summary>
     protected async Task<long> WakeUpsWhileIdle(IChannel channel)
     {
         var loop = (EpollEventLoop)channel.EventLoop;
@@ -181,7 +179,7 @@ public abstract class TransportContract<T>
         return loop.WakeUps - before;
     }
 
-    /// <summary>What the task fails with.</summary>
+    /// <summary>Returns the exception of a failing task.</summary>
     protected async Task<Exception> Failure(Task task)
     {
         try
@@ -196,7 +194,7 @@ public abstract class TransportContract<T>
         throw new AssertionException("it did not fail");
     }
 
-    /// <summary>Resets the connection: close with linger 0.</summary>
+    /// <summary>Resets the connection by a close with linger 0.</summary>
     protected static void Reset(Socket socket)
     {
         socket.LingerState = new LingerOption(true, 0);
@@ -212,7 +210,7 @@ public abstract class TransportContract<T>
 
     protected static IByteBuffer Buffer(byte[] bytes) => Unpooled.WrappedBuffer(bytes);
 
-    /// <summary>Waits for a condition that nothing announces; bounded by <see cref="Cancel"/>.</summary>
+    /// <summary>Polls a condition until it holds; bounded by <see cref="Cancel"/>.</summary>
     protected async Task Eventually(Func<bool> condition)
     {
         while (!condition())

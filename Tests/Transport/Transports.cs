@@ -7,16 +7,16 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport;
 
-/// <summary>What a transport may lack; each contract test that needs one says so, and is skipped by name without it.</summary>
+/// <summary>A capability that a transport may lack; a contract test that needs it is skipped by name without it.</summary>
 public enum Capability
 {
-    /// <summary>FIN and answer after it.</summary>
+    /// <summary>Answers after the peer's FIN.</summary>
     HalfClosure,
 
     /// <summary>Bytes that arrived before a reset reach the pipeline.</summary>
     ReadsBeforeReset,
 
-    /// <summary>A terminated loop refuses tasks.</summary>
+    /// <summary>A terminated loop rejects tasks.</summary>
     RejectsAfterTermination,
 
     /// <summary>The channels of a loop that ends are closed.</summary>
@@ -29,13 +29,12 @@ public enum Capability
     CancelsConnect,
 }
 
-/// <summary>A transport under contract: where channels come from, and what it cannot do.</summary>
+/// <summary>A transport under contract: its loops, its channels, and the capabilities it lacks.</summary>
 public interface ITransport
 {
-    /// <summary>The leak detection that the fixture runs with.</summary>
     ResourceLeakDetector.DetectionLevel LeakDetection { get; }
 
-    /// <summary>Why the capability is missing, or <c>null</c> when it is there.</summary>
+    /// <summary>Returns why the capability is missing, or <c>null</c>.</summary>
     string? WhyNot(Capability capability);
 
     MultithreadEventLoopGroup NewGroup(int loops);
@@ -45,7 +44,7 @@ public interface ITransport
     void Use(Bootstrap bootstrap, AddressFamily? family);
 }
 
-/// <summary>The epoll transport as in production: one receive buffer a loop.</summary>
+/// <summary>The epoll transport as in production: one receive buffer per loop.</summary>
 public class EpollTransport : ITransport
 {
     public virtual ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Disabled;
@@ -61,13 +60,13 @@ public class EpollTransport : ITransport
         bootstrap.ChannelFactory(() => family is { } f ? new EpollSocketChannel(f) : new EpollSocketChannel());
 }
 
-/// <summary>The epoll transport with leak detection, where each read has a buffer of its own.</summary>
+/// <summary>The epoll transport with leak detection: a receive buffer per read.</summary>
 public sealed class EpollTransportWithPrivateBuffers : EpollTransport
 {
     public override ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
 }
 
-/// <summary>DotNetty's own sockets. Their constructor with IPv6 is not dual-stack, the one without a family is.</summary>
+/// <summary>DotNetty's sockets. Their constructor with IPv6 is not dual-stack, the one without a family is.</summary>
 public sealed class SocketTransport : ITransport
 {
     public ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
@@ -75,8 +74,8 @@ public sealed class SocketTransport : ITransport
     public string? WhyNot(Capability capability) => capability switch
     {
         Capability.HalfClosure => "a FIN closes the channel",
-        Capability.ReadsBeforeReset => "a reset discards what was not read yet",
-        Capability.RejectsAfterTermination => "tasks given to a terminated loop neither run nor fail",
+        Capability.ReadsBeforeReset => "a reset discards unread bytes",
+        Capability.RejectsAfterTermination => "tasks for a terminated loop neither run nor fail",
         Capability.ClosesChannelsAtShutdown => "a loop ends without closing its channels",
         Capability.ReuseAddressAlone => "SO_REUSEADDR sets SO_REUSEPORT too",
         Capability.CancelsConnect => "closing while connecting does not complete the connect reliably",
@@ -86,8 +85,12 @@ public sealed class SocketTransport : ITransport
     public MultithreadEventLoopGroup NewGroup(int loops) => new(loops);
 
     public void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
-        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork ? new TcpServerSocketChannel(AddressFamily.InterNetwork) : new TcpServerSocketChannel());
+        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork
+            ? new TcpServerSocketChannel(AddressFamily.InterNetwork)
+            : new TcpServerSocketChannel());
 
     public void Use(Bootstrap bootstrap, AddressFamily? family) =>
-        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork ? new TcpSocketChannel(AddressFamily.InterNetwork) : new TcpSocketChannel());
+        bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork
+            ? new TcpSocketChannel(AddressFamily.InterNetwork)
+            : new TcpSocketChannel());
 }

@@ -6,39 +6,35 @@ using DotNettyFraming.Transport.Native;
 namespace DotNettyFraming.Transport.Accepting;
 
 /// <summary>
-/// The pause of a listener for which the system has no descriptor or memory left.
+/// The pause of a listener while the system has no descriptor or memory left.
 /// <code>
 /// Exhausted -> pause 10 ms, 20, 40 ... 500 ms -> try again
-///              a close of ours ---------------^  at once
+///              own close of a descriptor -----^  immediately
 /// </code>
 /// </summary>
 /// <remarks>
-/// The connection that could not be accepted stays in the backlog and keeps the listener readable, so without a pause
-/// the loop would turn as fast as it can, logging each time. The clients wait meanwhile; nobody is refused.
+/// A connection that could not be accepted stays in the backlog and keeps the listener readable. Without a pause the loop
+/// would spin and log each failure. Clients wait in the backlog meanwhile and are not refused.
 /// On the listener's loop, except <see cref="DescriptorClosed"/>.
 /// </remarks>
 internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
 {
-    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
     private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<AcceptBackoff>();
 
-    /// <summary>All pauses of the process that wait for a descriptor, as a close on any loop serves each listener.</summary>
+    /// <summary>The pauses of this process that wait for a descriptor; a close on any loop serves every listener.</summary>
     private static readonly List<AcceptBackoff> Waiting = [];
     private static volatile bool _anyWaiting;
 
-    private TimeSpan _next = Shortest;
+    private TimeSpan _next = MinPause;
     private IScheduledTask? _timer;
     private long _lastLogged;
 
-    /// <summary>Whether the listener is paused.</summary>
     public bool IsActive => _timer is not null;
 
-    /// <summary>
-    /// Our own process has closed a descriptor: whoever waits for one tries again. Any thread; one look at a field when nobody
-    /// waits.
-    /// </summary>
+    /// <summary>Resumes all waiting listeners: this process has closed a descriptor. Any thread; one field read when none waits.</summary>
     public static void DescriptorClosed()
     {
         if (!_anyWaiting)
@@ -60,7 +56,7 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
         }
     }
 
-    /// <summary>Begins a pause.</summary>
+    /// <summary>Starts a pause unless one is active.</summary>
     public void Pause(int errno)
     {
         Log(errno);
@@ -76,13 +72,13 @@ internal sealed class AcceptBackoff(EpollEventLoop loop, Action resume)
         }
 
         _timer = loop.Schedule(Resume, _next);
-        _next = _next * 2 < Longest ? _next * 2 : Longest;
+        _next = _next * 2 < MaxPause ? _next * 2 : MaxPause;
     }
 
-    /// <summary>A connection was accepted: the next pause begins short again.</summary>
-    public void Accepted() => _next = Shortest;
+    /// <summary>Resets the length of the next pause: a connection was accepted.</summary>
+    public void Accepted() => _next = MinPause;
 
-    /// <summary>Ends the pause without trying again; the listener closes.</summary>
+    /// <summary>Ends the pause without resuming; the listener closes.</summary>
     public void Cancel()
     {
         lock (Waiting)

@@ -2,7 +2,7 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport.Accepting;
 
-/// <summary>How often accept failed, by errno. Written on the listener's loop, read from any thread.</summary>
+/// <summary>The failures of accept, counted by errno. Written on the listener's loop, read by any thread.</summary>
 internal sealed class AcceptErrors
 {
     /// <summary>Above the largest errno of Linux (133).</summary>
@@ -10,14 +10,13 @@ internal sealed class AcceptErrors
 
     private readonly long[] _counts = new long[Size];
 
-    /// <summary>Counts one.</summary>
     public void Add(int errno)
     {
         ref long count = ref _counts[(uint)errno < Size ? errno : 0];
         Volatile.Write(ref count, count + 1);
     }
 
-    /// <summary>The counts that are not zero, by the errno's name.</summary>
+    /// <summary>Returns the counts above zero by the errno's name.</summary>
     public IReadOnlyDictionary<string, long> ToDictionary()
     {
         var named = new Dictionary<string, long>();

@@ -2,32 +2,26 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport.Accepting;
 
-/// <summary>What an errno of accept4(2) means for the listener.</summary>
+/// <summary>The meaning of an errno of accept4(2) for the listener.</summary>
 internal enum AcceptOutcome
 {
-    /// <summary>Nobody waits (EAGAIN).</summary>
-    NobodyWaits,
+    /// <summary>The backlog is empty (EAGAIN).</summary>
+    NoneWaiting,
 
-    /// <summary>
-    /// This one connection is lost, a signal came, or nothing that accept(2) names (EINVAL where the socket no longer listens):
-    /// go on with the next, a few times. accept(2) says that Linux passes errors of the new connection's network on to accept,
-    /// and that they should be treated like EAGAIN by retrying.
-    /// </summary>
+    /// <summary>This connection is lost, or a signal came: accept the next one, a few times.</summary>
+    /// <remarks>accept(2) says that Linux reports network errors of the new connection here, to be retried like EAGAIN.</remarks>
     TryNext,
 
-    /// <summary>
-    /// The system is out of something (descriptors, memory). The connection stays in the backlog, the listener stays readable:
-    /// pause, or spin.
-    /// </summary>
+    /// <summary>The system is out of descriptors or memory: pause, as the listener stays readable.</summary>
     Exhausted,
 }
 
-/// <summary>Sorts the errnos of accept4(2).</summary>
+/// <summary>The classification of accept4(2)'s errnos.</summary>
 internal static class AcceptOutcomes
 {
     public static AcceptOutcome Of(int errno) => errno switch
     {
-        Errno.EAGAIN => AcceptOutcome.NobodyWaits,
+        Errno.EAGAIN => AcceptOutcome.NoneWaiting,
         Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM => AcceptOutcome.Exhausted,
         _ => AcceptOutcome.TryNext,
     };

@@ -2,38 +2,32 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport.Accepting;
 
-/// <summary>Keeps a few descriptors below the process's limit out of the reach of accept.</summary>
+/// <summary>A few descriptors below the process's limit that accept does not use.</summary>
 /// <remarks>
-/// Connections may not use up the last descriptor, for the runtime needs one now and then: with none left, an assembly that is needed for
-/// the first time fails to load and stays failed, and a thread that cannot start ends the process. The kernel gives out the lowest
-/// free number, so a number at the mark says that the rest is used. Threads: the listener's loop.
+/// The runtime needs a descriptor now and then. With none left, an assembly that is loaded for the first time fails and stays
+/// failed, and a thread that cannot start ends the process. The kernel gives out the lowest free number, so a number at the
+/// mark means that all below it are used. Threads: the listener's loop.
 /// </remarks>
 internal sealed class DescriptorReserve
 {
-    private const int Most = 64;
-    private const int Least = 8;
+    private const int MaxReserved = 64;
+    private const int MinReserved = 8;
 
     private ulong _mark = Mark();
 
-    /// <summary>
-    /// Whether the last descriptor given out reached the reserve, so that nothing more may be accepted now; at the beginning it may
-    /// be.
-    /// </summary>
+    /// <summary>Whether the last descriptor reached the reserve; also true at the start, so that the first accept probes.</summary>
     public bool IsReached { get; private set; } = true;
 
-    /// <summary>How many descriptors are kept under a limit.</summary>
-    /// <param name="limit">The limit of open files.</param>
-    public static int Of(ulong limit) => (int)Math.Clamp(limit / 32, Least, Most);
+    /// <summary>Returns the number of reserved descriptors for a limit of open files.</summary>
+    public static int Of(ulong limit) => (int)Math.Clamp(limit / 32, MinReserved, MaxReserved);
 
-    /// <summary>Accept has given out a descriptor.</summary>
+    /// <summary>Notes the descriptor that accept has returned.</summary>
     public void Given(int number) => IsReached = (ulong)number >= _mark;
 
-    /// <summary>Accept had none to give.</summary>
+    /// <summary>Notes that accept failed for want of a descriptor.</summary>
     public void Exhausted() => IsReached = true;
 
-    /// <summary>
-    /// Whether a connection may be accepted. No system call unless the reserve was reached; then a try, with the limit read anew.
-    /// </summary>
+    /// <summary>Returns whether a connection may be accepted. Once the reserve was reached it reads the limit again and probes.</summary>
     public bool HasRoom()
     {
         if (!IsReached)

@@ -1,23 +1,17 @@
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>
-/// The channels of one event loop by descriptor number. The kernel hands out the lowest free number, so an array is
-/// dense enough, and a look-up is an index where a dictionary would hash.
-/// </summary>
+/// <summary>The channels of one event loop by descriptor. The loop's thread only.</summary>
 /// <remarks>
-/// A number is used again as soon as it is closed, possibly while an event of its former owner still waits in the
-/// batch. So the key that epoll keeps is number and generation, and only the owner of both is found.
-/// The loop's thread only.
+/// An array, as the kernel gives out the lowest free number. A number can be reused while an event of its former owner still
+/// waits in the batch, so epoll's key is descriptor and generation.
 /// </remarks>
 internal sealed class ChannelTable
 {
     private Slot[] _slots = new Slot[64];
 
-    /// <summary>Channels registered now.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Enters a channel.</summary>
-    /// <returns>Its key: generation in the upper 32 bits (never 0), descriptor in the lower.</returns>
+    /// <summary>Adds a channel and returns its key: generation in the upper 32 bits (never 0), descriptor in the lower.</summary>
     public ulong Add(int fd, IEpollChannel channel)
     {
         if (fd >= _slots.Length)
@@ -36,7 +30,7 @@ internal sealed class ChannelTable
         return ((ulong)slot.Generation << 32) | (uint)fd;
     }
 
-    /// <summary>The channel of a key, or <c>null</c> when it is gone.</summary>
+    /// <summary>Returns the channel of a key, or <c>null</c> after its removal.</summary>
     public IEpollChannel? Find(ulong key)
     {
         Slot[] slots = _slots;
@@ -44,7 +38,6 @@ internal sealed class ChannelTable
         return fd < (uint)slots.Length && slots[fd].Generation == (uint)(key >> 32) ? slots[fd].Channel : null;
     }
 
-    /// <summary>Removes a channel; its key finds nobody from now on.</summary>
     public void Remove(ulong key)
     {
         if (Find(key) is not null)
@@ -54,7 +47,7 @@ internal sealed class ChannelTable
         }
     }
 
-    /// <summary>A copy, as closing a channel changes the table.</summary>
+    /// <summary>Returns a copy, as closing a channel changes the table.</summary>
     public IEpollChannel[] ToArray()
     {
         var channels = new List<IEpollChannel>(Count);

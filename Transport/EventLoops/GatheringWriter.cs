@@ -5,25 +5,21 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>
-/// Sends buffers, several in one system call. Its vectors and pins are the loop's and serve every channel.
-/// The loop's thread only.
-/// </summary>
+/// <summary>The gathering writes of one event loop; its vectors and pins serve every channel. The loop's thread only.</summary>
 /// <remarks>
-/// The arrays must not move while the kernel reads them. A pinned handle costs far more to allocate than to point
-/// elsewhere, so a few live as long as the loop; buffers of DotNetty's pool share their arrays, and neighbours in one
-/// array share one pin.
+/// The arrays must not move while the kernel reads them. Allocating a pinned handle costs far more than retargeting it, so
+/// 64 live as long as the loop. Buffers of DotNetty's pool share arrays, and neighbours in one array share one pin.
 /// <para>
-/// <see cref="ChannelOutboundBuffer.GetSharedBufferList()"/> is not used. It appends to a list of the thread that DotNetty
-/// clears only after promises have completed, so a write from a promise's continuation would send these bytes too.
+/// <see cref="ChannelOutboundBuffer.GetSharedBufferList()"/> is not used: DotNetty clears that list of the thread only after
+/// promises have completed, so a write from a continuation would send these bytes too.
 /// </para>
 /// </remarks>
 internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessageProcessor, IDisposable
 {
-    /// <summary>Vectors a call, the kernel's limit.</summary>
+    /// <summary>The kernel's limit of vectors per call.</summary>
     public const int MaxVectors = LibC.IOV_MAX;
 
-    /// <summary>Bytes a call: about what a socket's send buffer takes at once; a channel's turn is at most WriteSpinCount (16) of them.</summary>
+    /// <summary>The bytes per call, about one send buffer; a channel's turn is at most WriteSpinCount (16) calls.</summary>
     public const int MaxBytes = 256 * 1024;
 
     private const int MaxPins = 64;
@@ -42,17 +38,13 @@ internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessagePro
         }
     }
 
-    /// <summary>How often the kernel was asked to take something. For tests.</summary>
+    /// <summary>The number of send calls. For tests.</summary>
     public long Calls { get; private set; }
 
-    /// <summary>Sends flushed messages in order, as many as fit one call. Runs no code of others.</summary>
-    /// <param name="fd">The socket.</param>
-    /// <param name="output">The channel's messages, byte buffers all of them. None is removed.</param>
-    /// <param name="offered">Bytes offered to the kernel.</param>
-    /// <returns>Bytes that the kernel took, or −errno.</returns>
+    /// <summary>Sends flushed messages in one call, without removing them; returns the number of bytes taken, or −errno.</summary>
     public nint Send(int fd, ChannelOutboundBuffer output, out nint offered)
     {
-        // Cleared here and not only below: a buffer that was released too early throws while messages are collected.
+        // Also cleared here: collecting throws if a message was already released.
         _segments.Clear();
         _collected = 0;
         output.ForEachFlushedMessage(this);
@@ -74,8 +66,7 @@ internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessagePro
         return sent;
     }
 
-    /// <summary>Collects one message's segments.</summary>
-    /// <returns>Whether the next message may fit too.</returns>
+    /// <summary>Collects one message's segments; returns whether the next message may fit.</summary>
     bool ChannelOutboundBuffer.IMessageProcessor.ProcessMessage(object message)
     {
         var buffer = (IByteBuffer)message;
@@ -109,10 +100,7 @@ internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessagePro
         return _segments.Count < MaxVectors;
     }
 
-    /// <summary>Sends bytes that lie together.</summary>
-    /// <param name="fd">The socket.</param>
-    /// <param name="bytes">Not empty.</param>
-    /// <returns>Bytes that the kernel took, or −errno.</returns>
+    /// <summary>Sends contiguous bytes; returns the number of bytes taken, or −errno.</summary>
     public nint Send(int fd, ReadOnlySpan<byte> bytes)
     {
         Calls++;
@@ -129,7 +117,6 @@ internal sealed unsafe class GatheringWriter : ChannelOutboundBuffer.IMessagePro
         }
     }
 
-    /// <summary>Frees the pins and vectors.</summary>
     public void Dispose()
     {
         if (_vectors is null)

@@ -3,20 +3,14 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>What the event loop asks of a channel. All on the loop's thread.</summary>
+/// <summary>A channel of an event loop. On the loop's thread.</summary>
 internal interface IEpollChannel : IChannel
 {
-    /// <summary>
-    /// epoll reported something. <paramref name="events"/> was true when the wait returned; what earlier events of the same batch
-    /// did may have changed it.
-    /// </summary>
+    /// <summary>Handles events of epoll. Earlier events of the same batch may have changed the channel since the wait returned.</summary>
     void OnReady(uint events);
 }
 
-/// <summary>
-/// One channel's place in its event loop: what epoll watches for it, and the key by which events find it.
-/// A mutable struct inside the channel; the loop's thread only.
-/// </summary>
+/// <summary>A channel's registration: the events that epoll watches, and the channel's key. The loop's thread only.</summary>
 internal struct EpollRegistration
 {
     private EpollEventLoop? _loop;
@@ -24,19 +18,18 @@ internal struct EpollRegistration
     private uint _watched;
     private int _fd;
 
-    /// <summary>The events watched; 0 = the descriptor is not in epoll. Between two loops: those that the next one will watch.</summary>
+    /// <summary>The watched events; 0 = not in epoll. Between two loops: the events that the next one will watch.</summary>
     public readonly uint Watched => _watched;
 
-    /// <summary>Whether the channel is in its loop's table.</summary>
     public readonly bool IsAttached => _loop is not null;
 
-    /// <summary>The loop, while registered. Here and not asked of the channel, whose own field lies on another cache line.</summary>
+    /// <summary>The loop, while attached. The channel's own field lies on another cache line.</summary>
     public readonly EpollEventLoop Loop => _loop!;
 
-    /// <summary>The bare descriptor, for the loop's own calls; beside <see cref="Loop"/> for the same reason.</summary>
+    /// <summary>The bare descriptor, next to <see cref="Loop"/> for the same reason.</summary>
     public readonly int Descriptor => _fd;
 
-    /// <summary>Enters the loop's table, and watches what was watched in the loop before.</summary>
+    /// <summary>Adds the channel to the loop's table and watches the same events as on the previous loop.</summary>
     /// <exception cref="SocketException">ENOMEM or ENOSPC.</exception>
     public void Attach(EpollEventLoop loop, int fd, IEpollChannel channel)
     {
@@ -49,12 +42,12 @@ internal struct EpollRegistration
         Watch(kept);
     }
 
-    /// <summary>Watches for exactly these events; 0 leaves epoll (EPOLL_CTL_DEL).</summary>
+    /// <summary>Watches exactly these events; 0 leaves epoll (EPOLL_CTL_DEL).</summary>
     /// <remarks>
-    /// EPOLLERR and EPOLLHUP cannot be masked. With an empty mask a reset peer would wake the loop without end; EPOLLET alone
-    /// reports them once.
+    /// EPOLLERR and EPOLLHUP cannot be masked. With an empty mask a reset would wake the loop forever; EPOLLET alone reports
+    /// them once.
     /// </remarks>
-    /// <exception cref="ChannelException">epoll_ctl failed (ENOMEM, ENOSPC). Not a SocketException: no peer can cause it.</exception>
+    /// <exception cref="ChannelException">epoll_ctl failed (ENOMEM, ENOSPC). Not a SocketException, as no peer can cause it.</exception>
     public void Watch(uint events)
     {
         if (events == _watched)
@@ -64,7 +57,7 @@ internal struct EpollRegistration
 
         if (_loop is null)
         {
-            _watched = events; // between two loops: the next one watches it
+            _watched = events; // for the next loop
             return;
         }
 
@@ -79,10 +72,7 @@ internal struct EpollRegistration
         _watched = watched;
     }
 
-    /// <summary>
-    /// Leaves epoll and the table, in this order and before the descriptor is closed: what epoll has reported already finds nobody.
-    /// Does nothing the second time.
-    /// </summary>
+    /// <summary>Leaves epoll, then the table, before the descriptor is closed. Does nothing the second time.</summary>
     public void Detach()
     {
         uint watched = _watched;

@@ -4,7 +4,7 @@ using DotNetty.Common.Concurrency;
 
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>A call that an event loop makes when its time has come. Any thread may cancel it.</summary>
+/// <summary>A scheduled call of an event loop. Any thread may cancel it.</summary>
 internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> action, object? context, object? state, long due)
     : IScheduledTask, IRunnable
 {
@@ -12,13 +12,13 @@ internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> ac
     private CancellationTokenRegistration _cancellation;
     private int _decided;
 
-    /// <summary>The place in the loop's <see cref="TimerQueue"/>; −1 = not in it.</summary>
+    /// <summary>The index in the loop's <see cref="TimerQueue"/>; −1 = not in it.</summary>
     public int Index { get; set; } = -1;
 
-    /// <summary>When it is due, in ticks of <see cref="PreciseTimeSpan"/>.</summary>
+    /// <summary>The due time in ticks of <see cref="PreciseTimeSpan"/>.</summary>
     public long Due => due;
 
-    /// <summary>Whether it has run, runs, or was cancelled.</summary>
+    /// <summary>Whether the call has run, runs, or was cancelled.</summary>
     public bool IsDecided => Volatile.Read(ref _decided) != 0;
 
     public PreciseTimeSpan Deadline => PreciseTimeSpan.FromTicks(due);
@@ -27,14 +27,14 @@ internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> ac
 
     public TaskAwaiter GetAwaiter() => Completion.GetAwaiter();
 
-    /// <summary>Cancels it when the token does.</summary>
+    /// <summary>Cancels the call with a token.</summary>
     public void CancelWith(CancellationToken token)
     {
         _cancellation = token.UnsafeRegister(static timer => ((LoopTimer)timer!).Cancel(), this);
         Interlocked.MemoryBarrier();
         if (IsDecided)
         {
-            // Decided before the field was set, so that the timer itself could not unregister.
+            // Decided before the field was set, so Decide() could not unregister.
             _cancellation.Unregister();
         }
     }
@@ -51,7 +51,7 @@ internal sealed class LoopTimer(EpollEventLoop loop, Action<object?, object?> ac
         return true;
     }
 
-    /// <summary>Runs the call. The loop's thread, once it is out of the queue.</summary>
+    /// <summary>Runs the call unless it was cancelled. The loop's thread.</summary>
     public void Run()
     {
         if (!Decide())

@@ -5,22 +5,19 @@ using DotNetty.Common.Internal.Logging;
 namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>
-/// The one buffer into which a loop receives for all of its channels.
+/// The buffer into which a loop receives for all its channels. The loop's thread only.
 /// <code>
 /// Rent -> recv -> Lend(n) -> pipeline.FireChannelRead(view) -> Return
 /// </code>
 /// </summary>
 /// <remarks>
-/// What goes down the pipeline is a view with a count of its own, which handlers release as any message. Afterwards the
-/// buffer's count tells what became of it:
+/// The message is a view with a reference count of its own. After the read, the buffer's count decides:
 /// <list type="bullet">
-/// <item>1: only the loop holds it; it serves the next read.</item>
-/// <item>more: somebody kept a part; it is left to them, and the next read takes another from the pool.</item>
-/// <item>less: somebody released what was not theirs; the memory may be in other hands already, so it is forgotten, not
-/// released again, and logged.</item>
+/// <item>1: only the loop holds it; the next read reuses it.</item>
+/// <item>more: a handler keeps a part; the next read takes another buffer from the pool.</item>
+/// <item>less: a handler released it too often; its memory may have a new owner, so it is abandoned and logged.</item>
 /// </list>
-/// With leak detection at Paranoid every read gets a buffer of its own, so that a leak is told with its own records.
-/// The loop's thread only.
+/// With leak detection at Paranoid every read gets a buffer of its own, so that a leak is reported with its own records.
 /// </remarks>
 internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity)
 {
@@ -29,16 +26,16 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
     private IByteBuffer? _shared;
     private bool _private;
 
-    /// <summary>How often a buffer was rented: once a recv. Tests hold the read path to one a wake-up.</summary>
+    /// <summary>The number of rented buffers, one per recv. For tests.</summary>
     public long Rented { get; private set; }
 
-    /// <summary>A buffer to receive into, from index 0 to its capacity.</summary>
+    /// <summary>Returns a buffer to receive into, from index 0 to its capacity.</summary>
     public IByteBuffer Rent()
     {
         Rented++;
         if (_shared is { ReferenceCount: 0 })
         {
-            // Released too often after its read was over.
+            // Released too often, after its read.
             Abandon();
         }
 
@@ -48,14 +45,14 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
             : _shared ??= allocator.Buffer(capacity, capacity);
     }
 
-    /// <summary>The message for the pipeline: the first <paramref name="count"/> bytes. Its one reference goes with it.</summary>
+    /// <summary>Returns the message for the pipeline: the first <paramref name="count"/> bytes, with one reference.</summary>
     public IByteBuffer Lend(IByteBuffer rented, int count)
     {
         rented.SetIndex(0, count);
         return _private ? rented : rented.RetainedDuplicate();
     }
 
-    /// <summary>Takes back a rented buffer, after the pipeline has seen its view.</summary>
+    /// <summary>Takes back a rented buffer after the pipeline has handled its view.</summary>
     public void Return(IByteBuffer rented)
     {
         if (rented != _shared)
@@ -80,7 +77,7 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
         }
     }
 
-    /// <summary>Takes back a rented buffer into which nothing was received.</summary>
+    /// <summary>Takes back a rented buffer without received bytes.</summary>
     public void ReturnUnused(IByteBuffer rented)
     {
         if (rented != _shared)
@@ -89,7 +86,7 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
         }
     }
 
-    /// <summary>Gives the buffer back to its pool; the loop has ended.</summary>
+    /// <summary>Returns the buffer to its pool at the loop's end.</summary>
     public void Release()
     {
         _shared?.Release();
@@ -99,6 +96,6 @@ internal sealed class ReceiveBuffer(IByteBufferAllocator allocator, int capacity
     private void Abandon()
     {
         _shared = null;
-        Logger.Error("A handler released the receive buffer more often than it was given it; the buffer is abandoned.");
+        Logger.Error("A handler released the receive buffer too often; the buffer is abandoned.");
     }
 }

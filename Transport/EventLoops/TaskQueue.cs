@@ -3,33 +3,29 @@ using DotNetty.Common.Concurrency;
 
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>
-/// The tasks of one event loop: any thread adds, the loop's thread takes, in order; and once closed, adding fails.
-/// </summary>
+/// <summary>The tasks of one event loop: any thread adds, the loop's thread takes in order, a closed queue rejects.</summary>
 /// <remarks>
-/// Closing and adding are decided by the same compare-and-swap, so a task is either run or refused, never lost: a
-/// ready-made concurrent queue cannot say "closed", and an await on a task that slipped in behind the last look would
-/// hang for ever. Producers push onto a stack; the consumer takes the whole stack at once and turns it round. The depth
-/// that each node carries makes <see cref="Count"/> free of a shared counter.
+/// One compare-and-swap decides both adding and closing, so a task either runs or is rejected. A concurrent queue of .NET cannot
+/// be closed: an await on a task added behind the last check would hang forever. Producers push onto a stack; the consumer
+/// takes the whole stack and reverses it. Each node carries its depth, so <see cref="Count"/> needs no shared counter.
 /// </remarks>
 internal sealed class TaskQueue
 {
     private static readonly Node Closed = new(null!, next: null, depth: 0);
 
-    /// <summary>Newest first; <c>null</c> = none waiting, <see cref="Closed"/> = no more accepted.</summary>
+    /// <summary>Newest first; <c>null</c> = empty, <see cref="Closed"/> = closed.</summary>
     private Node? _added;
 
-    /// <summary>Oldest first; the loop's thread alone touches it (observers read its depth).</summary>
+    /// <summary>Oldest first. The loop's thread; observers read its depth.</summary>
     private Node? _taken;
 
-    /// <summary>Whether nothing waits. On the loop's thread; a full fence must lie between announcing sleep and this look.</summary>
+    /// <summary>Whether no task waits. The loop's thread, behind a full fence after announcing sleep.</summary>
     public bool IsEmpty => _taken is null && (Volatile.Read(ref _added) is not { } added || added == Closed);
 
-    /// <summary>How many tasks wait; any thread, approximate while tasks come and go.</summary>
+    /// <summary>The number of waiting tasks. Any thread; approximate.</summary>
     public int Count => (Volatile.Read(ref _added)?.Depth ?? 0) + (Volatile.Read(ref _taken)?.Depth ?? 0);
 
-    /// <summary>Adds a task. Any thread. The exchange is a full fence: what follows is ordered after the task is visible.</summary>
-    /// <returns><c>false</c> when the queue is closed; the task will not run.</returns>
+    /// <summary>Adds a task; returns <c>false</c> if the queue is closed. Any thread; the exchange is a full fence.</summary>
     public bool TryEnqueue(IRunnable task)
     {
         Node? head = Volatile.Read(ref _added);
@@ -48,19 +44,19 @@ internal sealed class TaskQueue
         return false;
     }
 
-    /// <summary>Takes the oldest task. The loop's thread only.</summary>
+    /// <summary>Takes the oldest task. The loop's thread.</summary>
     public bool TryDequeue([NotNullWhen(true)] out IRunnable? task)
     {
-        Node? node = _taken ??= TurnRound(TakeAll());
+        Node? node = _taken ??= Reverse(TakeAll());
         task = node?.Task;
         _taken = node?.Next;
         return node is not null;
     }
 
-    /// <summary>Refuses tasks from now on; what was accepted before can still be dequeued. The loop's thread only.</summary>
+    /// <summary>Rejects further tasks; accepted ones can still be dequeued. The loop's thread.</summary>
     public void Close()
     {
-        Node? rest = TurnRound(Interlocked.Exchange(ref _added, Closed));
+        Node? rest = Reverse(Interlocked.Exchange(ref _added, Closed));
         if (_taken is null)
         {
             _taken = rest;
@@ -82,7 +78,7 @@ internal sealed class TaskQueue
         return head is null || head == Closed ? null : Interlocked.Exchange(ref _added, null);
     }
 
-    private static Node? TurnRound(Node? newest)
+    private static Node? Reverse(Node? newest)
     {
         Node? oldest = null;
         int depth = 0;
@@ -104,7 +100,7 @@ internal sealed class TaskQueue
 
         public Node? Next { get; set; } = next;
 
-        /// <summary>Tasks from here to the end of its list.</summary>
+        /// <summary>The number of tasks from here to the end of the list.</summary>
         public int Depth { get; set; } = depth;
     }
 }

@@ -5,29 +5,26 @@ namespace DotNettyFraming.Transport.EventLoops;
 
 /// <summary>The timers of one event loop, the earliest first. Times are ticks of <see cref="PreciseTimeSpan"/>.</summary>
 /// <remarks>
-/// A binary heap in which each timer knows its index, so that cancelling one costs a logarithm. DotNetty's queue searches
-/// its whole array for it.
-/// <para>Threads: the loop's only.</para>
+/// A binary heap in which each timer knows its index, so that cancelling costs a logarithm. DotNetty's queue searches its array.
+/// The loop's thread only.
 /// </remarks>
 internal sealed class TimerQueue
 {
     private LoopTimer[] _heap = new LoopTimer[16];
 
-    /// <summary>The number of timers that wait.</summary>
     public int Count { get; private set; }
 
-    /// <summary>When the earliest timer is due; <see cref="long.MaxValue"/> without one.</summary>
+    /// <summary>The due time of the earliest timer; <see cref="long.MaxValue"/> without one.</summary>
     public long Earliest => Count == 0 ? long.MaxValue : _heap[0].Due;
 
-    /// <summary>Returns the time a delay after another; far beyond the clock's range it is "never".</summary>
+    /// <summary>Returns the time after a delay; <see cref="long.MaxValue"/> (never) beyond the clock's range.</summary>
     public static long After(long now, TimeSpan delay)
     {
-        // The first time of a process is negative: DotNetty reads its clock before it sets the clock's start.
+        // The first time of a process is negative: DotNetty reads its clock before it sets the start.
         long ticks = PreciseTimeSpan.FromTimeSpan(delay).Ticks;
         return ticks > long.MaxValue - Math.Max(0, now) ? long.MaxValue : now + ticks;
     }
 
-    /// <summary>Adds a timer.</summary>
     public void Add(LoopTimer timer)
     {
         if (Count == _heap.Length)
@@ -71,7 +68,7 @@ internal sealed class TimerQueue
         }
     }
 
-    /// <summary>Cancels the timers that wait now. Those that a continuation sets meanwhile stay.</summary>
+    /// <summary>Cancels the waiting timers, but not those that their continuations schedule.</summary>
     public void CancelAll()
     {
         if (Count == 0)

@@ -1,33 +1,30 @@
 namespace DotNettyFraming.Transport.EventLoops;
 
-/// <summary>
-/// Decides which of many threads has to end the loop's wait, so that each sleep costs one eventfd write and no task is
-/// left lying while the loop sleeps.
-/// </summary>
+/// <summary>The decision which thread ends the loop's wait: one eventfd write per sleep, and no lost wake-up.</summary>
 /// <remarks>
-/// Loop: announce sleep (full fence), look at the queue once more, wait. Others: add a task (full fence), look at the
-/// state. Whatever the interleaving, one of the two sees the other.
+/// The loop announces sleep (full fence), checks the queue, and waits. Other threads add a task (full fence) and check the
+/// state. In every interleaving one of the two sees the other.
 /// </remarks>
 internal sealed class WakeUp(EpollPoller poller)
 {
-    /// <summary>The loop runs, and will look at its queue before it sleeps.</summary>
+    /// <summary>The loop runs and will check its queue before it sleeps.</summary>
     private const int Awake = 0;
 
-    /// <summary>The loop waits, or is about to; the first to exchange this for <see cref="Awake"/> owes it a wake-up.</summary>
+    /// <summary>The loop waits or is about to; the first thread to exchange this for <see cref="Awake"/> wakes it.</summary>
     private const int Polling = 1;
 
     private int _state = Awake;
 
-    /// <summary>Threads between winning the exchange and having written; the eventfd may not be closed under them.</summary>
+    /// <summary>The threads that may be writing to the eventfd, which must not be closed meanwhile.</summary>
     private int _wakersInFlight;
 
-    /// <summary>Announces sleep. The loop's thread; the queue has to be looked at afterwards.</summary>
+    /// <summary>Announces sleep. The loop's thread, which then checks its queue.</summary>
     public void BeforeWait() => Interlocked.Exchange(ref _state, Polling);
 
-    /// <summary>The wait is over. The loop's thread.</summary>
+    /// <summary>Announces the end of the wait. The loop's thread.</summary>
     public void AfterWait() => Volatile.Write(ref _state, Awake);
 
-    /// <summary>Ends the loop's wait if it waits. Any thread, after a full fence behind what the loop shall see.</summary>
+    /// <summary>Ends the loop's wait if it waits. Any thread, after a full fence.</summary>
     public void Signal()
     {
         if (Volatile.Read(ref _state) != Polling)
@@ -44,10 +41,8 @@ internal sealed class WakeUp(EpollPoller poller)
         Interlocked.Decrement(ref _wakersInFlight);
     }
 
-    /// <summary>
-    /// Waits until no thread is inside <see cref="Signal"/> with a right to write. The loop's thread, for the last time
-    /// awake: whoever enters from here on finds <see cref="Awake"/> and writes nothing.
-    /// </summary>
+    /// <summary>Waits until no thread writes to the eventfd. The loop's thread, at its end.</summary>
+    /// <remarks>A later <see cref="Signal"/> finds <see cref="Awake"/> and writes nothing.</remarks>
     public void AwaitWakers()
     {
         AfterWait();

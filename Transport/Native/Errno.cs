@@ -1,9 +1,6 @@
 namespace DotNettyFraming.Transport.Native;
 
-/// <summary>
-/// The errno values that this transport tells apart (errno(3)). They are the same on x86-64 and arm64
-/// (the kernel's <c>asm-generic/errno.h</c>), which is all that <see cref="EpollEventLoop.IsSupported"/> admits.
-/// </summary>
+/// <summary>The errno values that this transport distinguishes, equal on x86-64 and arm64 (<c>asm-generic/errno.h</c>).</summary>
 internal static class Errno
 {
     public const int EPERM = 1;

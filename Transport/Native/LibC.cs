@@ -2,14 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Transport.Native;
 
-/// <summary>
-/// Every system call that the transport makes, and nothing else. All signatures are blittable, so that the generated
-/// stubs do no marshalling; <c>SetLastError</c> makes the stub read errno before the runtime can touch it, and the
-/// caller reads it back with <see cref="Marshal.GetLastPInvokeError"/> at once.
-/// </summary>
+/// <summary>The system calls of this transport.</summary>
 /// <remarks>
-/// None of these carries <c>SuppressGCTransition</c>: each can block for a moment (a lock in the kernel) or copy up to
-/// megabytes, and a garbage collection would have to wait for it.
+/// All signatures are blittable, so the generated stubs do no marshalling. With <c>SetLastError</c> the stub saves errno, and the
+/// caller reads <see cref="Marshal.GetLastPInvokeError"/> immediately. No call has <c>SuppressGCTransition</c>: each can block or
+/// copy megabytes, and a garbage collection would have to wait for it.
 /// </remarks>
 internal static unsafe partial class LibC
 {
@@ -29,10 +26,7 @@ internal static unsafe partial class LibC
     public const int SO_KEEPALIVE = 9;
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
-
-    /// <summary>socket(7): whether it listens. Cannot be set.</summary>
     public const int SO_ACCEPTCONN = 30;
-
     public const int SO_DOMAIN = 39;
 
     public const int F_SETFD = 2;
@@ -45,7 +39,7 @@ internal static unsafe partial class LibC
 
     public const int IPPROTO_IP = 0;
 
-    /// <summary>ip(7), Linux 4.2. Also for an IPv6 socket, at this level, as the kernel has no such option at IPPROTO_IPV6.</summary>
+    /// <summary>ip(7), Linux 4.2; also for IPv6 sockets, as IPPROTO_IPV6 has no such option.</summary>
     public const int IP_BIND_ADDRESS_NO_PORT = 24;
 
     public const int IPPROTO_TCP = 6;
@@ -75,10 +69,7 @@ internal static unsafe partial class LibC
     public const int EFD_NONBLOCK = 0x800;
     public const int EFD_CLOEXEC = 0x80000;
 
-    /// <summary>
-    /// socket(2). EAFNOSUPPORT: no IPv6 in this kernel, the caller falls back to IPv4. Others (EMFILE, ENFILE, ENOBUFS, ENOMEM,
-    /// EACCES) are thrown.
-    /// </summary>
+    /// <summary>socket(2). EAFNOSUPPORT: no IPv6, the caller falls back to IPv4. EMFILE, ENFILE, ENOBUFS, ENOMEM, EACCES: thrown.</summary>
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int domain, int type, int protocol);
 
@@ -86,17 +77,15 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
     public static partial int Bind(int fd, byte* address, uint length);
 
-    /// <summary>listen(2). EADDRINUSE (another socket bound with SO_REUSEADDR began to listen first): thrown, the channel closes.</summary>
+    /// <summary>listen(2). EADDRINUSE (another socket bound with SO_REUSEADDR listens): thrown, the channel closes.</summary>
     [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
     public static partial int Listen(int fd, int backlog);
 
-    /// <summary>accept4(2). Every errno is sorted by <see cref="Accepting.AcceptOutcome"/>.</summary>
+    /// <summary>accept4(2). <see cref="Accepting.AcceptOutcome"/> classifies every errno.</summary>
     [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
     public static partial int Accept4(int fd, byte* address, uint* length, int flags);
 
-    /// <summary>
-    /// connect(2). EINPROGRESS, and EINTR which on a non-blocking socket means the same: wait for EPOLLOUT. Others fail the attempt.
-    /// </summary>
+    /// <summary>connect(2). EINPROGRESS, EINTR (the same on a non-blocking socket): wait for EPOLLOUT. Others fail the attempt.</summary>
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     public static partial int Connect(int fd, byte* address, uint length);
 
@@ -104,11 +93,11 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getsockname", SetLastError = true)]
     public static partial int GetSockName(int fd, byte* address, uint* length);
 
-    /// <summary>recv(2). EAGAIN: nothing there; EINTR: again; ECONNRESET, ETIMEDOUT and the like: the connection is gone.</summary>
+    /// <summary>recv(2). EAGAIN: no bytes; EINTR: again; ECONNRESET, ETIMEDOUT and the like: the connection is lost.</summary>
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int fd, byte* buffer, nuint length, int flags);
 
-    /// <summary>send(2). EAGAIN: the kernel's buffer is full; EINTR: again; EPIPE, ECONNRESET and all else: writing is over.</summary>
+    /// <summary>send(2). EAGAIN: the kernel's buffer is full; EINTR: again; EPIPE, ECONNRESET and all others: writes fail.</summary>
     [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
     public static partial nint Send(int fd, byte* buffer, nuint length, int flags);
 
@@ -116,14 +105,11 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     public static partial nint SendMessage(int fd, MessageHeader* message, int flags);
 
-    /// <summary>shutdown(2). ENOTCONN (the peer is gone already): an outcome, not thrown.</summary>
+    /// <summary>shutdown(2). ENOTCONN (the connection is lost): fails the promise.</summary>
     [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(int fd, int how);
 
-    /// <summary>
-    /// close(2). Never called again on EINTR: Linux has released the descriptor by then, and the number may already be somebody
-    /// else's.
-    /// </summary>
+    /// <summary>close(2). Not repeated on EINTR: Linux has released the descriptor, and its number may be in use again.</summary>
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
 
@@ -135,18 +121,15 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int GetSocketOption(int fd, int level, int name, void* value, uint* length);
 
-    /// <summary>
-    /// ioctl(2), for FIONREAD alone (ioctl_tty(2), tcp(7) SIOCINQ). The C function is variadic, which on Linux's x86-64 and arm64
-    /// passes one pointer like any other.
-    /// </summary>
+    /// <summary>ioctl(2) for FIONREAD (tcp(7) SIOCINQ). Variadic in C, which makes no difference for one argument here.</summary>
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     public static partial int IoControl(int fd, nuint request, int* value);
 
-    /// <summary>fcntl(2), for flags alone. EBADF: thrown. Variadic, as <see cref="IoControl"/>.</summary>
+    /// <summary>fcntl(2) for flags. EBADF: thrown. Variadic, as <see cref="IoControl"/>.</summary>
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int FileControl(int fd, int command, nint argument);
 
-    /// <summary>getrlimit(2). EINVAL, EFAULT: cannot happen; the limit then counts as unknown.</summary>
+    /// <summary>getrlimit(2). EINVAL, EFAULT: cannot happen; the limit counts as unknown.</summary>
     [LibraryImport("libc", EntryPoint = "getrlimit")]
     public static partial int GetResourceLimit(int resource, ResourceLimit* limit);
 
@@ -158,15 +141,15 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
     public static partial int EpollControl(int epoll, int operation, int fd, byte* epollEvent);
 
-    /// <summary>epoll_wait(2). EINTR: the kernel does not restart it, the loop computes its time-out anew.</summary>
+    /// <summary>epoll_wait(2). EINTR: not restarted by the kernel; the loop computes a new time-out.</summary>
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
     public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
 
-    /// <summary>
-    /// epoll_pwait2(2): epoll_wait with a time-out to the nanosecond (Linux 5.11, glibc 2.35). ENOSYS: an older kernel; EPERM: the
-    /// same, as sandboxes say
-    /// that do not know the call; no entry point: an older libc, or another one. EINTR as <see cref="EpollWait"/>.
-    /// </summary>
+    /// <summary>epoll_pwait2(2): epoll_wait with a time-out in nanoseconds (Linux 5.11, glibc 2.35).</summary>
+    /// <remarks>
+    /// ENOSYS: an older kernel. EPERM: a sandbox that does not know the call. No entry point: an older libc or another one. EINTR as
+    /// <see cref="EpollWait"/>.
+    /// </remarks>
     [LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
     public static partial int EpollWait2(int epoll, byte* events, int maxEvents, TimeSpec* timeout, void* signalMask);
 
@@ -174,22 +157,18 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     public static partial int EventFd(uint initial, int flags);
 
-    /// <summary>
-    /// write(2) on the eventfd. EAGAIN would need 2^64 unread wake-ups; EINTR does not occur for an eventfd that does not block.
-    /// </summary>
+    /// <summary>write(2) on the eventfd. EAGAIN needs 2^64 unread wake-ups; EINTR does not occur on a non-blocking eventfd.</summary>
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int fd, ulong* value, nuint length);
 
-    /// <summary>
-    /// gettid(2). Cannot fail. Through syscall(2): glibc has no function of that name before 2.30, and .NET runs on 2.27.
-    /// </summary>
+    /// <summary>Returns the thread's id (gettid(2)); by syscall(2), as glibc has gettid only since 2.30 and .NET runs on 2.27.</summary>
     public static int GetThreadId() => (int)SystemCall(RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 186 : 178);
 
-    /// <summary>syscall(2), for gettid alone. Variadic, as <see cref="IoControl"/>.</summary>
+    /// <summary>syscall(2) for gettid. Variadic, as <see cref="IoControl"/>.</summary>
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint SystemCall(nint number);
 
-    /// <summary>clock_gettime(2). EINVAL: the thread whose clock this is has ended.</summary>
+    /// <summary>clock_gettime(2). EINVAL: the thread of this clock has ended.</summary>
     [LibraryImport("libc", EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, TimeSpec* time);
 

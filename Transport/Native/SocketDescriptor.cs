@@ -4,14 +4,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace DotNettyFraming.Transport.Native;
 
-/// <summary>
-/// Owns one socket's descriptor and closes it exactly once.
-/// </summary>
+/// <summary>The owner of a socket's descriptor, closed exactly once.</summary>
 /// <remarks>
-/// The event loop uses the bare number, as it alone closes. Everything that may run on another thread (options,
-/// FIONREAD) goes through the methods here, which borrow the handle: a close in between waits for them, so that they
-/// can never meet another socket under a number used again. A channel that was dropped before it was registered is
-/// closed by the finalizer.
+/// The event loop uses the bare number, as it alone closes. Calls from other threads (options, FIONREAD) borrow the handle here:
+/// a close waits for them, so they never reach another socket under a reused number. The finalizer closes a channel that was
+/// dropped before it was registered.
 /// </remarks>
 internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
 {
@@ -25,12 +22,11 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
     /// <summary>AF_INET or AF_INET6.</summary>
     public int Family { get; }
 
-    /// <summary>The bare number, for the thread that closes it. −1 is never returned: after close it is the old number, which nobody may use.</summary>
+    /// <summary>The bare number, for the thread that closes it; after the close it must not be used.</summary>
     public int Number => (int)handle;
 
-    /// <summary>A new TCP socket, non-blocking and closed on exec; dual-stack where it is IPv6.</summary>
-    /// <param name="family">AF_INET6, which falls back to AF_INET in a kernel without IPv6, or AF_INET.</param>
-    /// <exception cref="System.Net.Sockets.SocketException">No descriptor or no memory left.</exception>
+    /// <summary>Opens a TCP socket, non-blocking and close-on-exec. AF_INET6 is dual-stack, or AF_INET in a kernel without IPv6.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">No descriptor or no memory is left.</exception>
     public static SocketDescriptor Open(int family)
     {
         int fd = LibC.Socket(family, LibC.SOCK_STREAM | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC, LibC.IPPROTO_TCP);
@@ -44,19 +40,18 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         var descriptor = new SocketDescriptor(fd, family);
         if (family == LibC.AF_INET6)
         {
-            // The default of IPV6_V6ONLY is a sysctl (net.ipv6.bindv6only); dual-stack is our promise, so it is asked for.
+            // The default of IPV6_V6ONLY is a sysctl (net.ipv6.bindv6only).
             descriptor.SetOption(LibC.IPPROTO_IPV6, LibC.IPV6_V6ONLY, 0);
         }
 
         return descriptor;
     }
 
-    /// <summary>Takes over a descriptor that accept4 returned.</summary>
+    /// <summary>Takes over a descriptor of accept4.</summary>
     public static SocketDescriptor Adopt(int fd, int family) => new(fd, family);
 
-    /// <summary>Takes over a listening TCP socket from outside, and makes it what <see cref="Open"/> would have made: non-blocking and closed on exec.</summary>
-    /// <param name="fd">Its number; owned from here on where this succeeds.</param>
-    /// <exception cref="System.Net.Sockets.SocketException">It is no descriptor, no socket, not TCP over IPv4 or IPv6, or does not listen.</exception>
+    /// <summary>Takes over a listening TCP socket and makes it non-blocking and close-on-exec.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">Not a listening TCP socket; the caller still owns it.</exception>
     public static SocketDescriptor AdoptListening(int fd)
     {
         int family = OptionOf(fd, LibC.SO_DOMAIN);
@@ -78,7 +73,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
             throw SocketErrors.LastError("fcntl");
         }
 
-        LingerNot(fd);
+        TurnLingerOff(fd);
         return new SocketDescriptor(fd, family);
     }
 
@@ -96,11 +91,9 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
     /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
     public unsafe void SetOption(int level, int name, int value) => SetOption(level, name, &value, sizeof(int));
 
-    /// <summary>Seconds of SO_LINGER; −1 = off. Any thread.</summary>
+    /// <summary>The seconds of SO_LINGER; −1 = off. Any thread.</summary>
     /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// Above 0: close(2) would wait for the peer, even on a non-blocking socket, and every channel of the loop with it.
-    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">Above 0: close(2) would block the loop, even on a non-blocking socket.</exception>
     public unsafe int Linger
     {
         get
@@ -119,7 +112,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         }
     }
 
-    /// <summary>Bytes that have arrived and were not received yet (FIONREAD); 0 when the socket is closed. Any thread.</summary>
+    /// <summary>The unread bytes in the kernel (FIONREAD); 0 when the socket is closed. Any thread.</summary>
     public unsafe int AvailableBytes
     {
         get
@@ -133,7 +126,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
             }
             catch (ObjectDisposedException)
             {
-                // A closed socket has nothing to read; callers ask from other threads and cannot know.
+                // Another thread cannot know that the socket is closed.
                 return 0;
             }
             finally
@@ -146,7 +139,7 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         }
     }
 
-    /// <summary>The local address, or <c>null</c> when there is none: not bound, bound to any address and no port yet, or closed. Any thread.</summary>
+    /// <summary>The local address; <c>null</c> if not bound, bound to any address and port 0, or closed. Any thread.</summary>
     public unsafe EndPoint? LocalAddress
     {
         get
@@ -159,12 +152,14 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
                 uint length = NativeSocketAddress.Capacity;
                 EndPoint? local = LibC.GetSockName(Number, (byte*)&address, &length) < 0 ? null : address.Decode();
 
-                // The kernel's answer for a socket that is not bound.
-                return local is IPEndPoint { Port: 0 } ip && (ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any)) ? null : local;
+                // Any address and port 0 is the kernel's answer for an unbound socket.
+                return local is IPEndPoint { Port: 0 } ip && (ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any))
+                    ? null
+                    : local;
             }
             catch (ObjectDisposedException)
             {
-                // DotNetty's contract: no address, not an exception, once the channel is closed.
+                // DotNetty's contract for a closed channel.
                 return null;
             }
             finally
@@ -180,19 +175,19 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
     /// <inheritdoc />
     protected override bool ReleaseHandle()
     {
-        // EINTR and EIO included, the descriptor is gone; a second close could hit a number that is in use again.
+        // Also after EINTR and EIO the descriptor is released; a second close could hit a reused number.
         _ = LibC.Close((int)handle);
         return true;
     }
 
-    /// <summary>Turns SO_LINGER off, as accepted sockets inherit it and their close would block the loop. A failure changes nothing.</summary>
-    private static unsafe void LingerNot(int fd)
+    /// <summary>Turns SO_LINGER off: accepted sockets inherit it, and their close would block the loop.</summary>
+    private static unsafe void TurnLingerOff(int fd)
     {
         var off = default(LibC.LingerOption);
         _ = LibC.SetSocketOption(fd, LibC.SOL_SOCKET, LibC.SO_LINGER, &off, (uint)sizeof(LibC.LingerOption));
     }
 
-    // Of a number that is not ours yet, so that a failure does not close what belongs to somebody else.
+    // For a descriptor that is not owned yet, so that a failure does not close it.
     private static unsafe int OptionOf(int fd, int name)
     {
         int value = 0;

@@ -5,47 +5,44 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.Transport.Native;
 
-/// <summary>
-/// errno to <see cref="SocketException"/>. What a peer can cause is handed down the pipeline as such an exception
-/// object, never thrown; what the operating system refuses to our own caller (a port in use) is thrown.
-/// </summary>
+/// <summary>The conversion of an errno to a <see cref="SocketException"/>.</summary>
+/// <remarks>An errno that a peer can cause goes down the pipeline and is not thrown. A refusal to the caller (port in use) is.</remarks>
 internal static class SocketErrors
 {
-    /// <summary>
-    /// The one exception for every reset, so that peers who reset cannot make us allocate. It has no stack trace,
-    /// as nobody throws it.
-    /// </summary>
+    /// <summary>The shared exception of all resets, so that resets do not allocate. It is never thrown.</summary>
     public static readonly SocketException ConnectionReset = new((int)SocketError.ConnectionReset);
 
-    /// <summary>The exception for an errno; the shared one for ECONNRESET.</summary>
+    /// <summary>Returns the exception for an errno; the shared one for ECONNRESET.</summary>
     public static SocketException ToException(int errno) =>
         errno == Errno.ECONNRESET ? ConnectionReset : ToException(errno, operation: null);
 
-    /// <summary>The exception for a connection that is lost, for the pipeline.</summary>
-    /// <returns>A <see cref="SocketException"/> if a peer or the network can cause the errno; a <see cref="ChannelException"/> around one if not.</returns>
+    /// <summary>Returns the pipeline's exception for a lost connection.</summary>
+    /// <returns>
+    /// A <see cref="SocketException"/> if a peer or the network can cause the errno; otherwise a <see cref="ChannelException"/>.
+    /// </returns>
     public static Exception OfConnection(int errno)
     {
         SocketException e = ToException(errno);
         return IsOfPeerOrNetwork(errno) ? e : new ChannelException(e.Message, e);
     }
 
-    /// <summary>Whether a peer or the network can make a connection's calls fail with the errno: what TCP and ICMP turn into one.</summary>
-    public static bool IsOfPeerOrNetwork(int errno) => errno is Errno.ECONNRESET or Errno.EPIPE or Errno.ETIMEDOUT or Errno.ECONNREFUSED
-        or Errno.ECONNABORTED or Errno.EHOSTUNREACH or Errno.EHOSTDOWN or Errno.ENETUNREACH or Errno.ENETDOWN or Errno.ENONET
-        or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.EACCES;
+    /// <summary>Returns whether a peer or the network can cause the errno, by TCP or ICMP.</summary>
+    public static bool IsOfPeerOrNetwork(int errno) => errno is Errno.ECONNRESET or Errno.EPIPE or Errno.ETIMEDOUT
+        or Errno.ECONNREFUSED or Errno.ECONNABORTED or Errno.EHOSTUNREACH or Errno.EHOSTDOWN or Errno.ENETUNREACH
+        or Errno.ENETDOWN or Errno.ENONET or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.EOPNOTSUPP or Errno.EACCES;
 
-    /// <summary>The exception for an errno, naming the call that gave it.</summary>
+    /// <summary>Returns the exception for an errno, with the name of the failed call.</summary>
     public static SocketException ToException(int errno, string? operation)
     {
         string message = Marshal.GetPInvokeErrorMessage(errno);
         return new SocketException((int)ToSocketError(errno), operation is null ? message : $"{operation}: {message}");
     }
 
-    /// <summary>The exception for the errno that the last call left on this thread.</summary>
-    /// <param name="operation">The call's name: a constant, as making a text first could overwrite the errno (an IPEndPoint's does).</param>
+    /// <summary>Returns the exception for the errno of the last call on this thread.</summary>
+    /// <param name="operation">The call's name. A constant, as formatting a text could overwrite the errno.</param>
     public static SocketException LastError(string operation) => ToException(Marshal.GetLastPInvokeError(), operation);
 
-    /// <summary>.NET's name for an errno; <see cref="SocketError.SocketError"/> (unspecified) for the rare ones.</summary>
+    /// <summary>Returns .NET's name for an errno; <see cref="SocketError.SocketError"/> (unspecified) for the rare ones.</summary>
     public static SocketError ToSocketError(int errno) => errno switch
     {
         0 => SocketError.Success,
@@ -78,7 +75,7 @@ internal static class SocketErrors
         _ => SocketError.SocketError,
     };
 
-    /// <summary>The symbol for a log line or a metric's label (<c>EMFILE</c>); the number where there is no name here.</summary>
+    /// <summary>Returns the symbol for logs and metrics (<c>EMFILE</c>), or the number if it has no name here.</summary>
     public static string Name(int errno) => errno switch
     {
         Errno.EPERM => nameof(Errno.EPERM),

@@ -5,7 +5,7 @@ namespace DotNettyFraming.Tests.Transport.Accepting;
 
 public class AcceptOutcomeTests
 {
-    [TestCase(Errno.EAGAIN, nameof(AcceptOutcome.NobodyWaits))]
+    [TestCase(Errno.EAGAIN, nameof(AcceptOutcome.NoneWaiting))]
     [TestCase(Errno.ECONNABORTED, nameof(AcceptOutcome.TryNext))]
     [TestCase(Errno.EPROTO, nameof(AcceptOutcome.TryNext))]
     [TestCase(Errno.EINTR, nameof(AcceptOutcome.TryNext))]

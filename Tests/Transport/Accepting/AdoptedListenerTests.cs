@@ -7,7 +7,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport.Accepting;
 
-/// <summary>A listening socket that somebody else made, taken over by its descriptor.</summary>
+/// <summary>A channel on a listening socket that already exists, by its descriptor.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public sealed class AdoptedListenerTests : TransportContract<EpollTransport>
 {
@@ -45,7 +45,7 @@ public sealed class AdoptedListenerTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Socket_outlives_the_channel_for_whoever_else_holds_it()
+    public async Task Socket_outlives_the_channel_for_another_holder()
     {
         Socket raw = RawListener();
         (IChannel listener, int descriptor) = await AdoptAsync(raw, new RecordingHandler());
@@ -78,11 +78,10 @@ public sealed class AdoptedListenerTests : TransportContract<EpollTransport>
         IChannel listener = await Listen(
             channel => channel.Pipeline.AddLast(handler),
             bootstrap => bootstrap.ChannelFactory(() => EpollServerSocketChannel.Adopt(descriptor.Give())),
-            new IPEndPoint(IPAddress.Any, 1)); // which nobody looks at
+            new IPEndPoint(IPAddress.Any, 1)); // ignored
         return (listener, descriptor.Number);
     }
 
-    // Variadic in C, which on Linux's x86-64 and arm64 passes an integer like any other.
     [DllImport("libc", EntryPoint = "fcntl")]
     private static extern int FileControl(int descriptor, int command, nint argument);
 }

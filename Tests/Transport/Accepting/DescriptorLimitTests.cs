@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -8,10 +9,8 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport.Accepting;
 
-/// <summary>
-/// The listener when the process has no descriptor left. The limit of this very process is lowered for a moment, so
-/// nothing may run beside it, and the path is walked once before the limit falls.
-/// </summary>
+/// <summary>The listener of a process without free descriptors.</summary>
+/// <remarks>The test lowers the limit of this process, so it runs alone, and runs the path once before it lowers the limit.</remarks>
 [NonParallelizable]
 public class DescriptorLimitTests : TransportContract<EpollTransport>
 {
@@ -21,7 +20,8 @@ public class DescriptorLimitTests : TransportContract<EpollTransport>
     public async Task Listener_pauses_without_spin_and_accepts_again_when_a_descriptor_is_free()
     {
         var handlers = new System.Collections.Concurrent.ConcurrentQueue<RecordingHandler>();
-        var listener = (EpollServerSocketChannel)await new ServerBootstrap().Group(Group).ChannelFactory(() => new EpollServerSocketChannel())
+        var listener = (EpollServerSocketChannel)await new ServerBootstrap().Group(Group)
+            .ChannelFactory(() => new EpollServerSocketChannel())
             .ChildHandler(new ActionChannelInitializer<IChannel>(c =>
             {
                 var handler = new RecordingHandler();
@@ -34,13 +34,13 @@ public class DescriptorLimitTests : TransportContract<EpollTransport>
         IChannel healthy = (await handlers.First().Active.WaitAsync(Cancel)).Channel;
         var loop = (EpollEventLoop)listener.EventLoop;
 
-        // Their descriptors exist before the limit falls; connecting needs none.
-        Socket[] late = [.. Enumerable.Range(0, 3).Select(_ => DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)))];
+        // Their descriptors exist before the limit is lowered; connecting needs none.
+        Socket[] late = [.. Enumerable.Range(0, 3).Select(_ => NewSocket())];
         Assert.That(GetLimit(RLIMIT_NOFILE, out ResourceLimit before), Is.Zero);
         long wakeUps;
         try
         {
-            LowerTo(HighestDescriptor() + 65, before); // the last 64 of a limit are kept for the runtime
+            LowerTo(HighestDescriptor() + 65, before);
             foreach (Socket socket in late)
             {
                 await socket.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalAddress).Port, Cancel);
@@ -52,8 +52,8 @@ public class DescriptorLimitTests : TransportContract<EpollTransport>
             wakeUps = loop.WakeUps - start;
             Assert.That(handlers, Has.Count.EqualTo(1));
 
-            // After the sixth failure the next try by itself is 320 ms away. A close of our own gives one descriptor
-            // back, and the listener takes it at once.
+            // After the sixth failure the next try is 320 ms away. An own close frees one descriptor, and the listener uses it
+            // immediately.
             await Eventually(() => listener.AcceptErrors["EMFILE"] >= 6);
             var sinceClose = Stopwatch.StartNew();
             await healthy.CloseAsync().WaitAsync(Cancel);
@@ -65,41 +65,35 @@ public class DescriptorLimitTests : TransportContract<EpollTransport>
             _ = SetLimit(RLIMIT_NOFILE, in before);
         }
 
-        // Raised by somebody else, the limit is noticed by the timer, which is 500 ms at most.
+        // A raised limit is noticed by the timer, within 500 ms.
         var watch = Stopwatch.StartNew();
         await Eventually(() => handlers.Count == 4);
         Assert.That(watch.Elapsed, Is.LessThan(TimeSpan.FromSeconds(1)));
-        Assert.That(wakeUps, Is.LessThan(30), "10, 20, 40 ms ... and not without end");
+        Assert.That(wakeUps, Is.LessThan(30), "10, 20, 40 ms ...");
     }
 
     private static ulong HighestDescriptor() =>
-        Directory.GetFileSystemEntries("/proc/self/fd").Select(f => ulong.Parse(Path.GetFileName(f), System.Globalization.CultureInfo.InvariantCulture)).Max();
+        Directory.GetFileSystemEntries("/proc/self/fd").Select(f => ulong.Parse(Path.GetFileName(f), CultureInfo.InvariantCulture)).Max();
 
-    /// <summary>Also fills the holes below the highest number, for the kernel gives out the lowest free one.</summary>
+    private Socket NewSocket() => DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+
+    /// <summary>Lowers the limit and uses up all descriptors but the last 8, which accept leaves to the runtime.</summary>
     private void LowerTo(ulong limit, ResourceLimit before)
     {
-        var fillers = new List<Socket>();
-        ulong highest = limit - 1;
-        while (true)
+        ulong highest;
+        do
         {
-            Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            fillers.Add(filler);
-            if ((ulong)filler.Handle >= highest)
-            {
-                highest = (ulong)filler.Handle;
-                break;
-            }
+            highest = (ulong)NewSocket().Handle;
         }
+        while (highest < limit - 9);
 
-        var lowered = new ResourceLimit { Soft = highest + 1, Hard = before.Hard };
+        var lowered = new ResourceLimit { Soft = highest + 9, Hard = before.Hard };
         Assert.That(SetLimit(RLIMIT_NOFILE, in lowered), Is.Zero);
     }
 
-    /// <summary>getrlimit(2).</summary>
     [DllImport("libc", EntryPoint = "getrlimit")]
     private static extern int GetLimit(int resource, out ResourceLimit limit);
 
-    /// <summary>setrlimit(2).</summary>
     [DllImport("libc", EntryPoint = "setrlimit")]
     private static extern int SetLimit(int resource, in ResourceLimit limit);
 

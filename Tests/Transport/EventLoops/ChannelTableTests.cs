@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.Transport.EventLoops;
 public class ChannelTableTests
 {
     [Test]
-    public void Key_of_a_former_owner_of_the_number_finds_nobody()
+    public void Key_of_a_former_owner_of_the_descriptor_finds_nothing()
     {
         var table = new ChannelTable();
         var first = new EpollSocketChannel();
@@ -20,7 +20,7 @@ public class ChannelTableTests
         Assert.That(table.Find(current), Is.SameAs(second));
         Assert.That(table.Find(old), Is.Null, "an event that waited in the batch");
         table.Remove(old);
-        Assert.That(table.Find(current), Is.SameAs(second), "a late removal harms nobody");
+        Assert.That(table.Find(current), Is.SameAs(second), "a late removal does nothing");
         Assert.That(table.ToArray(), Is.EqualTo(new[] { second }));
 
         first.Unsafe.CloseForcibly();
@@ -28,7 +28,7 @@ public class ChannelTableTests
     }
 
     [Test]
-    public void Key_of_the_wake_up_finds_nobody()
+    public void Key_of_the_wake_up_finds_nothing()
     {
         Assert.That(new ChannelTable().Find(EpollPoller.WakeUpKey), Is.Null);
     }

@@ -5,7 +5,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Tests.Transport.EventLoops;
 
-/// <summary>The end of an event loop, whatever stands in its way.</summary>
+/// <summary>The end of an event loop with failing steps, timers and buffers of other threads.</summary>
 public class ShutdownTests : TransportContract<EpollTransport>
 {
     private EpollEventLoop Loop => (EpollEventLoop)Group.Items.First();
@@ -20,14 +20,14 @@ public class ShutdownTests : TransportContract<EpollTransport>
     }
 
     [Test]
-    public async Task Failing_step_of_the_end_costs_no_other_step()
+    public async Task Failing_step_of_the_shutdown_does_not_stop_it()
     {
         IByteBuffer? receiveBuffer = null;
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
             prepare: h => h.OnRead = (_, b) => receiveBuffer = b.Unwrap());
         await peer.SendAsync(Pattern(10), SocketFlags.None, Cancel);
         await handler.ReceivedAtLeast(10, Cancel);
-        await OnLoop(channel, () => receiveBuffer!.Release()); // too often, so that the loop's own release throws
+        await OnLoop(channel, () => receiveBuffer!.Release()); // too often, so that the loop's release throws
         var loop = (EpollEventLoop)channel.EventLoop;
 
         await loop.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Cancel);
@@ -73,7 +73,7 @@ public class ShutdownTests : TransportContract<EpollTransport>
                 }
                 catch (OperationCanceledException)
                 {
-                    // Sets the next.
+                    // Schedules the next.
                 }
             }
         }

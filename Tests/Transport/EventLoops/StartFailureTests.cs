@@ -33,13 +33,14 @@ public class StartFailureTests
         int epolls = Epolls();
 
         Assert.That(
-            () => new EpollEventLoop(null, UnpooledByteBufferAllocator.Default, 1024, _ => throw new InsufficientMemoryException("no thread")),
+            () => new EpollEventLoop(
+                null, UnpooledByteBufferAllocator.Default, 1024, _ => throw new InsufficientMemoryException("no thread")),
             Throws.InstanceOf<InsufficientMemoryException>());
 
         Assert.That(Epolls(), Is.EqualTo(epolls));
     }
 
-    /// <summary>Epoll instances of this process, and eventfds.</summary>
+    /// <summary>Returns the number of epoll instances and eventfds of this process.</summary>
     private static int Epolls() =>
         Directory.GetFileSystemEntries("/proc/self/fd").Count(
             f => new FileInfo(f).LinkTarget is "anon_inode:[eventpoll]" or "anon_inode:[eventfd]");

@@ -5,7 +5,7 @@ using DotNettyFraming.Transport.EventLoops;
 
 namespace DotNettyFraming.Tests.Transport.EventLoops;
 
-/// <summary>Timers finer than a millisecond, and the waits below them.</summary>
+/// <summary>Timers below a millisecond, and the waits of the poller.</summary>
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
 public class TimerTests
 {
@@ -21,17 +21,17 @@ public class TimerTests
         long before = loop.WakeUps;
         TimeSpan[] took = await Measure(loop);
         long wakeUps = loop.WakeUps - before;
-        bool fine = loop.Poller.WaitsFinely;
+        bool fine = loop.Poller.WaitsNanoseconds;
         await loop.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1)).WaitAsync(Patience);
 
         Assert.That(took, Is.All.GreaterThanOrEqualTo(Delay));
-        Assert.That(wakeUps, Is.LessThan(3 * Tries), "it waits and does not spin");
+        Assert.That(wakeUps, Is.LessThan(3 * Tries), "it does not spin");
         if (!fine)
         {
             Assert.Ignore("epoll_pwait2 needs Linux 5.11 and glibc 2.35");
         }
 
-        // Rounded up to a millisecond, not one of them could be below it. The best quarter: the machine may be busy.
+        // Rounded up to a millisecond, none could be below it. The best quarter, as the machine may be busy.
         Assert.That(took.Order().ElementAt(Tries / 4), Is.LessThan(TimeSpan.FromMicroseconds(900)));
     }
 
@@ -100,7 +100,7 @@ public class TimerTests
                 loop.Schedule(() => TakeTwoMilliseconds(ref slow, slowBefore >= 0), TimeSpan.Zero);
             }
 
-            // Due first; its task comes behind the timers.
+            // It is due first, and its task runs behind the timers.
             loop.Schedule(() => loop.Execute(() => slowBefore = slow), TimeSpan.FromSeconds(-1));
         });
 
@@ -185,7 +185,7 @@ public class TimerTests
         Assert.That(allocated / 500.0, Is.LessThan(300));
     }
 
-    /// <summary>Keeps the loop busy for 2 ms, but for what is left over once the test knows its answer.</summary>
+    /// <summary>Keeps the loop busy for 2 ms, or not at all once the test has its answer.</summary>
     private static void TakeTwoMilliseconds(ref int taken, bool known)
     {
         taken++;
@@ -205,7 +205,7 @@ public class TimerTests
         }
     }
 
-    /// <summary>Sets a timer, and the next one when it fires, on a loop that does nothing else.</summary>
+    /// <summary>Returns the delays of timers that run one after another on an idle loop.</summary>
     private static async Task<TimeSpan[]> Measure(EpollEventLoop loop)
     {
         var took = new List<TimeSpan>();

@@ -55,7 +55,7 @@ public class NativeLayoutTests
             Assert.Ignore("needs glibc");
         }
 
-        // What .NET runs on at least is 2.27; each function has the version in which it last changed.
+        // The oldest glibc of .NET is 2.27; a function has the version in which it last changed.
         string[] versions = ["2.2.5", "2.3.2", "2.4", "2.7", "2.9", "2.10", "2.17", "2.27"];
         IEnumerable<string> functions = typeof(LibC).GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)
             .Select(m => m.GetCustomAttribute<LibraryImportAttribute>()?.EntryPoint).OfType<string>();
@@ -88,7 +88,8 @@ public class NativeLayoutTests
     [Test]
     public void Address_that_does_not_fit_is_refused()
     {
-        Assert.That(() => NativeSocketAddress.Encode(IPEndPoint.Parse("[::1]:1"), LibC.AF_INET, out _), Throws.InstanceOf<SocketException>());
+        var ipv6 = IPEndPoint.Parse("[::1]:1");
+        Assert.That(() => NativeSocketAddress.Encode(ipv6, LibC.AF_INET, out _), Throws.InstanceOf<SocketException>());
         Assert.That(() => NativeSocketAddress.Encode(new DnsEndPoint("name", 1), LibC.AF_INET, out _), Throws.ArgumentException);
         Assert.That(default(NativeSocketAddress).Decode(), Is.Null);
     }
@@ -125,7 +126,7 @@ public class NativeLayoutTests
         return socket;
     }
 
-    /// <summary>dlvsym(3); 0 = there is no such symbol of that version.</summary>
+    /// <summary>dlvsym(3); 0 = no symbol of that version.</summary>
     [DllImport("libdl.so.2", EntryPoint = "dlvsym")]
     private static extern nint VersionedSymbol(nint library, string name, string version);
 }
