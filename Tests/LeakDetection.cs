@@ -26,7 +26,7 @@ public static class LeakDetection
 
     private static readonly ConcurrentQueue<string> Reports = new();
 
-    /// <summary>Installs the logger before the detector's class loads, which may happen in a test case's source before any set-up.</summary>
+    /// <summary>Installs the logger before the detector's class loads, which a test case's source may cause before any set-up.</summary>
     [ModuleInitializer]
     internal static void Install()
     {

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;

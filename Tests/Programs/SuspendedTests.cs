@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
