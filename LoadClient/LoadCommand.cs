@@ -12,10 +12,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>From the command line to the exit code; the console and the signals come from outside, so that tests can run it too.</summary>
+/// <summary>The program from the command line to the exit code; console and signals are arguments, so that tests can run it.</summary>
 internal static class LoadCommand
 {
-    /// <summary>Runs the load client.</summary>
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments,
         IReadOnlyDictionary<string, string> environment,
@@ -34,7 +33,7 @@ internal static class LoadCommand
         {
             OpenFileLimit.Require(OpenFileLimit.RuntimeFiles);
 
-            // Before any DotNetty class is loaded: each takes its logger once.
+            // Before any DotNetty class loads: each gets its logger then.
             using ProgramLogging? logging = startLogging?.Invoke(options.LogDirectory);
             ILogger logger = (logging?.Factory ?? NullLoggerFactory.Instance).CreateLogger(Program.Name);
             foreach (string warning in parsed.Warnings)
@@ -107,7 +106,7 @@ internal static class LoadCommand
         }
     }
 
-    /// <summary>Returns every address of the server, IPv4 first, as most servers listen there.</summary>
+    /// <summary>Returns all addresses of the server, IPv4 first, as most servers listen there.</summary>
     private static async Task<IPEndPoint[]> ResolveAsync(LoadOptions options, CancellationToken stop)
     {
         if (IPAddress.TryParse(options.Host, out IPAddress? literal))
@@ -131,23 +130,20 @@ internal static class LoadCommand
     }
 }
 
-/// <summary>The console's streams, or a test's.</summary>
+/// <summary>The streams of the console or of a test.</summary>
 internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool OutputIsTerminal)
 {
     public static StandardStreams OfConsole() => new(Console.Out, Console.Error, !Console.IsOutputRedirected);
 }
 
-/// <summary>The exit codes beyond those that all programs here share (<see cref="Hosting.ExitCode"/>).</summary>
-/// <remarks>Where several hold, the first of 2 (usage), 1 (could not run), 3, 5 and 4 wins.</remarks>
+/// <summary>The exit codes of the load client, next to <see cref="Hosting.ExitCode"/>.</summary>
+/// <remarks>If several apply, the first of 2 (usage), 1 (could not run), 3, 5 and 4.</remarks>
 internal static class LoadExitCode
 {
-    public const int VerificationFailed = 3; // --verify: the server did not process just what was sent, or it cannot be said whether it did
-    public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was still open after --abuse-deadline
+    public const int VerificationFailed = 3; // --verify: a difference, or no answer
+    public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was open after --abuse-deadline
 
-    /// <summary>
-    /// Some connections could not be made, or <c>--connections</c> was capped, or the server closed connections so that not all of
-    /// <c>--packets</c> could be sent or none was left before the end. A server that closes some while the run goes on is counted,
-    /// and no fault.
-    /// </summary>
+    /// <summary>Connections failed or were capped, or all ended before the duration or before all of <c>--packets</c> were sent.</summary>
+    /// <remarks>If the server closes only some during the run, they are counted and the exit code is 0.</remarks>
     public const int SomeConnectionsFailed = 4;
 }

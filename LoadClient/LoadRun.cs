@@ -10,24 +10,20 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>One whole run: connect, send, flush, close, report.</summary>
+/// <summary>One run: connect, send, flush, close, report.</summary>
 /// <remarks>
-/// Without <c>--ramp-up</c> all connections are made before the first sends, so connect latency is not measured against our own load. The
-/// duration counts from when all connections are made or have failed; packets per second are over the time from the first write.
+/// Without <c>--ramp-up</c> all connections are made before the first one sends, so that our own load does not affect connect latency.
+/// The duration counts from when all connections are made or have failed, packets per second from the first write.
 /// </remarks>
 internal sealed class LoadRun
 {
-    /// <summary>How long writes that are due or on their way may take when the run ends.</summary>
-    private static readonly TimeSpan FlushDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FlushDeadline = TimeSpan.FromSeconds(5); // for the writes that are due at the end of the run
+    private static readonly TimeSpan CloseDeadline = TimeSpan.FromSeconds(2); // for the server's FINs after ours
 
-    /// <summary>How long the server may take to answer our FINs with its own; it reads what it has not read yet first.</summary>
-    private static readonly TimeSpan CloseDeadline = TimeSpan.FromSeconds(2);
-
-    /// <summary>The same where it is compared what it has read: unanswered connections make that inexact.</summary>
+    /// <summary>The close deadline with <c>--verify</c>: connections without an answer make the comparison inexact.</summary>
     private static readonly TimeSpan CloseDeadlineOfVerified = TimeSpan.FromSeconds(15);
 
-    /// <summary>From now to the first write of a timetable: time to tell all the loops.</summary>
-    private static readonly TimeSpan TimetableLead = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan TimetableLead = TimeSpan.FromMilliseconds(5); // for all loops to get a timetable before its start
 
     private readonly LoadOptions _options;
     private readonly int _allowed;
@@ -63,13 +59,13 @@ internal sealed class LoadRun
         Series = new RunSeries(_loops, clock);
         if (options.Abuse is { } abuse)
         {
-            // Event loops of its own: what hostile peers do there is not to be measured as the latency of the others.
-            LoadTransport apart = LoadTransport.Of(options.Transport, eventLoops: 1);
-            var attack = new AbuseRun(
+            // On an event loop of its own, so that hostile peers do not slow the others down inside the client.
+            LoadTransport separate = LoadTransport.Of(options.Transport, eventLoops: 1);
+            var attack = new Attack(
                 abuse,
                 () => _ramp.Target,
                 SourcesInTurn(),
-                apart,
+                separate,
                 tls is null ? null : pipeline => tls.AddTo(pipeline.Channel),
                 clock,
                 logger);
@@ -79,12 +75,12 @@ internal sealed class LoadRun
 
     public LoadPhase Phase => _phase;
 
-    public long Failed => _ramp.Failures.Total; // connection attempts that have failed so far. Any thread
+    public long Failed => _ramp.Failures.Total; // any thread
     public RunSeries Series { get; }
 
-    public AbuseSchedule? Abuse { get; } // the attack beside the load; null without --abuse
+    public AbuseSchedule? Abuse { get; } // null without --abuse
 
-    /// <summary>How long will still be sent; null where that is not known, or not yet. Any thread.</summary>
+    /// <summary>The remaining time to send; null if it is unknown. Any thread.</summary>
     public TimeSpan? TimeLeft => _plannedEnd is long end && _phase == LoadPhase.Sending
         ? TimeSpan.FromTicks(Math.Max(0, _clock.GetElapsedTime(_clock.GetTimestamp(), end).Ticks))
         : null;
@@ -110,7 +106,7 @@ internal sealed class LoadRun
         finally
         {
             await over.CancelAsync();
-            await _transport.ShutDownAsync(_clock, _logger); // connections are closed before: a loop that has ended completes nothing
+            await _transport.ShutDownAsync(_clock, _logger); // after the connections: a loop that has ended completes no task
         }
     }
 
@@ -133,7 +129,7 @@ internal sealed class LoadRun
     private async Task<bool> SendAsync(CancellationToken stop)
     {
         int[] waiting = await Task.WhenAll(_loops.Select(loop => loop.CountWaitingAsync()));
-        // Those that failed take no share: --packets N are N, as long as one connection was made.
+        // Failed connections get no share: --packets N are N as long as one connection was made.
         PacketShares shares = _shares with { Connections = waiting.Sum() };
         long began = _clock.GetTimestamp();
         int firstOrdinal = 0;
@@ -152,11 +148,11 @@ internal sealed class LoadRun
         }
 
         bool ended = await WaitForEndAsync(stop);
-        // With --packets this is how a run ends, unless connections ended before their shares did; without, only they can end it.
+        // With --packets, nothing is left when all are sent or when connections ended early; without, only the latter is possible.
         return ended && Totals() is { Connected: > 0 } totals && !(totals.PacketsSent >= _options.Packets);
     }
 
-    /// <summary>Waits until the duration is over, or the signal comes, or nothing is left to send.</summary>
+    /// <summary>Waits for the end of the duration, a signal, or nothing left to send, and returns whether it was the last.</summary>
     private async Task<bool> WaitForEndAsync(CancellationToken stop)
     {
         Task nothingLeft = OnAllLoops(loop => loop.NothingLeft.Task);
@@ -180,10 +176,8 @@ internal sealed class LoadRun
         return false;
     }
 
-    /// <summary>
-    /// In whole milliseconds, and not one too few: timers cut off what is below, and what is due before the end would be lost.
-    /// </summary>
-    /// <remarks>Even so they can come early: .NET's go by the kernel's coarse clock, which is up to 4 ms behind.</remarks>
+    /// <summary>Returns the time to the planned end, rounded up to milliseconds, as timers cut off fractions.</summary>
+    /// <remarks>Timers can still be early: .NET's use the kernel's coarse clock, which is up to 4 ms behind.</remarks>
     private TimeSpan UntilPlannedEnd() => _plannedEnd is long end
         ? TimeSpan.FromMilliseconds(Math.Max(0, Math.Ceiling(_clock.GetElapsedTime(_clock.GetTimestamp(), end).TotalMilliseconds)))
         : Timeout.InfiniteTimeSpan;
@@ -208,7 +202,7 @@ internal sealed class LoadRun
         return SendingTime(end);
     }
 
-    /// <summary>From the first write to the end, or to the last write taken after it.</summary>
+    /// <summary>Returns the time from the first write to the end, or to the last write taken after it.</summary>
     private TimeSpan SendingTime(long end)
     {
         long[] starts = [.. _loops.Select(loop => loop.FirstStart).OfType<long>()];
@@ -221,7 +215,7 @@ internal sealed class LoadRun
         long lastTaken = _loops.Select(loop => loop.LastTaken).OfType<long>().DefaultIfEmpty(start).Max();
         if (_options.Rate is long rate && (_options.Packets is null || Totals().PacketsSent == _options.Packets))
         {
-            // Each packet has its part of the time, the last one too: N packets at N per second take a second.
+            // Each packet counts with its interval, the last one too: N packets at N per second take a second.
             long due = start + InTimestamps(TimeSpan.FromSeconds((double)Totals().PacketsSent / rate));
             end = _options.Packets is null ? Math.Max(end, due) : due;
         }
@@ -261,10 +255,8 @@ internal sealed class LoadRun
     private async Task<bool> CompleteWithin(TimeSpan limit, Func<LoadLoop, Task> task)
     {
         Task all = OnAllLoops(task);
-        using var timer = new CancellationTokenSource();
-        bool completed = await Task.WhenAny(all, Task.Delay(limit, _clock, timer.Token)) == all;
-        await timer.CancelAsync();
-        return completed;
+        await Task.WhenAny(all, Task.Delay(limit, _clock));
+        return all.IsCompleted;
     }
 
     private RunReport Report(TimeSpan connecting, TimeSpan sending, bool ranOut, bool interrupted) => new()
@@ -286,7 +278,7 @@ internal sealed class LoadRun
 /// <summary>The phases of a run, for the progress display.</summary>
 internal enum LoadPhase
 {
-    Connecting, // making connections; with --ramp-up the ones made are sending
-    Sending, // all connections are made, and send
+    Connecting, // with --ramp-up, connections that are made send already
+    Sending,
     Finishing, // flushing and closing
 }

@@ -4,14 +4,13 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient;
 
-/// <summary>Where the process begins: signals and the console; everything else is <see cref="LoadCommand"/>.</summary>
+/// <summary>The entry point: signals and the console.</summary>
 /// <remarks>
-/// # Layout, in the order in which a run meets them
-/// <see cref="LoadCommand"/> reads the <c>Options/</c>, looks for what could stop the run, and reports it.
-/// <see cref="LoadRun"/> is the run. <c>Connecting/</c> makes the connections; in <c>Sending/</c> a <see cref="Sending.LoadLoop"/> for each
-/// event loop holds them, a <see cref="Sending.SendingHandler"/> for each sends its share of the <see cref="Sending.PacketTape"/>, and an
-/// <see cref="Sending.IPacing"/> says whose turn it is. <c>Measuring/</c> counts; <c>Abuse/</c> attacks; <c>Verification/</c> asks the
-/// server what it got; <c>Reporting/</c> shows it all.
+/// The folders in the order of a run: <see cref="LoadCommand"/> reads the <c>Options/</c> and starts a <see cref="LoadRun"/>.
+/// <c>Connecting/</c> makes the connections. In <c>Sending/</c>, each event loop has a <see cref="Sending.LoadLoop"/>, each connection
+/// a <see cref="Sending.SendingHandler"/> that sends its share of the <see cref="Sending.PacketTape"/>, and an
+/// <see cref="Sending.IPacing"/> decides which connection writes next. <c>Measuring/</c> counts, <c>Abuse/</c> attacks,
+/// <c>Verification/</c> reads the server's statistics, and <c>Reporting/</c> shows the results.
 /// </remarks>
 internal static class Program
 {
@@ -21,8 +20,11 @@ internal static class Program
     {
         using var signals = new StopSignals();
         ForgivingConsole.Install();
-
         return await LoadCommand.RunAsync(
-            arguments, ProgramEnvironment.OfProcess(), StandardStreams.OfConsole(), directory => ProgramLogging.Start(Name, directory), signals.Requested);
+            arguments,
+            ProgramEnvironment.OfProcess(),
+            StandardStreams.OfConsole(),
+            directory => ProgramLogging.Start(Name, directory),
+            signals.Requested);
     }
 }

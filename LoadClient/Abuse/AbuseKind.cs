@@ -4,41 +4,29 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>
-/// A kind of hostile peer: its name for <c>--abuse</c>, and from the seed what its peers do. A new kind is declared here only.
-/// </summary>
-/// <remarks>Good packets are the default ones of the load: 32 bytes, stamped with the time.</remarks>
+/// <summary>A kind of hostile peer: its name for <c>--abuse</c>, and its script for a seed. A new kind is declared here only.</summary>
+/// <remarks>A good packet is the default one of the load: 32 bytes, stamped with the time.</remarks>
 internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
 {
-    /// <summary>
-    /// A packet whose first byte is not <c>&amp;</c>, all else of it right, and a good packet behind it; then silence. A good server
-    /// processes neither, and closes immediately.
-    /// </summary>
+    /// <summary>Sends a packet with a wrong first byte and a good one; a good server processes neither and closes immediately.</summary>
     public static readonly AbuseKind BadPrefix = new("bad-prefix", _ => SendOnce(HostileTape.Of(Bad(), Good())));
 
-    /// <summary>
-    /// 1 to 20 good packets, then one with a wrong first byte and three good ones, in one write; then silence. A good server processes
-    /// those before the fault, none behind it, and closes immediately.
-    /// </summary>
+    /// <summary>Sends 1 to 20 good packets, one with a wrong first byte and three good ones, in one write.</summary>
+    /// <remarks>A good server processes those before the fault, none after it, and closes immediately.</remarks>
     public static readonly AbuseKind BadPrefixLate = new("bad-prefix-late", seed =>
     {
         var tape = HostileTape.Of([.. Goods(20), Bad(), .. Goods(3)]);
         return SendOnce(tape, peer => RandomOf(seed, peer).Next(20) * Good().Length);
     });
 
-    /// <summary>
-    /// A header that announces 65,535 bytes, and 16 of them; then silence. A server that allows less (<c>--max-payload</c>) closes as soon
-    /// as it has the header. To another it is a legal start: it closes at its time limit for one packet (<c>--packet-timeout</c>).
-    /// </summary>
+    /// <summary>Sends a header that announces 65,535 bytes, and 16 of them.</summary>
+    /// <remarks>A good server closes at the header if <c>--max-payload</c> is lower, otherwise after <c>--packet-timeout</c>.</remarks>
     public static readonly AbuseKind Oversize = new("oversize", _ => SendOnce(new HostileTape(Longest()[..(PacketHeader.Size + 16)], 0)));
 
-    /// <summary>
-    /// A packet of 65,542 bytes, one byte per second; the peers' seconds begin at different moments. Never idle for long, and never done:
-    /// a good server has a time limit for the packet as well as for the pause.
-    /// </summary>
+    /// <summary>Sends a packet of 65,542 bytes, one byte per second, so that only a time limit for the whole packet helps.</summary>
     public static readonly AbuseKind SlowLoris = new("slow-loris", _ =>
     {
-        var tape = new HostileTape(Longest()[..^1], 0); // without its last byte: after 18 hours, too, the packet is not whole
+        var tape = new HostileTape(Longest()[..^1], 0); // without its last byte, so that the packet stays incomplete after 18 hours
         return new HostileScript(tape, (_, step) =>
         {
             int sent = (step + 1) / 2; // a byte, a pause, a byte, a pause
@@ -46,16 +34,10 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
         });
     });
 
-    /// <summary>
-    /// All but the last byte of a packet of 65,542 bytes; then silence. A good server bounds the memory that such peers hold, and closes
-    /// at its time limit for one packet.
-    /// </summary>
+    /// <summary>Sends all but the last byte of a packet of 65,542 bytes; a good server bounds the memory that such peers hold.</summary>
     public static readonly AbuseKind HalfPacket = new("half-packet", _ => SendOnce(new HostileTape(Longest()[..^1], 0)));
 
-    /// <summary>
-    /// 1 to 8 good packets and a piece of another, and then RST (SO_LINGER 0), as soon as they are written. A good server discards the
-    /// piece, and logs no error. What it has not read by then is lost.
-    /// </summary>
+    /// <summary>Sends 1 to 8 good packets and a part of another, then RST (SO_LINGER 0); a good server logs no error.</summary>
     public static readonly AbuseKind Reset = new("reset", seed => new HostileScript(HostileTape.Of([.. Goods(9)]), (peer, step) =>
     {
         Random random = RandomOf(seed, peer);
@@ -64,21 +46,19 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
     }))
     { EndsItself = "reset by us" };
 
-    /// <summary>
-    /// Connects and closes without a byte, again and again as long as the attack lasts. A good server has as many descriptors and as much
-    /// memory afterwards as before. We close first, so our port stays taken (TIME_WAIT) for a second on the loopback interface, and for a
-    /// minute elsewhere: what comes faster than ports are free again counts as refused, <c>AddressNotAvailable</c>.
-    /// </summary>
+    /// <summary>Connects and closes without a byte, repeatedly; a good server then has as many descriptors as before.</summary>
+    /// <remarks>
+    /// The client closes first, so its port stays in TIME_WAIT: a second on the loopback interface, a minute elsewhere. Connections
+    /// beyond the free ports count as refused (<c>AddressNotAvailable</c>).
+    /// </remarks>
     public static readonly AbuseKind ConnectFlood =
         new("connect-flood", _ => new HostileScript(new HostileTape([]), (_, _) => HostileStep.Close)) { ComesAgain = true };
 
-    /// <summary>
-    /// Random bytes, 16 KiB at a time, as long as they are taken. One in 256 starts with <c>&amp;</c>. A good server closes at the first
-    /// byte that is no packet's; as it then has unread input, the close is mostly a reset.
-    /// </summary>
+    /// <summary>Sends random bytes, 16 KiB at a time; a good server closes at the first byte that fits no packet.</summary>
+    /// <remarks>One peer in 256 starts with <c>&amp;</c>. The server then has unread input, so its close is mostly a reset.</remarks>
     public static readonly AbuseKind RandomBytes = new("random-bytes", seed =>
     {
-        // Each peer goes round one circle of random bytes from a place of its own; its end holds the first block once more.
+        // All peers share a circle of random bytes, each from its own start. The first block is repeated at the end.
         const int Circle = 1024 * 1024;
         const int Block = 16 * 1024;
         byte[] bytes = new byte[Circle + Block];
@@ -88,25 +68,24 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
             HostileStep.Send((int)((RandomOf(seed, peer).Next(Circle) + ((long)step * Block)) % Circle), Block));
     });
 
-    /// <summary>All kinds.</summary>
     public static readonly IReadOnlyList<AbuseKind> All =
         [BadPrefix, BadPrefixLate, Oversize, SlowLoris, HalfPacket, Reset, ConnectFlood, RandomBytes];
 
-    /// <summary>The name, as <c>--abuse</c> and the reports have it.</summary>
+    /// <summary>The name in <c>--abuse</c> and in the reports.</summary>
     public string Name => name;
 
-    /// <summary>Whether new peers come for those that have ended, also without <c>--abuse-rate</c>.</summary>
+    /// <summary>Whether new peers replace those that have ended even without <c>--abuse-rate</c>.</summary>
     public bool ComesAgain { get; private init; }
 
-    /// <summary>How a peer ends that ends by itself, to stand behind a number.</summary>
+    /// <summary>The end of a peer that ends by itself, worded to follow a number.</summary>
     public string EndsItself { get; private init; } = "closed by us";
 
-    /// <summary>Returns what the peers do. The same seed gives each peer's number the same bytes.</summary>
+    /// <summary>Returns the script; the same seed and peer number always give the same bytes.</summary>
     public HostileScript Script(int seed) => script(seed);
 
     public override string ToString() => name;
 
-    /// <summary>One write of the tape, from an offset that depends on the peer's number, and then silence.</summary>
+    /// <summary>Returns a script of one write, from an offset that may depend on the peer's number, and then silence.</summary>
     private static HostileScript SendOnce(HostileTape tape, Func<int, int>? offset = null) => new(tape, (peer, step) =>
     {
         int skipped = step == 0 ? offset?.Invoke(peer) ?? 0 : 0;

@@ -1,26 +1,21 @@
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>The attack that was asked for.</summary>
+/// <summary>The attack that <c>--abuse</c> asks for.</summary>
 internal sealed record AbuseOptions
 {
-    public const int DefaultConnections = 100; // peers where nobody says how many
+    public const int DefaultConnections = 100; // enough for percentiles
 
-    /// <summary>The deadline where nobody says another: beyond the server's default time for one packet, 30 s.</summary>
+    /// <summary>Beyond the server's default <c>--packet-timeout</c>, 30 s.</summary>
     public static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(60);
 
-    public required AbuseKind Kind { get; init; } // what every hostile peer does
+    public required AbuseKind Kind { get; init; }
 
-    /// <summary>
-    /// Peers. Each comes once, except those of <see cref="AbuseKind.ConnectFlood"/> and all with <see cref="RatePerSecond"/>: new ones
-    /// come as long as the attack lasts, and this is how many are open at a time at most.
-    /// </summary>
+    /// <summary>The peers, each once; with <see cref="RatePerSecond"/> or a kind that comes again, the maximum open at a time.</summary>
     public int Connections { get; init; } = DefaultConnections;
 
-    /// <summary>
-    /// How long a connection may stay open, each counted from when it was made; then we close it, and the server has failed.
-    /// </summary>
+    /// <summary>The longest time that the server may leave a connection open.</summary>
     public TimeSpan Deadline { get; init; } = DefaultDeadline;
 
-    public int? RatePerSecond { get; init; } // new connections a second, evenly spread; null = as fast as they are accepted
-    public int Seed { get; init; } // makes what the peers send reproducible: the same for the same seed and the peer's number
+    public int? RatePerSecond { get; init; } // new connections per second, evenly spread; null = as fast as they are accepted
+    public int Seed { get; init; } // the bytes of a peer follow from this and its number
 }

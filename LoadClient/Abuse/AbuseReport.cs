@@ -4,29 +4,29 @@ using DotNettyFraming.LoadClient.Measuring;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>What came of an attack.</summary>
+/// <summary>The result of an attack.</summary>
 internal sealed record AbuseReport
 {
     public required AbuseOptions Options { get; init; }
 
-    /// <summary>How long the attack lasted: as it was to, or until it was stopped or all peers had come and gone.</summary>
+    /// <summary>The planned time, or less if the attack was stopped or all peers had ended.</summary>
     public required TimeSpan AttackedFor { get; init; }
 
-    public required AbuseTotals Totals { get; init; } // the counts; none is open any more
+    public required AbuseTotals Totals { get; init; }
 
-    /// <summary>Why connections could not be made, the most frequent reason first.</summary>
+    /// <summary>The reasons why connections could not be made, the most frequent first.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Refusals { get; init; }
 
-    /// <summary>Why connections ended as <see cref="HostileEnd.Failed"/>, the most frequent reason first.</summary>
+    /// <summary>The reasons of connections that ended as <see cref="HostileEnd.Failed"/>, the most frequent first.</summary>
     public required IReadOnlyList<KeyValuePair<string, long>> Failures { get; init; }
 
-    /// <summary>How long the server took to close or reset a connection, in microseconds from when it was made.</summary>
+    /// <summary>The time from the making of a connection until the server closed or reset it, microseconds.</summary>
     public required Latency TimeToClose { get; init; }
 
     /// <summary>Whether a connection was open at its deadline (exit code 5).</summary>
     public bool AnyOutlivedDeadline => Totals.Ended(HostileEnd.StillOpen) > 0;
 
-    /// <summary>A few lines for people, the first of which begins with the kind.</summary>
+    /// <summary>Returns lines for people; the first starts with the kind.</summary>
     public IEnumerable<string> Describe()
     {
         yield return Line(Options.Kind.Name, Peers() + ": " + string.Join(", ", Ends().DefaultIfEmpty("none came")));
@@ -48,7 +48,7 @@ internal sealed record AbuseReport
 
         if (Totals.HeldBack > 0)
         {
-            yield return Line("", $"{Totals.HeldBack} more were due by the rate and not begun: {Options.Connections} were open already, "
+            yield return Line("", $"{Totals.HeldBack} more were due by the rate and not started: {Options.Connections} were open already, "
                 + "or attempts took too long");
         }
 
@@ -58,7 +58,7 @@ internal sealed record AbuseReport
         static string Line(string name, string value) => name.PadRight(18) + ' ' + value;
     }
 
-    /// <summary>How connections ended, to stand behind their number.</summary>
+    /// <summary>Returns an end of connections, worded to follow their number.</summary>
     public string Words(HostileEnd end) => end switch
     {
         HostileEnd.ClosedByServer => "closed by the server",
@@ -75,7 +75,7 @@ internal sealed record AbuseReport
         string count = Totals.Attempts == 1 ? "1 peer" : $"{Totals.Attempts} peers";
         bool theyCameAgain = Options.RatePerSecond is not null || Options.Kind.ComesAgain;
         return theyCameAgain && AttackedFor > TimeSpan.Zero
-            ? $"{count} ({Number(Totals.Attempts / AttackedFor.TotalSeconds, "F0")} a second)"
+            ? $"{count} ({Number(Totals.Attempts / AttackedFor.TotalSeconds, "F0")} per second)"
             : count;
     }
 

@@ -6,21 +6,19 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>The attack on its event loop: begins connections, counts them, and closes those whose deadline has come.</summary>
+/// <summary>An attack by hostile peers: starts their connections on one event loop, and closes those that reach their deadline.</summary>
 /// <remarks>
-/// Members are for the loop's thread, except those that say otherwise. Whatever makes room for new connections (one made, one gone, a tick)
-/// queues one <see cref="Begin"/>, which begins what the <see cref="AttackPace"/> allows. One tick does all that depends on time.
+/// An <see cref="AbuseKind"/> has the script, an <see cref="AttackPace"/> decides when connections start, and a <see cref="HostilePeer"/>
+/// per connection plays the script. Members run on the loop's thread unless they say otherwise. Every event that makes room for
+/// connections (one made, one gone, a tick) queues one <see cref="StartDue"/>.
 /// </remarks>
 internal sealed class Attack
 {
-    /// <summary>Attempts under way at once, as with the ordinary connections: a sixteenth of a full accept queue.</summary>
-    internal const int MostAttemptsAtOnce = 256;
-    private const int MostAttemptsPerTurn = 64;
+    /// <summary>As for the ordinary connections: a sixteenth of a full accept queue.</summary>
+    internal const int MaxConcurrentAttempts = 256;
+    private const int MaxAttemptsPerTurn = 64;
 
-    internal static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10); // the time from tick to tick
-
-    /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
-    private static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10);
 
     private readonly AbuseOptions _options;
     private readonly LoadTransport _transport;
@@ -29,16 +27,18 @@ internal sealed class Attack
     private readonly Func<EndPoint?>? _source;
     private readonly Action<IChannelPipeline>? _prependTls;
     private readonly ILogger _logger;
+    private readonly ConnectFailures _refusals = new(); // connections that could not be made
+    private readonly ConnectFailures _failures = new(); // connections that were made and failed
     private readonly AttackPace _pace;
-    private readonly PriorityQueue<HostilePeer, TimeSpan> _pausing = new(); // by the moment at which they go on
+    private readonly PriorityQueue<HostilePeer, TimeSpan> _pausing = new(); // by the time at which they continue
     private readonly long _startedAt;
     private readonly LinkedList<HostilePeer> _connecting = [];
-    private readonly LinkedList<HostilePeer> _open = []; // in the order of their making, and so of their deadlines
+    private readonly LinkedList<HostilePeer> _open = []; // the oldest, which has the earliest deadline, first
     private readonly TaskCompletionSource _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _begun;
-    private int _alive; // channels registered and not yet gone, those that are closing included
+    private int _started;
+    private int _alive; // channels registered and not yet gone, closing ones included
     private int _tickQueued;
-    private bool _beginQueued;
+    private bool _startQueued;
     private bool _bugLogged;
 
     public Attack(
@@ -66,53 +66,51 @@ internal sealed class Attack
     public TimeProvider Clock { get; }
     public HostileScript Script { get; }
 
-    public AbuseCounters Counters { get; } = new(); // what has been done; any thread may read its totals
-    public ConnectFailures Refusals { get; } = new(); // why connections could not be made. Any thread
-    public ConnectFailures Failures { get; } = new(); // why connections failed that had been made. Any thread
-    public Task Over => _over.Task; // complete when no connection will be begun any more and none is left. Any thread
-    public TimeSpan AttackedFor => _pace.Elapsed; // how long the attack has lasted, at most as long as it was to. When it is over
+    public AbuseCounters Counters { get; } = new(); // any thread may read its totals
 
     public AbuseTotals Totals() => Counters.Totals(_pace.HeldBack);
 
-    /// <summary>Begins the attack. Any thread, once.</summary>
-    public void Start(TimeSpan attackFor) => _eventLoop.Execute(() =>
+    /// <summary>Runs the attack until every hostile connection has ended or reached its deadline. Any thread, once.</summary>
+    public async Task<AbuseReport> RunAsync(TimeSpan attackFor, CancellationToken stop)
     {
-        _pace.Begin(attackFor);
-        Begin();
-    });
-
-    /// <summary>Does what has become due; to be called each <see cref="TickInterval"/>. Any thread.</summary>
-    public void QueueTick()
-    {
-        // One at a time: a loop that is held up does not find a heap of them.
-        if (Interlocked.Exchange(ref _tickQueued, 1) == 0)
+        try
         {
-            _eventLoop.Execute(Tick);
+            _eventLoop.Execute(() =>
+            {
+                _pace.Begin(attackFor);
+                StartDue();
+            });
+
+            // Both are disposed before the loop shuts down: after that it accepts no tasks.
+            await using ITimer timer = Clock.CreateTimer(_ => QueueTick(), null, TickInterval, TickInterval);
+            await using CancellationTokenRegistration stopping = stop.Register(() => _eventLoop.Execute(Interrupt));
+            await _over.Task;
         }
+        finally
+        {
+            await _transport.ShutDownAsync(Clock, _logger);
+        }
+
+        return new AbuseReport
+        {
+            Options = _options,
+            AttackedFor = _pace.Elapsed,
+            Totals = Totals(),
+            Refusals = _refusals.ByReason(),
+            Failures = _failures.ByReason(),
+            TimeToClose = Counters.TimeToClose,
+        };
     }
 
-    /// <summary>Ends every connection now. Any thread.</summary>
-    public void Interrupt() => _eventLoop.Execute(() =>
-    {
-        _pace.Stop();
-        foreach (HostilePeer peer in _connecting.Concat(_open).ToArray())
-        {
-            peer.Leave(HostileEnd.Interrupted);
-        }
-
-        CompleteIfOver();
-    });
-
-    /// <summary>A peer's connection has been made.</summary>
     public void Made(HostilePeer peer)
     {
         _connecting.Remove(peer.Place);
         _open.AddLast(peer.Place);
         Counters.Made();
-        QueueBegin();
+        QueueStart();
     }
 
-    /// <summary>Lets a peer wait for its moment of the second. One that ends meanwhile need not be taken out.</summary>
+    /// <summary>Runs a peer again at its next moment; a peer that has ended meanwhile ignores it.</summary>
     public void Pause(HostilePeer peer) => _pausing.Enqueue(peer, NextMoment(Clock.GetElapsedTime(_startedAt), peer.Number));
 
     /// <summary>Returns the next of a peer's moments, one per second; numbers spread the peers over the second.</summary>
@@ -122,19 +120,19 @@ internal sealed class Attack
         return moment > now ? moment : moment + TimeSpan.FromSeconds(1);
     }
 
-    /// <summary>A connection that had been made has ended, and its channel is gone.</summary>
+    /// <summary>Counts the end of a connection that had been made. Its channel is unregistered.</summary>
     public void Ended(HostilePeer peer, HostileEnd end, Exception? fault)
     {
         Counters.Ended(end, Clock.GetElapsedTime(peer.MadeAt));
         if (end == HostileEnd.Failed)
         {
-            Failures.Add(fault!);
+            _failures.Add(fault!);
         }
 
         Gone(peer);
     }
 
-    /// <summary>A connection has not been made, and its channel is gone.</summary>
+    /// <summary>Counts a connection that was not made. Its channel is unregistered.</summary>
     public void NotMade(HostilePeer peer, HostileEnd end, Exception reason)
     {
         if (end == HostileEnd.Refused)
@@ -149,7 +147,7 @@ internal sealed class Attack
         Gone(peer);
     }
 
-    /// <summary>Logs the first bug; there may be thousands a second of it.</summary>
+    /// <summary>Logs the first bug only; there may be thousands per second.</summary>
     public void LogBug(HostilePeer peer, Exception bug)
     {
         if (!_bugLogged)
@@ -157,6 +155,26 @@ internal sealed class Attack
             _bugLogged = true;
             LoadClientLog.HostilePeerFailed(_logger, peer.Number, bug);
         }
+    }
+
+    private void QueueTick()
+    {
+        // One at a time, so that a stalled loop does not find thousands.
+        if (Interlocked.Exchange(ref _tickQueued, 1) == 0)
+        {
+            _eventLoop.Execute(Tick);
+        }
+    }
+
+    private void Interrupt()
+    {
+        _pace.Stop();
+        foreach (HostilePeer peer in _connecting.Concat(_open).ToArray())
+        {
+            peer.Leave(HostileEnd.Interrupted);
+        }
+
+        CompleteIfOver();
     }
 
     private void Tick()
@@ -167,7 +185,7 @@ internal sealed class Attack
         while (_pausing.TryPeek(out HostilePeer? pausing, out TimeSpan moment) && moment <= now)
         {
             _pausing.Dequeue();
-            pausing.Run(); // which may pause again, until a later moment: what a stall has missed is not made up for
+            pausing.Run(); // may pause again, always until a later time: moments missed in a stall are skipped
         }
 
         while (_open.First is { Value: HostilePeer oldest } && Clock.GetElapsedTime(oldest.MadeAt) >= _options.Deadline)
@@ -176,38 +194,38 @@ internal sealed class Attack
             oldest.Leave(HostileEnd.StillOpen);
         }
 
-        Begin();
+        StartDue();
     }
 
     private void Gone(HostilePeer peer)
     {
         peer.Place.List?.Remove(peer.Place);
         _alive--;
-        QueueBegin();
+        QueueStart();
     }
 
-    private void QueueBegin()
+    private void QueueStart()
     {
-        if (!_beginQueued)
+        if (!_startQueued)
         {
-            _beginQueued = true;
-            _eventLoop.Execute(Begin);
+            _startQueued = true;
+            _eventLoop.Execute(StartDue);
         }
     }
 
-    private void Begin()
+    private void StartDue()
     {
-        _beginQueued = false;
-        int may = Math.Min(_pace.MayBegin(_alive), MostAttemptsAtOnce - _connecting.Count);
-        for (int i = 0; i < Math.Min(may, MostAttemptsPerTurn); i++)
+        _startQueued = false;
+        int may = Math.Min(_pace.MayStart(_alive), MaxConcurrentAttempts - _connecting.Count);
+        for (int i = 0; i < Math.Min(may, MaxAttemptsPerTurn); i++)
         {
-            _pace.Begun();
+            _pace.Started();
             Attempt();
         }
 
-        if (may > MostAttemptsPerTurn)
+        if (may > MaxAttemptsPerTurn)
         {
-            QueueBegin();
+            QueueStart();
         }
 
         CompleteIfOver();
@@ -225,18 +243,18 @@ internal sealed class Attack
             source = _source?.Invoke();
             target = _target();
             channel = _transport.NewChannel(target.AddressFamily);
-            peer = new HostilePeer(this, channel, _begun++);
+            peer = new HostilePeer(this, channel, _started++);
             Prepare(channel, peer);
         }
         catch (Exception exception)
         {
-            // No descriptor left, as a rule. A channel that is not registered yet tells nobody of its end.
+            // Usually no descriptor is left. A channel that is not registered yet raises no event when it closes.
             channel?.Unsafe.CloseForcibly();
             Refused(exception);
             return;
         }
 
-        // On the loop's own thread this is done when it returns. A channel that the loop does not take has been closed.
+        // On the loop's own thread the task is complete. A channel that the loop refuses has been closed.
         Task registered = _eventLoop.RegisterAsync(channel);
         if (!registered.IsCompletedSuccessfully)
         {
@@ -251,9 +269,9 @@ internal sealed class Attack
 
     private void Prepare(IChannel channel, HostilePeer peer)
     {
-        channel.Configuration.SetOption(ChannelOption.ConnectTimeout, AttemptTimeout);
+        channel.Configuration.SetOption(ChannelOption.ConnectTimeout, ConnectionRamp.AttemptTimeout);
 
-        // Hardly anything is received: a pool would take 16 MiB for the first FIN.
+        // Hardly anything is received; a pool would allocate 16 MiB for the first FIN.
         channel.Configuration.SetOption(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
         _prependTls?.Invoke(channel.Pipeline);
         channel.Pipeline.AddLast(peer);
@@ -262,7 +280,7 @@ internal sealed class Attack
     private void Refused(Exception exception)
     {
         Counters.NotMade(HostileEnd.Refused);
-        Refusals.Add(exception);
+        _refusals.Add(exception);
         _pace.Failed();
     }
 

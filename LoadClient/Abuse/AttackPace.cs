@@ -1,37 +1,36 @@
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>How many hostile connections may be begun at a moment. Used on the event loop, except <see cref="HeldBack"/>.</summary>
+/// <summary>The number of hostile connections that may start now. Used on the event loop, except <see cref="HeldBack"/>.</summary>
 /// <remarks>
+/// While the attack lasts:
 /// <code>
-/// RatePerSecond         n-th one is due n / rate seconds after the first, as long as the attack lasts
-/// else ComesAgain       as many as are missing to N, as long as the attack lasts
-/// else                  N, once, as long as the attack lasts
+/// RatePerSecond         connection n is due n / rate seconds after the first
+/// else ComesAgain       N at a time: a new one for each that has ended
+/// else                  N, once
 /// </code>
 /// </remarks>
 internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
 {
-    /// <summary>
-    /// A connection that is due and cannot be begun for so long is not begun any more: no wave follows a stall of the server.
-    /// </summary>
-    internal static readonly TimeSpan MostLate = TimeSpan.FromSeconds(1);
+    /// <summary>A connection that is late by more is skipped, so that no wave follows a stall of the server.</summary>
+    internal static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(1);
 
     private TimeSpan _attackFor;
     private long _beganAt;
-    private long _begun;
+    private long _started;
     private long _heldBack;
     private int _failedSinceTick;
     private bool _stopped;
 
-    /// <summary>With a rate: connections that were due and not begun, as N were open or attempts took too long. Any thread.</summary>
+    /// <summary>With a rate: connections that were due and skipped, as N were open or attempts took too long. Any thread.</summary>
     public long HeldBack => Volatile.Read(ref _heldBack);
 
-    /// <summary>How long the attack has lasted, at most as long as it was to last.</summary>
+    /// <summary>The duration of the attack so far, never more than planned.</summary>
     public TimeSpan Elapsed => TimeSpan.FromTicks(Math.Min(clock.GetElapsedTime(_beganAt).Ticks, _attackFor.Ticks));
 
-    /// <summary>No connection will be begun any more.</summary>
+    /// <summary>Whether no further connection will be started.</summary>
     public bool IsOver => _stopped || (options.RatePerSecond is int rate
-        ? Elapsed == _attackFor && _begun + _heldBack >= DueAt(_attackFor, rate)
-        : Elapsed == _attackFor || (!ComesAgain && _begun == options.Connections));
+        ? Elapsed == _attackFor && _started + _heldBack >= DueAt(_attackFor, rate)
+        : Elapsed == _attackFor || (!ComesAgain && _started == options.Connections));
 
     private bool ComesAgain => options.Kind.ComesAgain;
 
@@ -41,15 +40,15 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
         _beganAt = clock.GetTimestamp();
     }
 
-    /// <summary>Ends the attack before its time; what was due and not begun is forgotten.</summary>
+    /// <summary>Ends the attack early; connections that are due are dropped.</summary>
     public void Stop()
     {
         _attackFor = Elapsed;
         _stopped = true;
     }
 
-    /// <summary>How many may be begun now.</summary>
-    public int MayBegin(int alive)
+    /// <summary>Returns how many connections may start now.</summary>
+    public int MayStart(int alive)
     {
         if (_stopped)
         {
@@ -64,31 +63,28 @@ internal sealed class AttackPace(AbuseOptions options, TimeProvider clock)
 
         return Elapsed == _attackFor ? 0
             : ComesAgain ? Math.Max(0, room - _failedSinceTick)
-            : (int)(options.Connections - _begun);
+            : (int)(options.Connections - _started);
     }
 
-    public void Begun() => _begun++;
+    public void Started() => _started++;
 
-    /// <summary>
-    /// One could not be made. A flood tries again at the next tick, and not at once: where the ports are used up each attempt fails in
-    /// microseconds, and the loop would do nothing else.
-    /// </summary>
+    /// <summary>Counts a failed attempt. A flood retries at the next tick: without free ports each attempt fails in microseconds.</summary>
     public void Failed() => _failedSinceTick++;
 
     public void Tick() => _failedSinceTick = 0;
 
-    /// <summary>Connections due in the first part of the attack, the one at its beginning included.</summary>
+    /// <summary>Returns the connections due until then, the one at the start included.</summary>
     private static long DueAt(TimeSpan elapsed, int rate) => (long)Math.Ceiling(elapsed.Ticks * (decimal)rate / TimeSpan.TicksPerSecond);
 
     private int DueNow(int rate, int room)
     {
         TimeSpan elapsed = clock.GetElapsedTime(_beganAt);
-        TimeSpan tooLate = TimeSpan.FromTicks(Math.Min((elapsed - MostLate).Ticks, _attackFor.Ticks));
-        HoldBack(DueAt(tooLate, rate) - _begun - _heldBack);
+        TimeSpan tooLate = TimeSpan.FromTicks(Math.Min((elapsed - MaxDelay).Ticks, _attackFor.Ticks));
+        HoldBack(DueAt(tooLate, rate) - _started - _heldBack);
 
-        // A tick more: what is due at this very moment is due.
+        // One tick more, so that a connection due exactly now counts.
         TimeSpan until = TimeSpan.FromTicks(Math.Min(elapsed.Ticks + 1, _attackFor.Ticks));
-        long due = DueAt(until, rate) - _begun - _heldBack;
+        long due = DueAt(until, rate) - _started - _heldBack;
         HoldBack(due - room);
         return (int)Math.Clamp(due, 0, room);
     }

@@ -1,22 +1,22 @@
 using System.Net;
-using System.Net.Sockets;
 using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Utilities;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>One hostile connection: plays the script of its kind, one write at a time. Everything here runs on its event loop.</summary>
+/// <summary>One hostile connection, which plays the script of its kind, one write at a time. Runs on its event loop.</summary>
 internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 {
-    internal const int MostBytesPerTurn = 64 * 1024; // A peer that finds the kernel willing queues behind the others after so many bytes
+    internal const int MaxBytesPerTurn = 64 * 1024; // after these a peer queues behind the others
 
     private readonly Attack _attack;
     private readonly IChannel _channel;
     private IChannelHandlerContext? _context;
     private Task? _connecting;
-    private byte[] _bytes = []; // the tape as it was when the connection was made
+    private byte[] _bytes = []; // the tape, stamped when the connection was made
     private WholePackets _sent;
     private int _step;
     private Task? _writing;
@@ -33,9 +33,9 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 
     public int Number { get; }
 
-    public bool IsMade { get; private set; } // whether the connection has been made, at some time
-    public long MadeAt { get; private set; } // when the connection was made, a timestamp of the attack's clock
-    public LinkedListNode<HostilePeer> Place { get; } // the peer's place in a list of the attack, which takes it out in no time
+    public bool IsMade { get; private set; }
+    public long MadeAt { get; private set; } // a timestamp of the attack's clock
+    public LinkedListNode<HostilePeer> Place { get; } // in a list of the attack, for removal without a search
 
     public void Connect(EndPoint target, EndPoint? source)
     {
@@ -55,7 +55,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <summary>Ends the connection from our side, however far it has come. The first end wins.</summary>
+    /// <summary>Closes the connection in any state. The first reason wins.</summary>
     public void Leave(HostileEnd end)
     {
         if (_end is null)
@@ -69,7 +69,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 
     public override void ChannelActive(IChannelHandlerContext context)
     {
-        // DotNetty's sockets may tell a connect that succeeded after the channel was closed.
+        // DotNetty's sockets may report a successful connect after the channel was closed.
         if (_end is null)
         {
             IsMade = true;
@@ -82,7 +82,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         context.FireChannelActive();
     }
 
-    /// <summary>Takes steps until there is something to wait for.</summary>
+    /// <summary>Takes steps until one has to wait.</summary>
     public void Run()
     {
         try
@@ -91,7 +91,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         }
         catch (Exception exception)
         {
-            // A bug. The loop would log it and go on, and this peer do nothing until its deadline, as if the server were at fault.
+            // A bug: without this the peer would be idle until its deadline, as if the server were at fault.
             _attack.LogBug(this, exception);
             ExceptionCaught(_context!, exception);
         }
@@ -105,7 +105,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         Close();
     }
 
-    /// <summary>The channel is closed and gone, whether the connection had been made or not: the one place where its end is told.</summary>
+    /// <summary>Reports the end of the connection, made or not; the only place that does.</summary>
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
         Exception? refusal = _connecting?.Exception;
@@ -130,7 +130,7 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
             HostileStep next = _attack.Script.Next(Number, _step);
             switch (next.Action)
             {
-                case HostileAction.Send when bytes >= MostBytesPerTurn:
+                case HostileAction.Send when bytes >= MaxBytesPerTurn:
                     _channel.EventLoop.Execute(this);
                     return;
                 case HostileAction.Send:
@@ -182,29 +182,20 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
 
     private void Written(Task writing)
     {
-        // Of a failed write the channel's end tells; looking at the exception marks it as seen, should it come even later.
+        // ChannelUnregistered reports a failed write; reading the exception marks it as observed.
         if (writing.Exception is null)
         {
-            // As a task of its own: the channel completes a write in the middle of its flush, and would not flush the next one there.
+            // As a task: the channel completes a write within its flush, and would not flush another one from there.
             _channel.EventLoop.Execute(this);
         }
     }
 
-    private HostileEnd EndByOthers()
-    {
-        SocketError? error = ((_fault as SocketException) ?? (_fault?.InnerException as SocketException))?.SocketErrorCode;
-        return error switch
-        {
-            // Shutdown is EPIPE: a write after the reset.
-            SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown => HostileEnd.ResetByServer,
-            null when _fault is null or ClosedChannelException => HostileEnd.ClosedByServer,
-            _ => HostileEnd.Failed,
-        };
-    }
+    private HostileEnd EndByOthers() =>
+        ConnectionEnding.IsReset(_fault) ? HostileEnd.ResetByServer
+        : ConnectionEnding.IsClose(_fault) ? HostileEnd.ClosedByServer
+        : HostileEnd.Failed;
 
-    /// <summary>
-    /// Closes the channel; ChannelInactive and ChannelUnregistered tell the rest, so its own outcome is only marked as seen.
-    /// </summary>
+    /// <summary>Closes the channel; ChannelUnregistered reports the outcome, so the task's exception is only marked as observed.</summary>
     private void Close() => (_context?.CloseAsync() ?? _channel.CloseAsync()).ContinueWith(
         static closed => _ = closed.Exception,
         CancellationToken.None,
@@ -212,14 +203,14 @@ internal sealed class HostilePeer : ChannelHandlerAdapter, IRunnable
         TaskScheduler.Default);
 }
 
-/// <summary>How a hostile connection came to its end; the first reason wins, and every attempt has exactly one.</summary>
+/// <summary>The end of a hostile connection; every attempt has exactly one, the first.</summary>
 internal enum HostileEnd
 {
-    ClosedByServer, // the server closed it (FIN)
-    ResetByServer, // the server reset it (RST): also what a close is that leaves input unread
-    Refused, // it could not be made
-    EndedItself, // the peer closed or reset it, as its kind does
-    StillOpen, // it was open when its deadline came, and we closed it: the server has not defended itself
-    Interrupted, // the run was stopped before the connection's end, or while it was being made. It says nothing about the server
-    Failed, // an error on our side or on the way: the network went away, TLS failed, a bug
+    ClosedByServer, // FIN
+    ResetByServer, // RST, also from a close that leaves input unread
+    Refused, // could not be made
+    EndedItself, // closed or reset by the peer, as its kind does
+    StillOpen, // closed by us at its deadline: the server has not defended itself
+    Interrupted, // the run was stopped first; says nothing about the server
+    Failed, // an error on our side or on the way: the network, TLS, a bug
 }

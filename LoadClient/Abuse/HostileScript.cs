@@ -2,37 +2,36 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Abuse;
 
-/// <summary>What the peers of one kind do: one script for all of them, which knows their numbers and keeps no state of them.</summary>
+/// <summary>The steps of all peers of one kind, without state per peer.</summary>
 /// <param name="Tape">The bytes that they send.</param>
-/// <param name="Next">From a peer's number and the number of its step, both from 0, to that step. Any thread.</param>
+/// <param name="Next">Returns a step for a peer's number and the step's number, both from 0. Any thread.</param>
 internal sealed record HostileScript(HostileTape Tape, Func<int, int, HostileStep> Next);
 
-/// <summary>What a hostile peer can do next.</summary>
+/// <summary>The actions of a hostile peer.</summary>
 internal enum HostileAction
 {
     Send, // write bytes; the next step follows when the kernel has taken them
-    Pause, // wait for the peer's moment of the second, then take the next step
-    Hold, // do nothing any more: it is the server's turn to end the connection
-    Close, // close, with a FIN
-    Reset, // close, with an RST
+    Pause, // wait for the peer's next moment, one per second
+    Hold, // wait for the server to end the connection
+    Close, // close with a FIN
+    Reset, // close with an RST
 }
 
-/// <summary>One step of a <see cref="HostileScript"/>; a send has a stretch of the tape.</summary>
+/// <summary>One step of a <see cref="HostileScript"/>; a send has a range of the tape.</summary>
 internal readonly record struct HostileStep(HostileAction Action, int Offset = 0, int Length = 0)
 {
-    public static readonly HostileStep Pause = new(HostileAction.Pause); // waits for the peer's moment of the second
-    public static readonly HostileStep Hold = new(HostileAction.Hold); // the last step of a peer that waits for the server
-    public static readonly HostileStep Close = new(HostileAction.Close); // the last step of a peer that goes
-    public static readonly HostileStep Reset = new(HostileAction.Reset); // the last step of a peer that breaks off
+    public static readonly HostileStep Pause = new(HostileAction.Pause);
+    public static readonly HostileStep Hold = new(HostileAction.Hold);
+    public static readonly HostileStep Close = new(HostileAction.Close);
+    public static readonly HostileStep Reset = new(HostileAction.Reset);
 
-    /// <summary>Writes a stretch of the tape.</summary>
     public static HostileStep Send(int offset, int length) => new(HostileAction.Send, offset, length);
 }
 
-/// <summary>The bytes that all peers of a script send stretches of, and where in them the packets begin.</summary>
+/// <summary>The bytes that the peers of a script send, and the offsets of the packets in them.</summary>
 /// <remarks>
-/// <see cref="Stamped"/> is for the event loop; the rest is immutable. A peer keeps the array that it began with, so that the time in a
-/// header stays of one piece however slowly it goes out. Arrays are from no pool: an aborted send may read them after its channel is gone.
+/// A peer keeps the array that it started with, so that the time in a header never changes while it is sent slowly. Arrays are not
+/// pooled: an aborted send may read them after its channel is gone.
 /// </remarks>
 internal sealed class HostileTape
 {
@@ -40,16 +39,15 @@ internal sealed class HostileTape
     private byte[] _bytes;
     private uint _time;
 
-    /// <summary>Records bytes.</summary>
     public HostileTape(byte[] bytes, params int[] packets)
     {
         _bytes = bytes;
         _packets = packets;
     }
 
-    public int Length => _bytes.Length; // number of bytes
+    public int Length => _bytes.Length;
 
-    /// <summary>A tape of whole packets, side by side.</summary>
+    /// <summary>Returns a tape of whole packets, side by side.</summary>
     public static HostileTape Of(params byte[][] packets)
     {
         int[] offsets = new int[packets.Length];
@@ -61,7 +59,7 @@ internal sealed class HostileTape
         return new HostileTape([.. packets.SelectMany(packet => packet)], offsets);
     }
 
-    /// <summary>The bytes with the time in their headers; never written to again.</summary>
+    /// <summary>Returns the bytes with this time in their headers. On the event loop; the array is never written again.</summary>
     public byte[] Stamped(uint time)
     {
         if (_time != time && _packets.Length > 0)
@@ -80,17 +78,15 @@ internal sealed class HostileTape
     }
 }
 
-/// <summary>
-/// Counts the whole packets that a server can find in one connection's stream, handed over in pieces, and keeps none of it.
-/// </summary>
-/// <remarks>Random bytes hold some, too; and a server that is checked against what was sent (<c>--verify</c>) processes them.</remarks>
+/// <summary>A count of the whole packets in a stream that arrives in pieces, up to its first fault.</summary>
+/// <remarks>Random bytes contain packets, too: the server processes them, and <c>--verify</c> must expect them.</remarks>
 internal struct WholePackets
 {
-    private int _received; // of the packet that is under way
+    private int _received; // bytes of the current packet
     private int _length; // of its payload, as far as it is known
     private bool _faulted;
 
-    /// <summary>Goes on with the stream.</summary>
+    /// <summary>Returns how many packets these bytes complete.</summary>
     public int Add(ReadOnlySpan<byte> bytes)
     {
         int packets = 0;

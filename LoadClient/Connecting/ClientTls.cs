@@ -10,10 +10,10 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
-/// <summary>TLS for every connection of a run: 1.2 or 1.3, with what <c>--tls-ca</c> and <c>--tls-certificate</c> say.</summary>
+/// <summary>TLS 1.2 or 1.3 for every connection of a run, with the files of <c>--tls-ca</c> and <c>--tls-certificate</c>.</summary>
 /// <remarks>
-/// The server's certificate must be valid for <c>--host</c> and signed by the CA given, or else by one that this machine trusts. Nothing
-/// is fetched to check it: neither revocation lists nor missing certificates.
+/// The server's certificate must be valid for <c>--host</c>, and signed by the CA given or else by one that this machine trusts. The
+/// check fetches nothing: no revocation lists and no missing certificates.
 /// </remarks>
 internal sealed class ClientTls
 {
@@ -26,8 +26,8 @@ internal sealed class ClientTls
 
     private ClientTls(string host) => _host = host;
 
-    /// <summary>Reads the files.</summary>
-    /// <exception cref="StartupException">A file cannot be read, or holds no certificate or no key.</exception>
+    /// <summary>Reads the files; null without <c>--tls</c>.</summary>
+    /// <exception cref="StartupException">A file cannot be read, or has no certificate or no key.</exception>
     public static ClientTls? Of(LoadOptions options)
     {
         if (!options.Tls)
@@ -54,7 +54,6 @@ internal sealed class ClientTls
         return tls;
     }
 
-    /// <summary>Puts TLS in front of a new channel's handlers.</summary>
     public void AddTo(IChannel channel) => channel.Pipeline.AddFirst("tls", new TlsHandler(
         stream =>
         {
@@ -64,12 +63,12 @@ internal sealed class ClientTls
         },
         new ClientTlsSettings(Protocols, checkCertificateRevocation: false, [], _host)));
 
-    /// <summary>Says that nothing more will be sent (close_notify). The channel's FIN comes behind it.</summary>
+    /// <summary>Sends close_notify; the channel's FIN follows it.</summary>
     public static Task EndOutputAsync(IChannel channel) => channel.GetAttribute(StreamKey).Get() is { IsAuthenticated: true } stream
         ? stream.ShutdownAsync()
         : Task.CompletedTask;
 
-    /// <summary>Reads the client's certificate, and the intermediate ones that lie with it: these are sent too.</summary>
+    /// <summary>Reads the client's certificate and the intermediate ones in the same file, which are sent too.</summary>
     private static SslStreamCertificateContext ReadCertificate(string file, string? keyFile)
     {
         X509Certificate2 certificate;
@@ -103,7 +102,7 @@ internal sealed class ClientTls
         }
     }
 
-    /// <summary>DotNetty's handler knows no chain policy; its call is turned into the one that does.</summary>
+    /// <summary>A stream that adds a chain policy to the call of DotNetty's handler, which has none.</summary>
     private sealed class PolicySslStream(Stream stream, X509ChainPolicy policy, SslStreamCertificateContext? certificate)
         : SslStream(stream, leaveInnerStreamOpen: true)
     {

@@ -5,7 +5,7 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
-/// <summary>Connection attempts that failed, by reason. Any thread.</summary>
+/// <summary>A count of failed connection attempts by reason. Any thread.</summary>
 internal sealed class ConnectFailures
 {
     private readonly Lock _lock = new();
@@ -22,7 +22,7 @@ internal sealed class ConnectFailures
         }
     }
 
-    /// <summary>Counts by reason, named as in <see cref="SocketError"/>; the most frequent first.</summary>
+    /// <summary>Returns the counts, the most frequent reason first; reasons are named as in <see cref="SocketError"/>.</summary>
     public IReadOnlyList<KeyValuePair<string, long>> ByReason()
     {
         lock (_lock)

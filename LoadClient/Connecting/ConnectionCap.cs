@@ -3,20 +3,19 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
-/// <summary>How many of the connections asked for this machine allows, and which limit stops the rest.</summary>
+/// <summary>The connections that this machine's limits allow.</summary>
 /// <param name="Connections">Connections to make.</param>
-/// <param name="Message">One line that names the limit and how to raise it; null when nothing stops them.</param>
+/// <param name="Message">One line that names the limit and how to raise it; null if all that were asked for are allowed.</param>
 internal sealed record ConnectionCap(int Connections, string? Message)
 {
-    internal const int SpareFiles = 64; // descriptors left for what is opened during the run: reports, DNS, assemblies not yet loaded
+    internal const int SpareFiles = 64; // descriptors for reports, DNS, and assemblies that are not loaded yet
     private const string PortRangeFile = "/proc/sys/net/ipv4/ip_local_port_range";
     private const string OpenFilesFolder = "/proc/self/fd";
 
-    /// <summary>Looks at this machine. Limits that cannot be read (not Linux) stop nothing.</summary>
+    /// <summary>Reads this machine's limits; those that cannot be read (not Linux) do not apply.</summary>
     public static ConnectionCap Read(int requested, int sources, int hostile) =>
         Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange(), sources, hostile);
 
-    /// <summary>Weighs the limits.</summary>
     internal static ConnectionCap Of(
         int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1, int hostile = 0)
     {
@@ -47,7 +46,7 @@ internal sealed record ConnectionCap(int Connections, string? Message)
         }
         catch (IOException)
         {
-            return 0; // not Linux, where the limit is not known either
+            return 0; // not Linux; the limit is unknown there too
         }
     }
 

@@ -4,11 +4,7 @@ using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Connecting;
 
-/// <summary>Makes the connections: at the asked pace, and with a bounded number of attempts under way.</summary>
-/// <remarks>
-/// The loops take the connections in turn. The attempts run at most <see cref="MostAttemptsAtOnce"/> at a time: a server's accept queue
-/// holds at most <c>somaxconn</c> (4,096 by default), and what overflows it waits a second for the next SYN.
-/// </remarks>
+/// <summary>The making of the connections: at the pace of <c>--ramp-up</c>, on the loops in turn.</summary>
 internal sealed class ConnectionRamp(
     IReadOnlyList<LoadLoop> loops,
     IReadOnlyList<IPEndPoint> targets,
@@ -17,25 +13,25 @@ internal sealed class ConnectionRamp(
     int? perSecond,
     TimeProvider clock)
 {
-    /// <summary>Attempts under way at once: enough for thousands of connections a second, a sixteenth of a full accept queue.</summary>
-    public const int MostAttemptsAtOnce = 256;
+    /// <summary>A sixteenth of an accept queue (<c>somaxconn</c>); an attempt that overflows it waits a second for its next SYN.</summary>
+    public const int MaxConcurrentAttempts = 256;
 
-    public const int HopelessAfter = MostAttemptsAtOnce; // when so many attempts have failed and none succeeded, the rest is not tried
+    public const int HopelessAfter = MaxConcurrentAttempts; // failed attempts, if none succeeded, after which the rest is not tried
 
-    /// <summary>How long one attempt may take: four lost SYNs (1 + 2 + 4 + 8 s) and a little.</summary>
+    /// <summary>The time for four lost SYNs (1 + 2 + 4 + 8 s) and a little more.</summary>
     public static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
 
     private int _attempted;
     private volatile bool _anyConnected;
     private volatile int _working; // index of the address that the last connection was made to
 
-    public ConnectFailures Failures { get; } = new(); // the attempts that failed
-    public IPEndPoint Target => targets[_working]; // the address that connections are made to. Any thread
+    public ConnectFailures Failures { get; } = new();
+    public IPEndPoint Target => targets[_working]; // any thread
 
     /// <summary>Tries every connection once.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        var slots = new SemaphoreSlim(MostAttemptsAtOnce);
+        var slots = new SemaphoreSlim(MaxConcurrentAttempts);
         long began = clock.GetTimestamp();
         var attempts = new List<Task>(connections);
         try
@@ -52,13 +48,11 @@ internal sealed class ConnectionRamp(
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Ended early: the loops give up the attempts under way when they finish.
+            // Ended early: the loops cancel the pending attempts when they finish.
         }
     }
 
-    /// <summary>
-    /// Attempt n is due n / <c>--ramp-up</c> seconds after the first; what the timer's grain makes late is caught up with.
-    /// </summary>
+    /// <summary>Waits until the next attempt is due: attempt n is due n / <c>--ramp-up</c> seconds after the first.</summary>
     private async Task PaceAsync(long began, CancellationToken stop)
     {
         if (perSecond is int rate)
@@ -71,7 +65,6 @@ internal sealed class ConnectionRamp(
         }
     }
 
-    /// <summary>Any port of the addresses in turn.</summary>
     private IPEndPoint? SourceOf(int connection) => sources.Count == 0 ? null : new IPEndPoint(sources[connection % sources.Count], 0);
 
     private async Task AttemptAsync(int connection, SemaphoreSlim slots, CancellationToken stop)
@@ -83,7 +76,7 @@ internal sealed class ConnectionRamp(
         }
         catch (Exception exception)
         {
-            // Whatever it was, it cost one connection and is told by its reason; the other connections go on.
+            // Any kind: it costs one connection and is reported by its reason.
             if (!stop.IsCancellationRequested)
             {
                 Failures.Add(exception);
@@ -95,7 +88,7 @@ internal sealed class ConnectionRamp(
         }
     }
 
-    /// <summary>Tries the server's addresses in turn, the one that answered last first; faults as the first that was tried.</summary>
+    /// <summary>Tries the server's addresses, the one that answered last first, and fails as the first of them.</summary>
     private async Task ConnectAsync(int connection, CancellationToken stop)
     {
         IPEndPoint? source = SourceOf(connection);

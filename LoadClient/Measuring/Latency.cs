@@ -2,19 +2,14 @@ using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Measuring;
 
-/// <summary>What a latency is measured from and to. A member added here (acknowledgements, one day) is in every report by itself.</summary>
+/// <summary>The kinds of latency; a new member is in every report.</summary>
 internal enum LatencyKind
 {
     Connect, // from the connect call to the established connection; with TLS, to the end of its handshake
-
-    /// <summary>
-    /// From when a write was due to when the kernel had taken its last byte. With <c>--rate</c> the timetable says when it was due, however
-    /// late it was begun; without, it is due when it is begun.
-    /// </summary>
-    Write,
+    Write, // from the due time of a write until the kernel took its last byte; without --rate, due when it starts
 }
 
-/// <summary>Percentiles of a histogram, in microseconds; all 0 when nothing was measured.</summary>
+/// <summary>Percentiles of a histogram, in microseconds; all 0 if it is empty.</summary>
 internal readonly record struct Latency(long Count, long P50, long P90, long P99, long P999, long Max)
 {
     public static Latency Of(HistogramBase histogram) => histogram.TotalCount == 0
@@ -37,27 +32,24 @@ internal readonly record struct Latency(long Count, long P50, long P90, long P99
         Math.Max(a.Max, b.Max));
 }
 
-/// <summary>Makes the histograms of this program, all alike so that they can be added up, and records into them.</summary>
-/// <remarks>Microseconds with three significant digits: a value is off by a thousandth at most. Longer ones than
-/// <see cref="Longest"/> count as that.</remarks>
+/// <summary>Histograms of microseconds with three significant digits, all alike so that they can be added.</summary>
 internal static class LatencyHistogram
 {
-    /// <summary>The longest latency told apart: no phase of a run lasts so long without moving.</summary>
-    public static readonly TimeSpan Longest = TimeSpan.FromHours(1);
+    public static readonly TimeSpan Max = TimeSpan.FromHours(1); // longer latencies count as this
 
-    /// <summary>A histogram without values, about 190 KiB.</summary>
-    public static LongHistogram New() => new((long)Longest.TotalMicroseconds, numberOfSignificantValueDigits: 3);
+    /// <summary>Returns an empty histogram of about 190 KiB.</summary>
+    public static LongHistogram New() => new((long)Max.TotalMicroseconds, numberOfSignificantValueDigits: 3);
 
-    /// <summary>Records a latency, once or several times; negative ones count as 0.</summary>
+    /// <summary>Records a latency a number of times; a negative one counts as 0.</summary>
     public static void Record(this LongHistogram histogram, TimeSpan latency, long count = 1) =>
-        histogram.RecordValueWithCount(Math.Clamp((long)latency.TotalMicroseconds, 0, (long)Longest.TotalMicroseconds), count);
+        histogram.RecordValueWithCount(Math.Clamp((long)latency.TotalMicroseconds, 0, (long)Max.TotalMicroseconds), count);
 }
 
-/// <summary>Latencies of each kind, over some time. One thread at a time.</summary>
+/// <summary>The latencies of each kind in some interval. One thread at a time.</summary>
 internal sealed class LatencyInterval
 {
-    public LongHistogram Connect { get; } = LatencyHistogram.New(); // connect, microseconds
-    public LongHistogram Write { get; } = LatencyHistogram.New(); // write, microseconds
+    public LongHistogram Connect { get; } = LatencyHistogram.New();
+    public LongHistogram Write { get; } = LatencyHistogram.New();
 
     public IReadOnlyDictionary<LatencyKind, LongHistogram> ByKind => new Dictionary<LatencyKind, LongHistogram>
     {

@@ -2,13 +2,11 @@ using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Measuring;
 
-/// <summary>Samples the run each second, for reports and progress, and adds up the latencies of the whole run.</summary>
-/// <remarks>
-/// The loops swap their histograms when a sample is taken, so recording needs no lock. Samples are taken one after another.
-/// </remarks>
+/// <summary>A sample of the run per second, and the latencies of the whole run.</summary>
+/// <remarks>The loops swap their histograms when a sample is taken, so recording needs no lock.</remarks>
 internal sealed class RunSeries
 {
-    internal const int MostSamples = 86_400; // samples kept at most: a run of a day, second by second; longer runs get longer intervals
+    internal const int MaxSamples = 86_400; // one per second for a day; longer runs get longer intervals
     private static readonly TimeSpan ShortestLast = TimeSpan.FromSeconds(0.5);
 
     private readonly IReadOnlyList<LoadLoop> _loops;
@@ -23,7 +21,6 @@ internal sealed class RunSeries
     private LoadTotals _before;
     private long _beforeAt;
 
-    /// <summary>Begins the series of these loops now.</summary>
     public RunSeries(IReadOnlyList<LoadLoop> loops, TimeProvider clock)
     {
         _loops = loops;
@@ -32,33 +29,33 @@ internal sealed class RunSeries
         _before = Totals();
     }
 
-    public Action<SecondSample>? Sampled { get; set; } // told of each sample; on the thread that takes it
-    public IReadOnlyList<SecondSample> Samples => _samples; // the samples so far, oldest first. Read it when none is being taken
-    public LatencyInterval Latencies => _total; // all latencies so far. Read it when no sample is being taken
+    public Action<SecondSample>? Sampled { get; set; } // called with each sample, on the thread that takes it
+    public IReadOnlyList<SecondSample> Samples => _samples; // oldest first; read it when no sample is being taken
+    public LatencyInterval Latencies => _total; // of the whole run; read it when no sample is being taken
 
-    /// <summary>Takes a sample each interval until it is stopped.</summary>
+    /// <summary>Takes a sample per interval until it is stopped.</summary>
     public async Task RunAsync(TimeSpan? longest, CancellationToken stop)
     {
-        var interval = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling((longest?.TotalSeconds ?? 0) / MostSamples)));
+        var interval = TimeSpan.FromSeconds(Math.Max(1, Math.Ceiling((longest?.TotalSeconds ?? 0) / MaxSamples)));
         try
         {
             for (long i = 1; ;)
             {
-                // By the clock and not one after another, so that the intervals do not drift.
+                // From the start and not from the last sample, so that the intervals do not drift.
                 TimeSpan wait = (i * interval) - _clock.GetElapsedTime(_began);
                 await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero, _clock, stop);
                 await TakeAsync();
-                // What a stall has missed is in this sample: the next one is due at the next whole interval. Timers can be early.
+                // After a stall, one sample covers the missed intervals. Timers can be early.
                 i = Math.Max(i, (long)(_clock.GetElapsedTime(_began) / interval)) + 1;
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // The run is over; whoever ends it takes the last sample.
+            // The run is over; LoadRun takes the last sample.
         }
     }
 
-    /// <summary>Takes a sample now, since the last one.</summary>
+    /// <summary>Takes a sample now, after any that is being taken.</summary>
     public Task TakeAsync()
     {
         lock (_lock)
@@ -67,7 +64,7 @@ internal sealed class RunSeries
         }
     }
 
-    /// <summary>Ends a phase of the run: takes a sample, and begins to add up anew.</summary>
+    /// <summary>Ends a phase of the run, and returns its write latency.</summary>
     public async Task<Latency> EndPhaseAsync()
     {
         await TakeAsync();
@@ -75,17 +72,17 @@ internal sealed class RunSeries
         return Latency.Of(ended.Write);
     }
 
-    /// <summary>Merges neighbours until at most <paramref name="most"/> are left; the greatest latencies stay.</summary>
-    internal static IReadOnlyList<SecondSample> Merge(IReadOnlyList<SecondSample> samples, int most)
+    /// <summary>Merges neighbours until at most <paramref name="max"/> are left, each with the greatest latency of its parts.</summary>
+    internal static IReadOnlyList<SecondSample> Merge(IReadOnlyList<SecondSample> samples, int max)
     {
-        // A short last interval has rates of its own: it goes into the one before.
+        // A very short last interval would have odd rates; it is merged with the one before.
         if (samples.Count > 1 && samples[^1].Length < ShortestLast)
         {
             samples = [.. samples.SkipLast(2), SecondSample.Merge([.. samples.TakeLast(2)])];
         }
 
-        int together = (int)Math.Ceiling(samples.Count / (double)most);
-        return together <= 1 ? samples : [.. samples.Chunk(together).Select(SecondSample.Merge)];
+        int size = (int)Math.Ceiling(samples.Count / (double)max);
+        return size <= 1 ? samples : [.. samples.Chunk(size).Select(SecondSample.Merge)];
     }
 
     private async Task TakeAfterAsync(Task before)
@@ -102,7 +99,7 @@ internal sealed class RunSeries
         TimeSpan length = _clock.GetElapsedTime(_beforeAt, at);
         _total.Add(_interval);
         _phase.Add(_interval);
-        if (length > TimeSpan.Zero && _samples.Count < MostSamples)
+        if (length > TimeSpan.Zero && _samples.Count < MaxSamples)
         {
             var sample = new SecondSample(
                 _clock.GetElapsedTime(_began, at),
@@ -123,14 +120,14 @@ internal sealed class RunSeries
     private LoadTotals Totals() => LoadTotals.Sum(_loops.Select(loop => loop.Counters));
 }
 
-/// <summary>What happened in one interval of a run, usually a second. <c>End</c> counts from the start of the run.</summary>
+/// <summary>One interval of a run, usually a second. <c>End</c> counts from the start of the run.</summary>
 internal sealed record SecondSample(
     TimeSpan End, TimeSpan Length, long Packets, long Bytes, long Open, long Late, Latency Connect, Latency Write)
 {
     public double PacketsPerSecond => Packets / Length.TotalSeconds;
     public double BytesPerSecond => Bytes / Length.TotalSeconds;
 
-    /// <summary>Returns neighbours as one sample: counts added up, and of latencies the greatest.</summary>
+    /// <summary>Returns neighbours as one sample, with the sum of each count and the greatest of each latency.</summary>
     public static SecondSample Merge(SecondSample[] samples) => new(
         samples[^1].End,
         samples.Aggregate(TimeSpan.Zero, (length, sample) => length + sample.Length),

@@ -7,15 +7,13 @@ using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.LoadClient.Options;
 
-/// <summary>The load client's options, each declared once: for the command line, the environment, <c>--help</c> and the README.</summary>
+/// <summary>The load client's options, each declared once for the command line, the environment and <c>--help</c>.</summary>
 internal static class LoadOptionDeclarations
 {
-    /// <summary>The longest write. Longer ones would wait in memory: a socket buffer takes a few MiB at a time.</summary>
-    internal const int MaxBytesPerWrite = 16 * 1024 * 1024;
+    internal const int MaxBytesPerWrite = 16 * 1024 * 1024; // a socket buffer takes a few MiB; the rest waits in memory
 
     private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Declares the options.</summary>
     public static OptionSet<LoadOptions> Declare()
     {
         var none = new LoadOptions { Seed = Random.Shared.Next() };
@@ -23,34 +21,41 @@ internal static class LoadOptionDeclarations
             Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient, none);
         set.Add(
             "--host", OptionKind.Text("HOST"), none.Host, (o, v) => o with { Host = v },
-            "The server's name or address. Of a name's addresses each is tried, IPv4 first.");
-        set.Add("--port", OptionKind.Integer(1, (int)ushort.MaxValue, "PORT"), none.Port, (o, v) => o with { Port = v }, "The server's TCP port.");
+            "The server's name or address. All addresses of a name are tried, IPv4 first.");
+        set.Add(
+            "--port", OptionKind.Integer(1, (int)ushort.MaxValue, "PORT"), none.Port, (o, v) => o with { Port = v },
+            "The server's TCP port.");
         set.AddTransport((o, v) => o with { Transport = v });
         set.Add(
             "--connections", OptionKind.Integer(1, 10_000_000), none.Connections, (o, v) => o with { Connections = v },
-            "Connections to make. Capped, with a message, where the limit of open files or the source ports do not suffice.");
+            "Connections to make. Capped, with a message, if open files or source ports run out.");
         AddLoad(set, none);
         set.Add(
             "--source", AddressText.Addresses, none.Sources, (o, v) => o with { Sources = v },
-            "Local addresses to connect from, comma-separated, taken in turn: one has about 28,000 ports.", "the system's choice");
+            "Local addresses to connect from, comma-separated, used in turn. Each has about 28,000 ports.", "the system's choice");
         AddTls(set);
         set.Add(
-            "--verify", new OptionKind<Uri>("URL", StatisticsClient.ParseAddress, url => $"{url}"), none.Verify!, (o, v) => o with { Verify = v },
-            "The server's admin address (http://127.0.0.1:9998): what was sent is compared with what it processed. No other client may send to it meanwhile.",
+            "--verify", new OptionKind<Uri>("URL", StatisticsClient.ParseAddress, url => $"{url}"), none.Verify!,
+            (o, v) => o with { Verify = v },
+            "The server's admin address (http://127.0.0.1:9998). The packets sent are compared with those that the server processed. "
+            + "No other client may send to it during the run.",
             "none");
         set.Add(
             "--seed", OptionKind.Integer(0, int.MaxValue), 0, (o, v) => o with { Seed = v },
-            "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and what hostile peers send reproducible.", "random, and printed");
+            "Makes the lengths of --payload-bytes MIN-MAX, the cuts of --split random and the bytes of hostile peers reproducible.",
+            "random, and printed");
         AddAbuse(set);
         set.AddEventLoops((o, v) => o with { EventLoops = v }, "Event-loop threads.");
-        set.Add("--json", OptionKind.Path(), none.JsonFile!, (o, v) => o with { JsonFile = v }, "Where to write the report as JSON.", "none");
         set.Add(
-            "--html", OptionKind.Path(), none.HtmlFile!, (o, v) => o with { HtmlFile = v }, "Where to write the report as one HTML file with plots.", "none");
+            "--json", OptionKind.Path(), none.JsonFile!, (o, v) => o with { JsonFile = v }, "File for the report as JSON.", "none");
+        set.Add(
+            "--html", OptionKind.Path(), none.HtmlFile!, (o, v) => o with { HtmlFile = v },
+            "File for the report as one HTML page with plots.", "none");
         set.AddLogDirectory((o, v) => o with { LogDirectory = v });
         return set;
     }
 
-    /// <summary>Returns the options, and adds the conflicts between them to the faults.</summary>
+    /// <summary>Returns the options, and rejects those in conflict.</summary>
     public static LoadOptions Read(ParsedOptions<LoadOptions> parsed)
     {
         LoadOptions options = parsed.Options;
@@ -79,7 +84,7 @@ internal static class LoadOptionDeclarations
         return options with
         {
             Duration = options.Packets is not null && !parsed.IsGiven("--duration") ? null : options.Duration,
-            Abuse = options.Abuse is { } abuse ? abuse with { Seed = options.Seed } : null, // one seed is printed for both
+            Abuse = options.Abuse is { } abuse ? abuse with { Seed = options.Seed } : null,
         };
     }
 
@@ -90,39 +95,41 @@ internal static class LoadOptionDeclarations
             "The payload of every packet, sent as UTF-8.");
         set.Add(
             "--payload-bytes",
-            new OptionKind<(int Min, int Max)>("N|MIN-MAX", ParseRange, range => range.Min == range.Max ? $"{range.Min}" : $"{range.Min}-{range.Max}"),
+            new OptionKind<(int Min, int Max)>(
+                "N|MIN-MAX", ParseRange, range => range.Min == range.Max ? $"{range.Min}" : $"{range.Min}-{range.Max}"),
             default,
             (o, v) => o with { Payload = o.Payload with { MinBytes = v.Min, MaxBytes = v.Max } },
-            "Length of the payload, 0 to 65535: the text is repeated or cut. With MIN-MAX every length between is equally likely.",
+            "Length of the payload, 0 to 65535: the text is repeated or cut. With MIN-MAX all lengths are equally likely.",
             "the payload's own length");
         set.Add(
             "--packets-per-write", OptionKind.Integer(1, 1_000_000), none.PacketsPerWrite, (o, v) => o with { PacketsPerWrite = v },
-            "Packets combined in one write. More of them cost less each; at most 16 MiB in all.");
+            "Packets combined in one write, at most 16 MiB in all. The more, the less each costs.");
         set.Add(
             "--rate", OptionKind.Integer(1, 1_000_000_000L), 0, (o, v) => o with { Rate = v },
-            "Packets per second in total, evenly spread in time and over the connections, whether the server keeps up or not: latencies run "
-            + "from when a packet was due, late ones are counted, none is skipped.",
-            "as fast as the server takes them");
+            "Packets per second in total, evenly spread in time and over the connections, even if the server is slower (open loop). "
+            + "Latencies count from when a packet was due; late packets are counted, none is skipped.",
+            "as fast as the server accepts");
         set.Add(
-            "--duration", OptionKind.Duration(Millisecond, TimeSpan.FromDays(24)), LoadOptions.DefaultDuration, (o, v) => o with { Duration = v },
-            "How long to send, from when all connections are made. With --packets there is no end to it unless it is given.");
+            "--duration", OptionKind.Duration(Millisecond, TimeSpan.FromDays(24)), LoadOptions.DefaultDuration,
+            (o, v) => o with { Duration = v },
+            "Time to send, from when all connections are made. With --packets, unlimited unless given.");
         set.Add(
             "--packets", OptionKind.Integer(1, long.MaxValue), 0, (o, v) => o with { Packets = v },
             "Packets to send in total, shared evenly by the connections; then the run ends.", "no end");
         set.Add(
             "--ramp-up", OptionKind.Integer(1, 1_000_000), 0, (o, v) => o with { RampUp = v },
-            "New connections per second, each sending as soon as it is made. Without it all are made first and then start together.",
+            "New connections per second, each sending as soon as it is made. Without it, all are made first and start together.",
             "as fast as they are accepted");
         set.Add(
             "--split", OptionKind.Choice<SplitMode>(), default, (o, v) => o with { Split = v },
-            "Writes each packet in pieces: header (its 7 bytes, and the rest), bytes (one at a time), random.", "none");
+            "Writes each packet in pieces: header (7 bytes, then the rest), bytes (one at a time), random.", "none");
     }
 
     private static void AddTls(OptionSet<LoadOptions> set)
     {
         set.Add(
             "--tls", OptionKind.Flag, false, (o, v) => o with { Tls = v },
-            "Encrypts the connections (TLS 1.2 or 1.3); the server's certificate must be valid for --host.");
+            "Encrypts the connections (TLS 1.2 or 1.3). The server's certificate must be valid for --host.");
         set.Add(
             "--tls-ca", OptionKind.Path(), null!, (o, v) => o with { TlsCaFile = v },
             "PEM file of the CAs that may have signed the server's certificate.", "those that this machine trusts");
@@ -137,16 +144,17 @@ internal static class LoadOptionDeclarations
     private static void AddAbuse(OptionSet<LoadOptions> set)
     {
         set.Add(
-            "--abuse", new OptionKind<AbuseKind>(string.Join('|', AbuseKind.All), ParseKind, kind => $"{kind}"), null!, (o, v) => o with { Abuse = new AbuseOptions { Kind = v } },
+            "--abuse", new OptionKind<AbuseKind>(string.Join('|', AbuseKind.All), ParseKind, kind => $"{kind}"), null!,
+            (o, v) => o with { Abuse = new AbuseOptions { Kind = v } },
             "Hostile peers next to the ordinary load, which is measured before, during and after them.", "none");
         set.Add(
             "--abuse-connections", OptionKind.Integer(1, 10_000_000), AbuseOptions.DefaultConnections,
             (o, v) => o with { Abuse = o.Abuse is null ? null : o.Abuse with { Connections = v } },
-            "Hostile connections. Each comes once; with --abuse-rate, and those of connect-flood, they come again, this number at a time.");
+            "Hostile connections, each made once. With --abuse-rate or connect-flood they are made again, this number at a time.");
         set.Add(
             "--abuse-deadline", OptionKind.Duration(Millisecond, TimeSpan.FromDays(1)), AbuseOptions.DefaultDeadline,
             (o, v) => o with { Abuse = o.Abuse is null ? null : o.Abuse with { Deadline = v } },
-            "How long a hostile connection may stay open; one that does for longer is closed, and the exit code is 5.");
+            "The longest time that a hostile connection may stay open. One that exceeds it is closed, and the exit code is 5.");
         set.Add(
             "--abuse-rate", OptionKind.Integer(1, 1_000_000), 0,
             (o, v) => o with { Abuse = o.Abuse is null ? null : o.Abuse with { RatePerSecond = v } },

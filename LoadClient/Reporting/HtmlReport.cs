@@ -11,8 +11,8 @@ using HdrHistogram;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>The data of the page that <c>--html</c> writes: the JSON report, and the texts next to it.</summary>
-/// <remarks><c>Words</c> has the ends of connections in words, <c>Percentiles</c> the latencies of the whole run by kind.</remarks>
+/// <summary>The data of the page that <c>--html</c> writes: the JSON report with texts.</summary>
+/// <remarks><c>Words</c> has the ends of connections as text, <c>Percentiles</c> the latencies of the whole run by kind.</remarks>
 internal sealed record HtmlReport(
     string Title,
     string Heading,
@@ -24,14 +24,14 @@ internal sealed record HtmlReport(
     IReadOnlyDictionary<string, IEnumerable<PercentilePoint>> Percentiles,
     JsonReport Report)
 {
-    private const int MaxSamples = 600; // the maximum number of samples in the page; more would be less than a pixel of a plot each
+    private const int MaxSamples = 600; // more would be less than a pixel each
     private const int PointsPerNine = 40;
 
-    /// <summary>Returns the page as UTF-8: one file that needs no other, with plotly.js in it.</summary>
+    /// <summary>Returns the page as UTF-8, with plotly.js in it.</summary>
     public static byte[] ToUtf8(RunReport report, string server, DateTimeOffset at)
     {
         HtmlReport data = Of(report, server, at);
-        // The writer of JSON escapes <, > and &, so no text can end its script. It comes last, so no text is taken for a placeholder.
+        // The JSON writer escapes <, > and &, so that no text ends the script. The data is last, so that no text is a placeholder.
         string page = Resource("report.html")
             .Replace("{PLOTLY}", Resource("plotly.js"), StringComparison.Ordinal)
             .Replace("{SCRIPT}", Resource("report.js"), StringComparison.Ordinal)
@@ -67,9 +67,7 @@ internal sealed record HtmlReport(
             JsonReport.Of(report with { Series = RunSeries.Merge(report.Series, MaxSamples) }));
     }
 
-    /// <summary>
-    /// Returns the latencies from percentile 0 to the last one that means something, the same number for each further nine.
-    /// </summary>
+    /// <summary>Returns the latencies from percentile 0 to the last meaningful one, the same number of points per nine.</summary>
     private static IEnumerable<PercentilePoint> PercentilesOf(LongHistogram values)
     {
         double end = Math.Log10(values.TotalCount);
@@ -91,5 +89,5 @@ internal sealed record HtmlReport(
     }
 }
 
-/// <summary>A percentile of latencies, as its number of nines: 2 is the 99th.</summary>
+/// <summary>A percentile as its number of nines: 2 is the 99th.</summary>
 internal readonly record struct PercentilePoint(double Nines, long Microseconds);

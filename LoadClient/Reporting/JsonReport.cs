@@ -7,7 +7,7 @@ using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>The report as <c>--json</c> writes it. Scripts rely on its names: fields may be added, none renamed.</summary>
+/// <summary>The report of <c>--json</c>. Scripts rely on its names: fields may be added, none renamed.</summary>
 internal sealed record JsonReport(
     JsonConnections Connections,
     JsonPackets Packets,
@@ -22,7 +22,6 @@ internal sealed record JsonReport(
     bool Interrupted,
     IEnumerable<JsonSample> Series)
 {
-    /// <summary>Arranges a run's figures as the JSON has them.</summary>
     public static JsonReport Of(RunReport report) => new(
         new JsonConnections(
             report.Options.Connections,
@@ -50,7 +49,7 @@ internal sealed record JsonReport(
             sample.Late,
             new JsonSampleLatency(sample.Connect, sample.Write))));
 
-    /// <summary>The report as UTF-8 with a line break at its end.</summary>
+    /// <summary>Returns the report as UTF-8 with a line break at its end.</summary>
     public static byte[] Serialize(RunReport report) =>
         [.. JsonSerializer.SerializeToUtf8Bytes(Of(report), JsonReportContext.Default.JsonReport), (byte)'\n'];
 
@@ -117,7 +116,7 @@ internal sealed record JsonVerifiedPackets(long SentAtLeast, long SentAtMost, lo
 
 internal sealed record JsonVerifiedBytes(long SentAtLeast, long SentAtMost, long? Received);
 
-/// <summary>Writes both reports without reflection.</summary>
+/// <summary>The source-generated serializer of both reports.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(JsonReport))]
 [JsonSerializable(typeof(HtmlReport))]

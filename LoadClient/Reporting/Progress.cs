@@ -6,10 +6,10 @@ using Spectre.Console.Rendering;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>Shows each second how the run is going: a panel in place on a terminal, a plain line elsewhere.</summary>
+/// <summary>The live progress of a run: a panel on a terminal, otherwise one line per second.</summary>
 internal static class Progress
 {
-    /// <summary>Runs, showing each sample of the run's series as it comes.</summary>
+    /// <summary>Runs, and shows each sample.</summary>
     public static async Task<RunReport> ShowAsync(LoadRun run, LoadOptions options, StandardStreams streams, CancellationToken stop)
     {
         if (streams.OutputIsTerminal)
@@ -34,13 +34,13 @@ internal static class Progress
     }
 }
 
-/// <summary>The run on a terminal, in place: rate with its last minute as a sparkline, connections, latencies, time left.</summary>
+/// <summary>The panel of a run: the rate with its last minute as a sparkline, connections, latencies and time left.</summary>
 internal sealed class ProgressPanel(LoadRun run, LoadOptions options)
 {
     private const int SparklineSeconds = 60;
     private readonly Queue<double> _rates = new();
 
-    /// <summary>Runs, and shows it; the last picture stays.</summary>
+    /// <summary>Runs, and updates the panel with each sample; the last one stays.</summary>
     public async Task<RunReport> ShowAsync(CancellationToken stop)
     {
         RunReport? report = null;

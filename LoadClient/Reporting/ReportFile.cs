@@ -2,9 +2,8 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>A file that a report goes to: <c>--json</c>'s, <c>--html</c>'s.</summary>
-/// <remarks>Opened before the run, so that a path that cannot be written is not found out after it. What the file held is kept until
-/// the report is written.</remarks>
+/// <summary>The file of a report.</summary>
+/// <remarks>It is opened before the run, to find a path that cannot be written. Old content is kept until the report is written.</remarks>
 internal sealed class ReportFile : IAsyncDisposable
 {
     private readonly string _option;
@@ -16,7 +15,7 @@ internal sealed class ReportFile : IAsyncDisposable
         _file = file;
     }
 
-    /// <summary>Opens the file, and makes it where there is none.</summary>
+    /// <summary>Opens or creates the file; null without a path.</summary>
     /// <exception cref="StartupException">It cannot be written.</exception>
     public static ReportFile? Open(string option, string? path)
     {
@@ -33,7 +32,7 @@ internal sealed class ReportFile : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes the report in place of what the file held.</summary>
+    /// <summary>Replaces the file's content.</summary>
     /// <exception cref="StartupException">It could not be written.</exception>
     public async Task WriteAsync(ReadOnlyMemory<byte> report)
     {

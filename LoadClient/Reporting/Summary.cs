@@ -8,10 +8,10 @@ using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Reporting;
 
-/// <summary>What a person reads before and after a run.</summary>
+/// <summary>The text before and after a run.</summary>
 internal static class Summary
 {
-    /// <summary>The line before the run.</summary>
+    /// <summary>Returns the line before the run.</summary>
     public static string Heading(LoadOptions options, int connections, string server)
     {
         string limit = (options.Packets, options.Duration) switch
@@ -21,14 +21,14 @@ internal static class Summary
             ({ } packets, { } duration) => $"{Count(packets, "packet")} in all, at most for {DurationText.Format(duration)}",
             _ => "without end",
         };
-        string rate = options.Rate is long asked ? $"{asked} a second, " : "";
+        string rate = options.Rate is long asked ? $"{asked} per second, " : "";
         string split = options.Split is SplitMode mode ? $", split ({Choice(mode)})" : "";
         return $"{Count(connections, "connection")} to {server}{(options.Tls ? " with TLS" : "")}: "
-            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} a write{split}, "
+            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} per write{split}, "
             + $"{rate}{limit} (seed {options.Seed})";
     }
 
-    /// <summary>The figures after the run, a line each.</summary>
+    /// <summary>Returns the figures after the run, one per line.</summary>
     public static string Of(RunReport report)
     {
         var text = new StringBuilder();
@@ -40,12 +40,12 @@ internal static class Summary
             LatencyLine("connect latency", report.LatencyOf(LatencyKind.Connect));
         }
 
-        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} a second"
+        Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} per second"
             + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
-        Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB a second");
+        Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB per second");
         if (report.Rate is { } rate)
         {
-            Line("rate", $"{Number(rate.Achieved, "F1")} of {rate.Asked} packets a second; {rate.Late} late, {rate.Unsent} not sent");
+            Line("rate", $"{Number(rate.Achieved, "F1")} of {rate.Asked} packets per second; {rate.Late} late, {rate.Unsent} not sent");
         }
 
         if (report.LatencyOf(LatencyKind.Write) is { Count: > 0 } write)
@@ -65,8 +65,8 @@ internal static class Summary
             }
 
             PhaseLine("writes before", abuse.Before);
-            PhaseLine("writes meanwhile", abuse.During);
-            PhaseLine("writes afterwards", abuse.After);
+            PhaseLine("writes during", abuse.During);
+            PhaseLine("writes after", abuse.After);
         }
 
         if (report.Verification is { Passed: true } verification)
@@ -91,7 +91,7 @@ internal static class Summary
         void Line(string name, string value) => text.Append(name.PadRight(18)).Append(' ').AppendLine(value);
     }
 
-    /// <summary>What did not go as asked, a line each; for standard error.</summary>
+    /// <summary>Returns what went wrong, one problem per line, for standard error.</summary>
     public static IEnumerable<string> Complaints(RunReport report, string server)
     {
         string reasons = string.Join(", ", report.Failures.Select(reason => $"{reason.Value} {reason.Key}"));
@@ -118,7 +118,7 @@ internal static class Summary
         if (report.Rate is { IsKept: false } rate && !report.Interrupted && !report.RanOutOfConnections && report.Options.RampUp is null)
         {
             yield return string.Create(
-                CultureInfo.InvariantCulture, $"the rate was not kept: {rate.Achieved:F1} of {rate.Asked} packets a second");
+                CultureInfo.InvariantCulture, $"the rate was not kept: {rate.Achieved:F1} of {rate.Asked} packets per second");
         }
 
         if (report.RanOutOfConnections)
@@ -137,7 +137,7 @@ internal static class Summary
     private static string Choice<T>(T value)
         where T : Enum => value.ToString().ToLowerInvariant();
 
-    /// <summary>A reason as its place in a list says it.</summary>
+    /// <summary>Returns an end of connections, worded to follow their number.</summary>
     internal static string Words(ConnectionEnd end) => end switch
     {
         ConnectionEnd.Completed => "by us when done",

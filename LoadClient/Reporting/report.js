@@ -72,7 +72,7 @@ function tables() {
   if (abuse) {
     const took = abuse.timeToCloseMicroseconds;
     section(`Hostile peers: ${abuse.kind}`, [], [
-      ['connections begun', count(abuse.attempts)],
+      ['connections started', count(abuse.attempts)],
       ...ends(abuse.ended),
       ['the server took (p50, p99, longest)', [took.p50, took.p99, took.max].map(micros).join(', ')],
     ]);
@@ -111,7 +111,7 @@ function plot({ title, x, lines, xaxis, yaxis, columns, rows }) {
     const text = line.name ? `${line.name}: ${line.range}` : line.range;
     return element('li', {}, ...(line.name ? [swatch] : []), write(element('span'), text));
   }));
-  const drawing = element('div', { className: 'plot', ariaHidden: 'true' }); // what is in it is in the label
+  const drawing = element('div', { className: 'plot', ariaHidden: 'true' }); // the label has its content
   const picture = element('div', {}, drawing);
   picture.setAttribute('role', 'img');
   picture.setAttribute('aria-label', `${title}. ${lines.map(line => `${line.name} ${line.range}`.trim()).join('; ')}`);

@@ -3,43 +3,45 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>Where a connection is on its way; <see cref="SendingHandler"/> moves it on, never back.</summary>
+/// <summary>The states of a connection, in their order.</summary>
 internal enum ConnectionState
 {
-    Connecting, // not yet connected
-    Waiting, // connected, and not told to send
+    Connecting,
+    Waiting, // connected, and not started
     Sending, // sending its share
     Idle, // has sent its share, and stays open
-    Flushing, // told to finish, while a write is on its way
+    Flushing, // finishing, with a write pending or due
     ShutDown, // has sent its FIN and waits for the server's
     Ended, // closed and counted
 }
 
-/// <summary>How a connection that was made came to its end; the first reason wins.</summary>
+/// <summary>The reason why a connection that was made has ended; the first one wins.</summary>
 internal enum ConnectionEnd
 {
-    Completed, // we were done: every byte handed over was taken, and then we closed
-    FlushTimedOut, // we were done, but the server did not take the last write within the flush deadline
-    CloseTimedOut, // we were done and had sent our FIN, but the server did not close in turn within the close deadline
-    ClosedByServer, // the server closed it (FIN) before we were done
-    ResetByServer, // the server reset it (RST); also after our own FIN, for then it has thrown away what we sent
-    Failed, // an error on our side or on the way: the network went away, a bug
+    Completed, // by us, after every byte was taken
+    FlushTimedOut, // by us: the server did not take the last write within the flush deadline
+    CloseTimedOut, // by us: the server did not answer our FIN within the close deadline
+    ClosedByServer, // FIN before we were done
+    ResetByServer, // RST, also after our own FIN: the server has discarded data
+    Failed, // an error on our side or on the way: the network, a bug
 }
 
-/// <summary>Tells from what a connection has met how it ended, where it was not us who closed it.</summary>
+/// <summary>The classification of ends that are not ours.</summary>
 internal static class ConnectionEnding
 {
-    public static ConnectionEnd Of(Exception? fault, ConnectionState state)
-    {
-        SocketError? error = ((fault as SocketException) ?? (fault?.InnerException as SocketException))?.SocketErrorCode;
-        return error switch
-        {
-            // Shutdown is EPIPE: a write after the reset. NotConnected is a FIN of ours after it.
-            SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected =>
-                ConnectionEnd.ResetByServer,
-            null when fault is null or ClosedChannelException =>
-                state == ConnectionState.ShutDown ? ConnectionEnd.Completed : ConnectionEnd.ClosedByServer,
-            _ => ConnectionEnd.Failed,
-        };
-    }
+    public static ConnectionEnd Of(Exception? fault, ConnectionState state) =>
+        IsReset(fault) ? ConnectionEnd.ResetByServer
+        : !IsClose(fault) ? ConnectionEnd.Failed
+        : state == ConnectionState.ShutDown ? ConnectionEnd.Completed
+        : ConnectionEnd.ClosedByServer;
+
+    /// <summary>Whether a fault means a reset. Shutdown is EPIPE, a write after it; NotConnected is our FIN after it.</summary>
+    public static bool IsReset(Exception? fault) => SocketErrorOf(fault)
+        is SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown or SocketError.NotConnected;
+
+    /// <summary>Whether the channel closed without an error, that is after the server's FIN.</summary>
+    public static bool IsClose(Exception? fault) => SocketErrorOf(fault) is null && fault is null or ClosedChannelException;
+
+    private static SocketError? SocketErrorOf(Exception? fault) =>
+        ((fault as SocketException) ?? (fault?.InnerException as SocketException))?.SocketErrorCode;
 }

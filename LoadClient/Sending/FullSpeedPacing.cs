@@ -2,40 +2,37 @@ using DotNetty.Common.Concurrency;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>Gives the connections of one event loop their turns: says which of them writes when.</summary>
-/// <remarks>Used on its event loop only.</remarks>
+/// <summary>The order in which the connections of one event loop write. Used on that loop only.</summary>
 internal interface IPacing
 {
-    /// <summary>A connection begins to send its share.</summary>
+    /// <summary>Adds a connection that starts to send its share.</summary>
     void Started(SendingHandler connection);
 
-    /// <summary>A connection on which a write was stuck can go on.</summary>
+    /// <summary>Continues a connection after its pending write is complete.</summary>
     void Ready(SendingHandler connection);
 
-    /// <summary>Nothing that is due at this timestamp or later is to be written any more; what was due before still is.</summary>
+    /// <summary>Ends the schedule: only writes that are due before this timestamp are still made.</summary>
     void EndAt(long timestamp);
 
-    /// <summary>Writes of a connection that were due and have not been begun.</summary>
+    /// <summary>Returns how many writes of a connection are due and not started.</summary>
     long Owed(SendingHandler connection);
 
-    /// <summary>A connection has ended: what it owed will never be written.</summary>
+    /// <summary>Removes a connection that has ended, and returns how many writes it owed.</summary>
     long Ended(SendingHandler connection);
 }
 
-/// <summary>
-/// No <c>--rate</c>: each connection writes whenever the kernel has room for it, all in turn. A write is due when it begins.
-/// </summary>
+/// <summary>Full speed, without <c>--rate</c>: each connection writes when the kernel has room, in turn.</summary>
 /// <remarks>
-/// One write per turn: a second write to the same socket meets the server just reading the first, and both wait for the socket's lock. Of
-/// small writes a turn has four: with 10,000 connections, reaching the next connection in memory costs as much as a small write. Measured:
-/// 0.75 to 0.86 of a bare sender's rate with one write per turn, 0.93 to 0.99 with four (10,000 connections).
+/// A turn is one write: a second write to the same socket would contend with the server's read of the first for the socket's lock. A turn
+/// of small writes is four, as reaching the next of 10,000 connections in memory costs as much as a small write. Measured: 0.75 to 0.86
+/// of a bare sender's rate with one write per turn, 0.93 to 0.99 with four (10,000 connections).
 /// </remarks>
 internal sealed class FullSpeedPacing : IPacing, IRunnable
 {
-    private const int MostWritesPerTurn = 4; // writes of one connection in a turn, where they are small
-    private const int SmallTurnBytes = 256; // bytes of a turn up to which writes are small
+    private const int MaxWritesPerTurn = 4;
+    private const int SmallTurnBytes = 256; // the maximum bytes of a turn with several writes
 
-    /// <summary>Writes before the loop looks at its sockets and other tasks again: a look costs about as much as a write.</summary>
+    /// <summary>The writes before the loop polls its sockets and tasks again; a poll costs about as much as a write.</summary>
     internal const int WritesPerRun = 64;
 
     private readonly LoopClock _clock;
@@ -48,7 +45,7 @@ internal sealed class FullSpeedPacing : IPacing, IRunnable
     {
         _clock = clock;
         _execute = execute;
-        _writesPerTurn = Math.Clamp(SmallTurnBytes / bytesPerWrite, 1, MostWritesPerTurn);
+        _writesPerTurn = Math.Clamp(SmallTurnBytes / bytesPerWrite, 1, MaxWritesPerTurn);
     }
 
     public void Started(SendingHandler connection) => Ready(connection);
@@ -61,18 +58,17 @@ internal sealed class FullSpeedPacing : IPacing, IRunnable
 
     public void EndAt(long timestamp)
     {
-        // Nothing is due before it is begun, and connections that finish begin nothing.
+        // A write is due when it starts, and connections that finish start none.
     }
 
     public long Owed(SendingHandler connection) => 0;
 
     public long Ended(SendingHandler connection) => 0;
 
-    /// <summary>Gives as many turns as fit into one task.</summary>
     public void Run()
     {
         _queued = false;
-        _clock.Look();
+        _clock.Read();
         for (int writes = 0; writes < WritesPerRun && _ready.TryDequeue(out SendingHandler? connection);)
         {
             WriteOutcome outcome;

@@ -9,11 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One event loop's share of the run: its connections, their packets, their counters.</summary>
-/// <remarks>
-/// Nothing here is shared between loops, so the send path has no lock and no atomic. Members are for the loop's own thread, except those
-/// that say otherwise.
-/// </remarks>
+/// <summary>The share of one event loop in the run: its connections, packets and counters.</summary>
+/// <remarks>Members run on the loop's thread unless they say otherwise. The loops share nothing, so sending takes no lock.</remarks>
 internal sealed class LoadLoop
 {
     private readonly IEventLoop _eventLoop;
@@ -49,38 +46,38 @@ internal sealed class LoadLoop
         TrySend = IsEncrypted ? null : transport.TrySend;
         _bootstrap = new Bootstrap()
             .Group(eventLoop)
-            // Packets that are to go out as writes of their own must not wait for each other.
+            // Each write is sent immediately.
             .Option(ChannelOption.TcpNodelay, true)
             .Option(ChannelOption.ConnectTimeout, ConnectionRamp.AttemptTimeout)
-            // Hardly anything is received: a pool would take 16 MiB for the first FIN.
+            // Hardly anything is received; a pool would allocate 16 MiB for the first FIN.
             .Option(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default);
     }
 
     public LoopClock Clock { get; }
     public ILogger Logger { get; }
 
-    public LoadCounters Counters { get; } = new(); // what has been done on this loop; any thread may read its totals
+    public LoadCounters Counters { get; } = new(); // any thread may read its totals
     public StampedPackets Packets { get; }
     public IPacing Pacing { get; private set; }
     public SplitMode? Split { get; }
     public int Seed { get; }
     public bool IsEncrypted => _tls is not null;
 
-    public DirectSend? TrySend { get; } // the way past the pipeline; null where everything has to go through it
+    public DirectSend? TrySend { get; } // null if everything has to go through the pipeline
 
-    /// <summary>Complete when all connections are tried and none has anything left to send or to see taken. Any thread.</summary>
+    /// <summary>Complete when all connections were tried and none has anything left to send. Any thread.</summary>
     public TaskCompletionSource NothingLeft { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>After <see cref="FinishAsync"/>: complete when every connection has closed. Any thread.</summary>
+    /// <summary>After <see cref="FinishAsync"/>: complete when all connections have closed. Any thread.</summary>
     public TaskCompletionSource AllClosed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>When the first connection began to send, a timestamp, or null. Any thread.</summary>
+    /// <summary>The timestamp at which the first connection started to send. Any thread.</summary>
     public long? FirstStart => Volatile.Read(ref _firstStart) is var started and not 0 ? started : null;
 
-    /// <summary>When the last write was taken, a timestamp, or null. Any thread.</summary>
+    /// <summary>The timestamp at which the kernel took the last write. Any thread.</summary>
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
-    /// <summary>Makes one more connection. Any thread.</summary>
+    /// <summary>Makes a connection. Any thread.</summary>
     public async Task ConnectAsync(int number, IPEndPoint target, IPEndPoint? source)
     {
         var connection = new SendingHandler(this, number);
@@ -103,20 +100,20 @@ internal sealed class LoadLoop
         }
     }
 
-    /// <summary>Lets the connections take turns in another way. On the loop, or before it has connections.</summary>
+    /// <summary>Replaces the pacing. On the loop, or before it has connections.</summary>
     public void UsePacing(IPacing pacing) => Pacing = pacing;
 
-    /// <summary>Lets each connection send as soon as it is made. Any thread, before the first is.</summary>
+    /// <summary>Starts each connection as soon as it is made. Any thread, before the first one is made.</summary>
     public void StartImmediately(PacketShares shares, Timetable? timetable)
     {
         _immediateShares = shares;
         UseTimetable(timetable);
     }
 
-    /// <summary>Number of connections that wait to be started. Any thread.</summary>
+    /// <summary>Counts the connections that wait to be started. Any thread.</summary>
     public Task<int> CountWaitingAsync() => _eventLoop.SubmitAsync(() => _connections.Count(connection => connection.IsWaiting));
 
-    /// <summary>Marks the end of connecting, and starts the connections that wait. Any thread.</summary>
+    /// <summary>Ends connecting, and starts the waiting connections. Any thread.</summary>
     public Task StartAsync(PacketShares shares, int firstOrdinal, Timetable? timetable) => RunAsync(() =>
     {
         UseTimetable(timetable);
@@ -130,12 +127,10 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     });
 
-    /// <summary>Says when the last write is due. Any thread.</summary>
+    /// <summary>Ends the schedule at a timestamp. Any thread.</summary>
     public Task EndAtAsync(long timestamp) => RunAsync(() => Pacing.EndAt(timestamp));
 
-    /// <summary>
-    /// Stops producing: each connection flushes what was due and is on its way, sends its FIN, and closes when the server does. Any thread.
-    /// </summary>
+    /// <summary>Finishes all connections: each makes its due writes, sends its FIN, and waits for the server's. Any thread.</summary>
     public Task FinishAsync(long end) => RunAsync(() =>
     {
         _allConnected = true;
@@ -150,15 +145,14 @@ internal sealed class LoadLoop
         CompleteIfAllClosed();
     });
 
-    /// <summary>Closes the connections that are busy: their flush took too long. Any thread.</summary>
+    /// <summary>Closes the connections that still have something to send. Any thread.</summary>
     public Task AbandonBusyAsync() => RunAsync(() => Abandon(connection => connection.IsBusy));
 
     public Task AbandonAllAsync() => RunAsync(() => Abandon(_ => true));
 
-    /// <summary>Takes the latencies recorded since the last call. Any thread; they are the loop's again at the next call.</summary>
+    /// <summary>Returns the latencies since the last call, valid until the next call. Any thread.</summary>
     public Task<LatencyInterval> TakeIntervalAsync() => _eventLoop.SubmitAsync(Counters.TakeInterval);
 
-    /// <summary>A channel has been made for a connection.</summary>
     public void Add(SendingHandler connection)
     {
         _connections.Add(connection);
@@ -168,7 +162,6 @@ internal sealed class LoadLoop
         }
     }
 
-    /// <summary>A channel is closed and gone.</summary>
     public void Remove(SendingHandler connection)
     {
         _connections.Remove(connection);
@@ -187,7 +180,7 @@ internal sealed class LoadLoop
         }
     }
 
-    /// <summary>One more connection, or one less, has something left to send or to see taken.</summary>
+    /// <summary>Adds to the number of connections that have something left to send.</summary>
     public void BusyChanged(int change)
     {
         _busy += change;
@@ -196,7 +189,7 @@ internal sealed class LoadLoop
 
     public void WriteTaken() => Volatile.Write(ref _lastTaken, Clock.Now);
 
-    /// <summary>Sends a channel's FIN, with TLS its farewell before it, and goes on reading.</summary>
+    /// <summary>Sends a channel's FIN, after close_notify with TLS, and continues to read.</summary>
     public async Task ShutdownOutput(IChannel channel)
     {
         if (IsEncrypted)
@@ -225,7 +218,7 @@ internal sealed class LoadLoop
     {
         if (_firstStart == 0)
         {
-            Volatile.Write(ref _firstStart, Clock.Look());
+            Volatile.Write(ref _firstStart, Clock.Read());
         }
 
         connection.Start(packets);

@@ -1,8 +1,7 @@
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One event loop's view of the time: looked at once a write, and good for everything in between.</summary>
-/// <remarks>Packets are stamped with a whole second, so the date is computed once a second and not once a write.
-/// Used on its event loop only.</remarks>
+/// <summary>The time on one event loop, read once per write. Used on that loop only.</summary>
+/// <remarks>Packets carry whole seconds, so the date is computed once per second and not per write.</remarks>
 internal sealed class LoopClock(TimeProvider clock)
 {
     private long _secondEnds = long.MinValue;
@@ -10,7 +9,7 @@ internal sealed class LoopClock(TimeProvider clock)
 
     public long Now { get; private set; } = clock.GetTimestamp();
 
-    /// <summary>Unix time at <see cref="Now"/>, seconds.</summary>
+    /// <summary>The Unix time at <see cref="Now"/>, in seconds.</summary>
     public uint UnixSecond
     {
         get
@@ -27,7 +26,7 @@ internal sealed class LoopClock(TimeProvider clock)
         }
     }
 
-    public long Look() => Now = clock.GetTimestamp();
+    public long Read() => Now = clock.GetTimestamp();
 
     public TimeSpan Between(long start, long end) => clock.GetElapsedTime(start, end);
 

@@ -3,35 +3,32 @@ using DotNettyFraming.LoadClient.Options;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>
-/// Encoded packets side by side, prepared once: every write is a stretch of this tape. Immutable; any thread may read it.
-/// </summary>
+/// <summary>Encoded packets side by side, prepared once; every write is a range of this tape. Immutable.</summary>
 /// <remarks>
 /// <code>
 /// start    0        1     ...   Starts-1 |  0        1    ...  packetsPerWrite-1
 ///       +--------+-----+-------+---------+--------+-----+----+
-///       | packet | ... |       | packet  | the first packets once more, so that a write may begin at any start
+///       | packet | ... |       | packet  | the first packets repeated, so that a write can start anywhere
 ///       +--------+-----+-------+---------+--------+-----+----+
 /// </code>
-/// With a fixed payload one start is enough. With a range of lengths, they are spread evenly over it and shuffled, and every connection
-/// goes round the same circle from a start of its own: what it sends depends on the seed and its number, and not on the timing.
+/// A fixed payload needs one start. Different lengths are spread evenly over their range and shuffled, and each connection uses them in
+/// a circle from its own start, so its packets depend only on the seed and its number.
 /// </remarks>
 internal sealed class PacketTape
 {
-    private const int TargetBytes = 256 * 1024; // bytes of packets of different lengths that are worth preparing; each loop copies them
-    private const int FewestStarts = 16;
-    private const int MostStarts = 1024;
+    private const int TargetBytes = 256 * 1024; // of packets of different lengths; each loop has a copy
+    private const int MinStarts = 16;
+    private const int MaxStarts = 1024;
 
     private readonly int[] _offsets;
 
-    /// <summary>Prepares the packets for writes of up to <paramref name="packetsPerWrite"/>.</summary>
     public PacketTape(PayloadShape payload, int packetsPerWrite, int seed)
     {
         int[] lengths = payload.IsFixed ? [payload.MinBytes] : SpreadLengths(payload, new Random(seed));
         Starts = lengths.Length;
         PacketsPerWrite = packetsPerWrite;
 
-        // One start needs no repetition behind it: packet 0 is followed by the rest of its own write.
+        // With one start, packet 0 is followed by the rest of its own write, and needs no repetition.
         int packets = payload.IsFixed ? packetsPerWrite : Starts + packetsPerWrite;
         _offsets = new int[packets + 1];
         for (int i = 0; i < packets; i++)
@@ -50,15 +47,15 @@ internal sealed class PacketTape
         Bytes = bytes;
     }
 
-    public ReadOnlyMemory<byte> Bytes { get; } // the encoded packets, their time 0
-    public int Starts { get; } // number of packets at which a write may begin
-    public int PacketsPerWrite { get; } // the most packets that one write can hold
-    public ReadOnlySpan<int> Offsets => _offsets; // where each packet begins, and at the end where the last one ends
+    public ReadOnlyMemory<byte> Bytes { get; } // the time in the headers is 0
+    public int Starts { get; } // the packets at which a write can start
+    public int PacketsPerWrite { get; } // the maximum
+    public ReadOnlySpan<int> Offsets => _offsets; // the start of each packet, and the end of the last one
 
-    /// <summary>The start of a connection's first write: neighbours begin far apart.</summary>
+    /// <summary>Returns the start of a connection's first write, far from its neighbours'.</summary>
     public int StartOf(int connection) => (int)((uint)connection * 2_654_435_769u % (uint)Starts);
 
-    /// <summary>Whole packets from packet <paramref name="start"/> on of which every byte lies before <paramref name="end"/>.</summary>
+    /// <summary>Counts the packets from packet <paramref name="start"/> on that end at or before <paramref name="end"/>.</summary>
     public int WholePacketsBefore(int start, int end)
     {
         int packets = 0;
@@ -74,7 +71,7 @@ internal sealed class PacketTape
     {
         int range = payload.MaxBytes - payload.MinBytes + 1;
         int average = PacketHeader.Size + ((payload.MinBytes + payload.MaxBytes) / 2);
-        int count = Math.Clamp(TargetBytes / average, FewestStarts, MostStarts);
+        int count = Math.Clamp(TargetBytes / average, MinStarts, MaxStarts);
         if (range <= count)
         {
             count -= count % range; // each length equally often
@@ -83,18 +80,10 @@ internal sealed class PacketTape
         int[] lengths = new int[count];
         for (int i = 0; i < count; i++)
         {
-            // One length out of each of `count` equal parts of the range: the average of a circle is that of the range.
+            // One length from each of `count` equal parts of a large range, so that their average is the range's.
             long from = (long)range * i / count;
             long to = Math.Max(from + 1, (long)range * (i + 1) / count);
-            lengths[i] = payload.MinBytes + (int)random.NextInt64(from, to);
-        }
-
-        if (range <= count)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                lengths[i] = payload.MinBytes + (i % range);
-            }
+            lengths[i] = payload.MinBytes + (range <= count ? i % range : (int)random.NextInt64(from, to));
         }
 
         random.Shuffle(lengths);

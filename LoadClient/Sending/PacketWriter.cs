@@ -3,31 +3,30 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection's place on the tape, and its write under way: at most one.</summary>
+/// <summary>One connection's position on the tape, and its current write, at most one. Used on the connection's event loop only.</summary>
 /// <remarks>
-/// A write is a stretch of the loop's <see cref="StampedPackets"/>. Where the transport can, its bytes go straight to the kernel; the rest,
-/// and everything with TLS or on DotNetty's sockets, goes through the channel's pipeline. The kernel's socket buffer is the only queue, so
-/// the packets sent are known to the byte. Used on the connection's event loop only.
+/// On the epoll transport the bytes go directly to the kernel. The rest, and everything with TLS or on DotNetty's sockets, goes through
+/// the pipeline. Only the kernel's socket buffer queues packets, so their number is exact.
 /// </remarks>
 internal sealed class PacketWriter
 {
-    internal const int PiecesPerTurn = 16; // pieces of one write before the next connection gets its turn
+    internal const int PiecesPerTurn = 16; // of one write, before the next connection's turn
 
     private readonly LoadLoop _loop;
     private readonly PieceCutter _cutter;
-    private IChannel? _channel; // asked of the context once: with thousands of connections each object on the way comes from memory
+    private IChannel? _channel; // a field of our own, as each object on the way costs a cache miss with thousands of connections
     private int _start;
 
-    // The write under way: packets _first to _first + _packets of the copy; the kernel has taken what lies before _taken.
+    // The current write: packets _first to _first + _packets of the copy. The kernel has taken the bytes before _taken.
     private StampedPackets.Copy? _copy;
     private int _first;
     private int _packets;
-    private int _packet; // the one that _taken lies in
+    private int _packet; // the one with the byte at _taken
     private int _taken;
     private int _end;
     private long _due;
 
-    // The piece that a channel holds, if one does.
+    // The piece that the channel holds.
     private Task? _written;
     private IByteBuffer? _view;
     private int _handedTo;
@@ -39,14 +38,13 @@ internal sealed class PacketWriter
         _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
 
-    public bool IsUnderWay => _copy is not null; // whether a write has begun and is not over
-    public bool IsStuck => _written is not null; // whether the kernel has had no room; Settle when it has
+    public bool IsWriting => _copy is not null;
+    public bool IsStuck => _written is not null; // the kernel had no room; call Settle when the write is complete
     public long PacketsTaken { get; private set; }
     public long BytesTaken { get; private set; }
+    public Exception? Fault { get; private set; }
 
-    public Exception? Fault { get; private set; } // why a write failed, if one did
-
-    /// <summary>Begins a write; only when none is under way.</summary>
+    /// <summary>Starts a write and returns its number of packets. Only when no other write is in progress.</summary>
     public int Begin(long most, long due)
     {
         PacketTape tape = _loop.Packets.Tape;
@@ -61,14 +59,14 @@ internal sealed class PacketWriter
         return _packets;
     }
 
-    /// <summary>Goes on with the write under way, as far as the kernel has room and the turn lasts.</summary>
+    /// <summary>Continues the current write until the kernel has no room or the turn is over.</summary>
     public WriteOutcome Advance(IChannelHandlerContext context, Action<Task> whenSettled)
     {
         for (int pieces = 0; pieces < PiecesPerTurn; pieces++)
         {
             int end = _loop.Split is null ? _end : _cutter.EndOfPiece(_taken, _packet, _end);
-            Take(_loop.TrySend?.Invoke(_channel ??= context.Channel, _copy!.Stretch(_taken, end)) ?? 0);
-            if (IsUnderWay && _taken < end)
+            Take(_loop.TrySend?.Invoke(_channel ??= context.Channel, _copy!.Range(_taken, end)) ?? 0);
+            if (IsWriting && _taken < end)
             {
                 Hand(context, end);
                 if (!_written!.IsCompleted)
@@ -84,7 +82,7 @@ internal sealed class PacketWriter
                 }
             }
 
-            if (!IsUnderWay)
+            if (!IsWriting)
             {
                 return WriteOutcome.Taken;
             }
@@ -93,7 +91,7 @@ internal sealed class PacketWriter
         return WriteOutcome.Unfinished;
     }
 
-    /// <summary>Counts the piece that the channel is done with.</summary>
+    /// <summary>Counts the piece that the channel has completed, and returns whether it was written.</summary>
     public bool Settle()
     {
         Task written = _written!;
@@ -105,8 +103,8 @@ internal sealed class PacketWriter
             return true;
         }
 
-        // The channel moves the reader index over what the kernel took, as far as it knows: of a send that .NET had under way the socket
-        // transport learns nothing more, and TLS has moved it when it encrypted.
+        // The reader index is behind the bytes that the kernel took. The socket transport does not learn the result of a send that .NET
+        // had in progress, and TLS moves the index when it encrypts.
         if (!_loop.IsEncrypted)
         {
             Take(view.ReaderIndex - _taken);
@@ -117,7 +115,7 @@ internal sealed class PacketWriter
         return false;
     }
 
-    /// <summary>The connection has ended: gives up the write under way.</summary>
+    /// <summary>Ends the current write, as the connection has ended.</summary>
     public void Abandon()
     {
         if (IsStuck && _written!.IsCompleted)
@@ -126,14 +124,14 @@ internal sealed class PacketWriter
         }
         else if (IsStuck)
         {
-            // The channel is gone, and has not said what became of it.
+            // The channel is gone without a result.
             CountUnconfirmed();
             (_written, _view) = (null, null);
         }
 
         if (_copy is not null)
         {
-            _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Look()));
+            _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Read()));
             CountWhole();
             _copy.End();
             _copy = null;
@@ -142,13 +140,12 @@ internal sealed class PacketWriter
 
     private void Hand(IChannelHandlerContext context, int end)
     {
-        _view = _copy!.RetainedStretch(_taken, end);
+        _view = _copy!.RetainedRange(_taken, end);
         _handedTo = end;
         _written = context.WriteAsync(_view);
         context.Flush();
     }
 
-    /// <summary>The kernel has taken so many bytes more.</summary>
     private void Take(int bytes)
     {
         _taken += bytes;
@@ -178,13 +175,13 @@ internal sealed class PacketWriter
     private void Finish()
     {
         PacketsTaken += _packets;
-        _loop.Counters.TookWrite(_packets, _loop.Clock.Between(_due, _loop.Clock.Look()));
+        _loop.Counters.TookWrite(_packets, _loop.Clock.Between(_due, _loop.Clock.Read()));
         _loop.WriteTaken();
         _copy!.End();
         _copy = null;
     }
 
-    /// <summary>Of a write that will never be whole, the packets that are.</summary>
+    /// <summary>Counts the whole packets of an unfinished write.</summary>
     private void CountWhole()
     {
         int whole = _loop.Packets.Tape.WholePacketsBefore(_first, _taken);
@@ -193,11 +190,11 @@ internal sealed class PacketWriter
     }
 }
 
-/// <summary>What came of a connection's turn.</summary>
+/// <summary>The outcome of a connection's turn.</summary>
 internal enum WriteOutcome
 {
-    Taken, // the kernel has taken the whole write; nothing is under way
-    Unfinished, // the turn is over in the middle of a write in pieces; the next turn goes on with it
-    Stuck, // the kernel has no room: the connection says IPacing.Ready when it has
-    Nothing, // there was nothing to write: the share is sent, or the connection has failed or ended
+    Taken, // the kernel has taken the whole write
+    Unfinished, // a write in pieces needs another turn
+    Stuck, // the kernel has no room; the connection calls IPacing.Ready later
+    Nothing, // nothing to write: the share is sent, or the connection has failed or ended
 }

@@ -2,21 +2,15 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>Where <c>--split</c> cuts a write into pieces, each of which is handed to the kernel by itself.</summary>
+/// <summary>The ways of <c>--split</c> to cut a write into pieces; each piece is a system call of its own.</summary>
 internal enum SplitMode
 {
-    Header, // in each packet behind its header: 7 bytes, and the payload
-    Bytes, // everywhere: one byte at a time
-
-    /// <summary>
-    /// Anywhere, also between and across packets: each piece has 1 to half a packet's bytes, as the seed and the connection's number say.
-    /// </summary>
-    Random,
+    Header, // 7 bytes, then the payload
+    Bytes, // one byte at a time
+    Random, // 1 to half a packet's bytes, also across packets
 }
 
-/// <summary>Cuts one connection's writes into pieces, always in the same places for the same seed and connection.</summary>
-/// <remarks>TCP may glue the pieces again on their way; that each is a write of its own (and Nagle's algorithm off) is all that a sender
-/// can do.</remarks>
+/// <summary>The cuts in one connection's writes, always the same for a seed and connection. TCP may still join pieces.</summary>
 internal sealed class PieceCutter
 {
     private readonly SplitMode? _mode;
@@ -30,7 +24,7 @@ internal sealed class PieceCutter
         _random = mode == SplitMode.Random ? new Random(unchecked((seed * 397) ^ connection)) : null;
     }
 
-    /// <summary>Where the piece ends that begins at <paramref name="at"/>.</summary>
+    /// <summary>Returns the end of the piece that starts at <paramref name="at"/> in this packet of a write.</summary>
     public int EndOfPiece(int at, int packet, int end) => _mode switch
     {
         null => end,

@@ -3,20 +3,15 @@ using DotNettyFraming.LoadClient.Measuring;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>
-/// <c>--rate</c>: each write when its <see cref="Timetable"/> says, or as soon after as the kernel takes it; none is skipped.
-/// </summary>
+/// <summary>The pacing of <c>--rate</c>: each write at the time of its <see cref="Timetable"/>, or as soon as possible after it.</summary>
 /// <remarks>
-/// A write that is due while its connection is stuck is owed, and its latency runs from when it was due: a server that stalls shows in the
-/// latencies of all that was due meanwhile. What is owed is a number: a connection's writes are due a round apart.
+/// A write that is due while its connection is stuck is owed, and its latency counts from its due time, so that a server's stall shows in
+/// the latency of every write due during it. A connection's writes are due a round apart, so that a number of owed writes suffices.
 /// </remarks>
 internal sealed class RatePacing : IPacing, IRunnable
 {
-    /// <summary>A write that begins later than this is late. The loop's timer comes up to 0.1 ms late by itself.</summary>
-    public static readonly TimeSpan LateAfter = TimeSpan.FromMilliseconds(1);
-
-    /// <summary>Groups in which the latencies of unsent writes are recorded: a latency is off by a thousandth of the longest.</summary>
-    private const int MostUntakenGroups = 1_000;
+    public static readonly TimeSpan LateAfter = TimeSpan.FromMilliseconds(1); // ten times the delay of the loop's timer
+    private const int MaxUntakenGroups = 1_000; // of unsent writes: an error of a thousandth of the longest latency
 
     private readonly LoopClock _clock;
     private readonly LoadCounters _counters;
@@ -58,7 +53,7 @@ internal sealed class RatePacing : IPacing, IRunnable
     {
         if (_joining && _started == 0)
         {
-            _next = _timetable.FirstFrom(_clock.Look());
+            _next = _timetable.FirstFrom(_clock.Read());
         }
 
         Slot slot = _slots[_started++];
@@ -91,8 +86,8 @@ internal sealed class RatePacing : IPacing, IRunnable
             return 0;
         }
 
-        // They waited at least this long: leaving them out would flatter the server. Many are recorded in groups, by their oldest.
-        long groups = Math.Min(slot.Owed, MostUntakenGroups);
+        // Unsent writes count with the time that they waited. Many are recorded in groups, by the oldest of each.
+        long groups = Math.Min(slot.Owed, MaxUntakenGroups);
         for (long group = 0; group < groups; group++)
         {
             long first = slot.Owed * group / groups;
@@ -104,7 +99,6 @@ internal sealed class RatePacing : IPacing, IRunnable
         return slot.Owed;
     }
 
-    /// <summary>Marks what has become due, gives as many turns as fit into one task, and sees to the next.</summary>
     public void Run()
     {
         _queued = false;
@@ -125,7 +119,7 @@ internal sealed class RatePacing : IPacing, IRunnable
             return;
         }
 
-        if (!connection.HasWriteUnderWay && slot.Owed > 0)
+        if (!connection.IsWriting && slot.Owed > 0)
         {
             long due = OldestDue(slot);
             slot.Owed--;
@@ -136,7 +130,7 @@ internal sealed class RatePacing : IPacing, IRunnable
 
             Continue(slot, connection.TakeTurn(due));
         }
-        else if (connection.HasWriteUnderWay)
+        else if (connection.IsWriting)
         {
             Continue(slot, connection.TakeTurn(_clock.Now));
         }
@@ -150,10 +144,10 @@ internal sealed class RatePacing : IPacing, IRunnable
         }
     }
 
-    /// <summary>What has become due is owed from now on. Takes one step per connection at most, however much that is.</summary>
+    /// <summary>Adds the writes that have become due to what each connection owes, in one step per connection.</summary>
     private void MarkDue()
     {
-        long now = Math.Min(_clock.Look(), _end - 1);
+        long now = Math.Min(_clock.Read(), _end - 1);
         if (_started == 0 || _timetable.Due(_next) > now)
         {
             return;
@@ -168,14 +162,13 @@ internal sealed class RatePacing : IPacing, IRunnable
         _next = end;
     }
 
-    /// <summary>Adds writes to what a connection owes, up to its share.</summary>
     private void Owe(Slot slot, long firstWrite, long writes)
     {
         if (slot.Connection is { IsSending: true } connection && Math.Min(writes, connection.WritesLeft - slot.Owed) is var added and > 0)
         {
             slot.LatestDue = _timetable.Due(firstWrite + ((added - 1) * _slots.Length));
             slot.Owed += added;
-            if (!connection.HasWriteUnderWay)
+            if (!connection.IsWriting)
             {
                 MakeReady(slot);
             }
@@ -223,14 +216,8 @@ internal sealed class RatePacing : IPacing, IRunnable
     private sealed class Slot
     {
         public SendingHandler? Connection { get; set; }
-
-        /// <summary>Writes that are due and not begun.</summary>
-        public long Owed { get; set; }
-
-        /// <summary>When the last of them is due.</summary>
-        public long LatestDue { get; set; }
-
-        /// <summary>In the queue already.</summary>
-        public bool IsReady { get; set; }
+        public long Owed { get; set; } // writes that are due and not started
+        public long LatestDue { get; set; } // the due time of the last of them
+        public bool IsReady { get; set; } // in the queue
     }
 }

@@ -8,11 +8,8 @@ using TaskCompletionSource = System.Threading.Tasks.TaskCompletionSource;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection of the load, from the connect call to the close. Everything here runs on its event loop.</summary>
-/// <remarks>
-/// In: nothing, whatever the server sends is discarded. Out: packets, by a <see cref="PacketWriter"/>, when the loop's
-/// <see cref="IPacing"/> gives a turn.
-/// </remarks>
+/// <summary>One connection of the load, from the connect call to the close. Runs on its event loop.</summary>
+/// <remarks>A <see cref="PacketWriter"/> writes packets when the loop's <see cref="IPacing"/> gives a turn. Input is discarded.</remarks>
 internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 {
     private readonly LoadLoop _loop;
@@ -23,8 +20,8 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     private ConnectionState _state = ConnectionState.Connecting;
     private long _connectStarted;
     private long _packetsLeft;
-    private Exception? _fault; // of reading, or of shutting down
-    private ConnectionEnd? _end; // ours, when we chose it
+    private Exception? _fault;
+    private ConnectionEnd? _end; // if we end the connection
 
     public SendingHandler(LoadLoop loop, int number)
     {
@@ -35,16 +32,14 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
     public int Number { get; }
 
-    /// <summary>Complete when packets can be sent; faulted when the TLS handshake fails or the connection ends before.</summary>
+    /// <summary>Complete when packets can be sent, after the TLS handshake if there is one.</summary>
     public Task Established => _established.Task;
 
-    public bool IsWaiting => _state == ConnectionState.Waiting; // connected, and waiting for Start
-    public bool IsSending => _state == ConnectionState.Sending; // sending its share, and not told to finish
-    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing; // has something left to send, or to see taken
-    public bool HasWriteUnderWay => _writer.IsUnderWay; // A write has begun and is not over
-    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite); // packets of the next write
-
-    /// <summary>Writes until the share is sent.</summary>
+    public bool IsWaiting => _state == ConnectionState.Waiting;
+    public bool IsSending => _state == ConnectionState.Sending;
+    public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
+    public bool IsWriting => _writer.IsWriting;
+    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite); // of the next write
     public long WritesLeft => _packetsLeft == 0 ? 0 : ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
 
     public void Start(long packets)
@@ -60,9 +55,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         _loop.Pacing.Started(this);
     }
 
-    /// <summary>
-    /// Ends the connection: what was due and is on its way is flushed, then comes the FIN. A connect under way is given up.
-    /// </summary>
+    /// <summary>Makes the writes that are due, and then sends the FIN. A pending connect is cancelled.</summary>
     public void Finish()
     {
         switch (_state)
@@ -71,7 +64,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                 Close(ConnectionEnd.Completed);
                 break;
             case ConnectionState.Waiting or ConnectionState.Sending or ConnectionState.Idle:
-                bool owes = _loop.Pacing.Owed(this) > 0; // asked while it still counts as sending
+                bool owes = _loop.Pacing.Owed(this) > 0; // before the state changes, as only sending connections owe
                 Become(ConnectionState.Flushing);
                 if (!owes)
                 {
@@ -82,7 +75,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <summary>Closes the connection now, whatever is on its way.</summary>
+    /// <summary>Closes the connection immediately.</summary>
     public void Abandon() => Close(_state switch
     {
         ConnectionState.Flushing => ConnectionEnd.FlushTimedOut,
@@ -90,7 +83,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         _ => ConnectionEnd.Completed,
     });
 
-    /// <summary>This connection's turn: begins a write, or goes on with the one under way.</summary>
+    /// <summary>Starts a write, or continues the current one.</summary>
     public WriteOutcome TakeTurn(long due)
     {
         if (_writer.IsStuck || !IsBusy || _writer.Fault is not null)
@@ -100,7 +93,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
         try
         {
-            if (!_writer.IsUnderWay)
+            if (!_writer.IsWriting)
             {
                 if (_packetsLeft == 0)
                 {
@@ -121,13 +114,13 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
         catch (Exception exception)
         {
-            // A bug. The loop would log it and go on, and the run wait for this connection for ever.
+            // A bug: without this the run would wait for the connection until its deadline.
             ExceptionCaught(_context!, exception);
             return WriteOutcome.Nothing;
         }
     }
 
-    /// <summary>A stuck write is settled, or cannot be written.</summary>
+    /// <summary>Continues after a stuck write.</summary>
     void IRunnable.Run()
     {
         if (_writer.IsStuck && _writer.Settle())
@@ -148,7 +141,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
     public override Task ConnectAsync(IChannelHandlerContext context, EndPoint remoteAddress, EndPoint localAddress)
     {
-        _connectStarted = _loop.Clock.Look();
+        _connectStarted = _loop.Clock.Read();
         return ConnectOrClose();
 
         async Task ConnectOrClose()
@@ -159,7 +152,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
             }
             catch
             {
-                // DotNetty leaves a channel open whose connect has failed, and its caller has no hold of it: 1 descriptor each.
+                // DotNetty leaves the channel open after a failed connect, and its caller has no reference to close it.
                 Observe(context.CloseAsync());
                 throw;
             }
@@ -207,7 +200,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         _fault ??= _writer.Fault;
         if (_state == ConnectionState.Connecting)
         {
-            // Connected, but its handshake failed: an attempt that failed, and no connection.
+            // The TLS handshake failed: a failed attempt and no connection.
             _established.TrySetException(_fault ?? new ClosedChannelException());
             context.FireChannelInactive();
             return;
@@ -223,14 +216,14 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
-        Become(ConnectionState.Ended); // where the connection was never made, there was no ChannelInactive
+        Become(ConnectionState.Ended); // here too, as a connection that was never made has no ChannelInactive
         _loop.Remove(this);
         context.FireChannelUnregistered();
     }
 
     private void Establish()
     {
-        _loop.Counters.Connected(_loop.Clock.Between(_connectStarted, _loop.Clock.Look()));
+        _loop.Counters.Connected(_loop.Clock.Between(_connectStarted, _loop.Clock.Read()));
         Become(ConnectionState.Waiting);
         _established.TrySetResult();
         _loop.Connected(this);
@@ -238,21 +231,21 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 
     private void WhenSettled(Task written)
     {
-        _ = written.Exception; // seen; the writer looks at the task itself
+        _ = written.Exception; // observed; the writer reads the task
         try
         {
             _context!.Executor.Execute(this);
         }
         catch (RejectedExecutionException)
         {
-            // The loop has ended, and this connection with it.
+            // The loop has ended.
         }
     }
 
-    /// <summary>When nothing is under way and nothing left to do, takes the next step of the connection's life.</summary>
+    /// <summary>Changes the state if the last write is done.</summary>
     private void MoveOn()
     {
-        if (_writer.IsUnderWay)
+        if (_writer.IsWriting)
         {
             return;
         }
@@ -314,7 +307,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    /// <summary>For a task whose outcome other events tell: marks its exception as seen.</summary>
+    /// <summary>Marks a task's exception as observed; events of the channel report the outcome.</summary>
     private static void Observe(Task task) =>
         task.ContinueWith(
             done => _ = done.Exception,

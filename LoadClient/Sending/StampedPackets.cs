@@ -3,10 +3,10 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second. Used on its event loop only.</summary>
+/// <summary>An event loop's copies of the <see cref="PacketTape"/>, each stamped with one second. Used on that loop only.</summary>
 /// <remarks>
-/// One copy serves every write of a second, and is stamped anew at the next. A copy that a write still has bytes in must not change: it is
-/// set aside until nothing is in flight from it. So memory is one copy, and one more for each second in which a write got stuck.
+/// All writes of a second use one copy, which is stamped again in the next second. A copy with unsent bytes of a write must not change, so
+/// another one takes its place. Memory is one copy, and one more per second in which a write got stuck.
 /// </remarks>
 internal sealed class StampedPackets(PacketTape tape)
 {
@@ -15,9 +15,9 @@ internal sealed class StampedPackets(PacketTape tape)
 
     public PacketTape Tape => tape;
 
-    public int Copies => _inFlight.Count + (_current is null ? 0 : 1); // number of copies held, for tests of the bound
+    public int Copies => _inFlight.Count + (_current is null ? 0 : 1); // for tests
 
-    /// <summary>The copy to write from now.</summary>
+    /// <summary>Returns the copy for writes of this second.</summary>
     public Copy At(uint time)
     {
         if (_current is null || _current.Time != time)
@@ -30,7 +30,7 @@ internal sealed class StampedPackets(PacketTape tape)
         return _current;
     }
 
-    /// <summary>A copy that nothing is in flight from; the free ones beyond that are left to the collector.</summary>
+    /// <summary>Returns a copy without unsent bytes, or null; the other free ones are dropped.</summary>
     private Copy? Free()
     {
         if (_current is not null)
@@ -43,7 +43,7 @@ internal sealed class StampedPackets(PacketTape tape)
         return free;
     }
 
-    /// <summary>The tape's bytes with one time in all their headers.</summary>
+    /// <summary>The tape's bytes with one time in all headers.</summary>
     internal sealed class Copy
     {
         private readonly byte[] _bytes;
@@ -52,31 +52,30 @@ internal sealed class StampedPackets(PacketTape tape)
 
         public Copy(ReadOnlyMemory<byte> bytes)
         {
-            // Not from a pool: an aborted send may read these bytes a moment longer than its channel lives, and must find packets there.
-            // Pinned, because some transport has it in the kernel's hands most of the time.
+            // Not from a pool: an aborted send may read these bytes after its channel is gone, and must find packets.
+            // Pinned, because transports pass it to the kernel most of the time.
             _bytes = GC.AllocateUninitializedArray<byte>(bytes.Length, pinned: true);
             bytes.CopyTo(_bytes);
             _buffer = Unpooled.WrappedBuffer(_bytes);
         }
 
-        /// <summary>The time in the headers, Unix seconds.</summary>
-        public uint Time { get; private set; }
+        public uint Time { get; private set; } // Unix seconds
 
-        /// <summary>Whether a write of it is under way: begun and not taken, or still in a channel's hands.</summary>
+        /// <summary>Whether a write uses it, or a channel holds bytes of it.</summary>
         public bool IsInFlight => _writes > 0 || _buffer.ReferenceCount > 1;
 
-        /// <summary>A write of it begins: it is left as it is until the write is over.</summary>
+        /// <summary>Keeps the bytes unchanged until <see cref="End"/>.</summary>
         public void Begin() => _writes++;
 
         public void End() => _writes--;
 
-        public ReadOnlySpan<byte> Stretch(int begin, int end) => _bytes.AsSpan(begin, end - begin);
+        public ReadOnlySpan<byte> Range(int start, int end) => _bytes.AsSpan(start, end - start);
 
-        /// <summary>A stretch of it, for a channel, with a reference that the channel releases.</summary>
-        public IByteBuffer RetainedStretch(int begin, int end)
+        /// <summary>Returns a range as a buffer, with a reference that the channel releases.</summary>
+        public IByteBuffer RetainedRange(int start, int end)
         {
             IByteBuffer view = _buffer.RetainedDuplicate();
-            view.SetIndex(begin, end);
+            view.SetIndex(start, end);
             return view;
         }
 

@@ -1,6 +1,6 @@
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>When one event loop's writes are due, with <c>--rate</c>: evenly spread in time. Times are timestamps.</summary>
+/// <summary>The due times of one event loop's writes with <c>--rate</c>, evenly spread, as timestamps.</summary>
 /// <remarks>
 /// <code>
 /// round 0                        round 1
@@ -8,13 +8,20 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// loop 0:  0       1       2     | 0       1       2          its connections, in turn
 /// loop 1:      0       1       2 |     0       1       2      shifted by a part of a step
 /// </code>
-/// Each connection has one write per round. An open loop: a write is due at its time even if those before it have not been taken.
+/// Each connection has one write per round.
 /// </remarks>
 internal readonly record struct Timetable(long Start, double Round, int Connections, double Shift)
 {
     public static Timetable Of(
-        long start, double packetsASecond, int packetsPerWrite, int allConnections, int connections, int loop, int loops, long frequency) =>
-        new(start, allConnections * (packetsPerWrite / packetsASecond) * frequency, connections, (double)loop / loops);
+        long start,
+        double packetsPerSecond,
+        int packetsPerWrite,
+        int allConnections,
+        int connections,
+        int loop,
+        int loops,
+        long frequency) =>
+        new(start, allConnections * (packetsPerWrite / packetsPerSecond) * frequency, connections, (double)loop / loops);
 
     public long Due(long write)
     {
@@ -22,10 +29,10 @@ internal readonly record struct Timetable(long Start, double Round, int Connecti
         return Start + (long)Math.Round(Round * (round + ((connection + Shift) / Connections)));
     }
 
-    /// <summary>The first write that is due at a timestamp or after it.</summary>
+    /// <summary>Returns the first write that is due at a timestamp or after it.</summary>
     public long FirstFrom(long timestamp)
     {
-        // Just below the write whose due time, before it is rounded, is half a timestamp earlier.
+        // An estimate that is one too low, as due times are rounded.
         long write = Math.Max(0, (long)(((timestamp - Start - 0.5) / Round * Connections) - Shift) - 1);
         while (Due(write) < timestamp)
         {
@@ -36,13 +43,13 @@ internal readonly record struct Timetable(long Start, double Round, int Connecti
     }
 }
 
-/// <summary>How <c>--packets N</c> falls to the connections: evenly, the first ones taking one more where it does not divide.</summary>
-/// <param name="Total">Packets in total; null = no end to them.</param>
-/// <param name="Connections">Connections to share them.</param>
-/// <param name="Unit">Packets that stay together: with a timetable whole writes, as a short one takes as long as a whole one.</param>
+/// <summary>The shares of the connections in <c>--packets N</c>, equal except that the first ones may have one more.</summary>
+/// <param name="Total">Packets in total; null = without end.</param>
+/// <param name="Connections">Connections that share them.</param>
+/// <param name="Unit">Packets that stay together: whole writes with a timetable, as a short one takes the same time.</param>
 internal readonly record struct PacketShares(long? Total, int Connections, int Unit = 1)
 {
-    public const long Endless = long.MaxValue; // the share of a connection that sends until it is stopped
+    public const long Endless = long.MaxValue; // until the connection is stopped
 
     public long Of(int ordinal)
     {
@@ -53,7 +60,7 @@ internal readonly record struct PacketShares(long? Total, int Connections, int U
 
         if (ordinal >= Connections)
         {
-            return 0; // it joins when all shares are given
+            return 0; // all shares are given
         }
 
         long units = ((total - 1) / Unit) + 1;

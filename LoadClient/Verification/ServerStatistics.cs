@@ -3,7 +3,7 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
-/// <summary>The counts of the server's <c>/api/stats</c> that tell what became of packets, by their names there.</summary>
+/// <summary>The counts of packets and bytes in the server's <c>/api/stats</c>, by their names there.</summary>
 internal sealed record ServerStatistics
 {
     public const string Uptime = "uptimeSeconds";
@@ -15,7 +15,7 @@ internal sealed record ServerStatistics
     public const string BytesDiscarded = "bytes.discarded";
     public const string BytesUnfinished = "bytes.unfinished";
 
-    /// <summary>The counts that are read. The last one is the only one that also falls.</summary>
+    /// <summary>The counts that are read. Only the last one can fall.</summary>
     internal static readonly string[] Names =
         [Uptime, PacketsReceived, PacketsProcessed, PacketsDropped, BytesReceived, BytesPayload, BytesDiscarded, BytesUnfinished];
 
@@ -29,23 +29,23 @@ internal sealed record ServerStatistics
         }
     }
 
-    /// <summary>Packets received and neither processed nor dropped yet: 0 at rest.</summary>
+    /// <summary>The packets received but not yet processed or dropped; 0 at rest.</summary>
     public long PacketsPending => this[PacketsReceived] - this[PacketsProcessed] - this[PacketsDropped];
 
-    /// <summary>The bytes that the other counts account for: equal to the bytes received at rest.</summary>
+    /// <summary>The bytes that the other counts explain; at rest, all bytes received.</summary>
     public long BytesAccountedFor =>
         (PacketHeader.Size * this[PacketsReceived]) + this[BytesPayload] + this[BytesDiscarded] + this[BytesUnfinished];
 
-    public long this[string name] => _counts[Array.IndexOf(Names, name)]; // returns a count by its name
+    public long this[string name] => _counts[Array.IndexOf(Names, name)];
 
-    /// <summary>Makes statistics from counts by name; those that are not given are 0.</summary>
+    /// <summary>Makes statistics from counts by name; missing ones are 0.</summary>
     public static ServerStatistics Of(IReadOnlyDictionary<string, long> counts) => new(i => counts.GetValueOrDefault(Names[i]));
 
     public bool Equals(ServerStatistics? other) => other is not null && _counts.AsSpan().SequenceEqual(other._counts);
 
     public override int GetHashCode() => HashCode.Combine(this[PacketsReceived], this[BytesReceived]);
 
-    /// <summary>Reads the JSON of an answer; a fault names every field that is not as it should be.</summary>
+    /// <summary>Parses the JSON of an answer; a fault names every wrong field.</summary>
     public static StatisticsReading Parse(ReadOnlyMemory<byte> json)
     {
         try
@@ -59,18 +59,17 @@ internal sealed record ServerStatistics
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // The latter is how JsonElement reports a name with half a surrogate pair.
+            // JsonElement throws the latter for a name with half a surrogate pair.
             return new StatisticsReading(null, "answered something that is not JSON");
         }
     }
 
-    /// <summary>Returns what happened since an earlier reading.</summary>
     public ServerStatistics Since(ServerStatistics earlier) => new(i => _counts[i] - earlier._counts[i]);
 
-    /// <summary>Returns whether nothing but time has passed between two readings.</summary>
+    /// <summary>Whether the counts are equal, the uptime aside.</summary>
     public bool CountsTheSameAs(ServerStatistics other) => _counts.AsSpan(1).SequenceEqual(other._counts.AsSpan(1));
 
-    /// <summary>Names a count that only grows within one process and is less than it was; null if there is none.</summary>
+    /// <summary>Returns a text about a count that has fallen, which means a restart; null if there is none.</summary>
     public string? WentBackFrom(ServerStatistics earlier)
     {
         int back = Enumerable.Range(0, Names.Length - 1).FirstOrDefault(i => _counts[i] < earlier._counts[i], -1);

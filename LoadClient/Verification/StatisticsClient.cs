@@ -3,30 +3,25 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
-/// <summary>An answer: the statistics, or a fault, worded to follow the server's address and a colon. It may quote the server.</summary>
+/// <summary>An answer: the statistics, or a fault worded to follow the server's address and a colon. It may quote the server.</summary>
 internal sealed record StatisticsReading(ServerStatistics? Statistics, string? Fault);
 
 /// <summary>A source of statistics: the server, or a test.</summary>
 internal interface IStatisticsSource : IDisposable
 {
-    /// <summary>The address as the user wrote it.</summary>
     string Name { get; }
 
-    /// <summary>Reads the statistics once, in bounded time; a slow server is a fault. Not for concurrent callers.</summary>
+    /// <summary>Reads the statistics once, in bounded time. One call at a time.</summary>
     Task<StatisticsReading> ReadAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>
-/// Reads the server's statistics over HTTP, from the given address only: no proxy, no redirects; bounded in time and size.
-/// </summary>
+/// <summary>The server's statistics over HTTP: no proxy, no redirects, bounded in time and size.</summary>
 internal sealed class StatisticsClient : IStatisticsSource
 {
-    private const int MaxAnswerBytes = 64 * 1024; // the longest answer that is read. The server's has about 1 KiB
-    private const int MaxFaultCharacters = 200; // enough to recognise what the other end is; a line must stay a line
+    private const int MaxAnswerBytes = 64 * 1024; // the server's answer has about 1 KiB
+    private const int MaxFaultCharacters = 200;
     private const string StatisticsPath = "/api/stats";
-
-    /// <summary>How long one request may take, from the connect to the last byte.</summary>
-    private static readonly TimeSpan MaxRequest = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MaxRequest = TimeSpan.FromSeconds(5); // from the connect to the last byte
 
     private readonly Uri _url;
     private readonly TimeProvider _clock;
@@ -38,13 +33,12 @@ internal sealed class StatisticsClient : IStatisticsSource
         _url = StatisticsOf(admin);
         _clock = clock;
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false };
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan }; // the time-out is ours, on our clock
+        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan }; // ReadAsync has a time-out on our clock
     }
 
-    /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Parses the value of <c>--verify</c>: <c>http://127.0.0.1:9998</c>, perhaps with a path.</summary>
+    /// <summary>Parses the value of <c>--verify</c>: <c>http://127.0.0.1:9998</c>, optionally with a path.</summary>
     public static Parsed<Uri> ParseAddress(string text)
     {
         // Without a scheme, 'localhost:9998' is an absolute URL of the scheme 'localhost', and '/tmp' one of a file.
@@ -58,23 +52,22 @@ internal sealed class StatisticsClient : IStatisticsSource
             : Parsed.Of(url);
     }
 
-    /// <summary>Returns the statistics' URL: below the address, or the address itself if it names them already.</summary>
+    /// <summary>Returns the URL of the statistics: the address itself if it names them, otherwise a path below it.</summary>
     internal static Uri StatisticsOf(Uri admin)
     {
         string path = admin.AbsolutePath.TrimEnd('/');
         path = path.EndsWith(StatisticsPath, StringComparison.Ordinal) ? path : path + StatisticsPath;
-        // Not relative to the address: a path that begins with two slashes would be taken as a host.
+        // Not as a relative URL: a path with two slashes at its start would be parsed as a host.
         return new UriBuilder(admin) { Path = path }.Uri;
     }
 
-    /// <inheritdoc/>
     public async Task<StatisticsReading> ReadAsync(CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(MaxRequest, _clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            // Headers first: the body of a 404 is never read.
+            // Headers first, so that the body of an error is never read.
             using HttpResponseMessage response = await _http.GetAsync(_url, HttpCompletionOption.ResponseHeadersRead, either.Token);
             if (response.StatusCode != HttpStatusCode.OK)
             {
@@ -95,12 +88,11 @@ internal sealed class StatisticsClient : IStatisticsSource
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            string message = (exception.InnerException ?? exception).Message.TrimEnd('.'); // the inner one says what went wrong
+            string message = (exception.InnerException ?? exception).Message.TrimEnd('.'); // the inner one has the cause
             return Fault(message.Length > MaxFaultCharacters ? $"{message[..MaxFaultCharacters]}…" : message);
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
     private static StatisticsReading Fault(string fault) => new(null, fault);

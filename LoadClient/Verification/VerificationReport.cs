@@ -4,28 +4,28 @@ using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
-/// <summary>The verdicts of <c>--verify</c>.</summary>
+/// <summary>The results of <c>--verify</c>.</summary>
 internal enum VerificationResult
 {
-    Exact, // the server processed exactly the packets that were sent, and received exactly their bytes
-    WithinRange, // it processed as many as can have been sent; how many those are is not known exactly (SentTotals)
-    Different, // it processed more or fewer, received more or fewer bytes, dropped packets, or restarted meanwhile
-    NotAtRest, // it did not come to rest in time, so there is nothing to compare with
+    Exact, // the server processed exactly the packets sent, and received exactly their bytes
+    WithinRange, // it processed a possible number, but the number sent is not known exactly (SentTotals)
+    Different, // it processed or received another number, dropped packets, or restarted
+    NotAtRest, // it did not come to rest in time
     StatisticsLost, // its statistics could be read before the run and not after it
 }
 
-/// <summary>The verdict of <c>--verify</c>, and the figures behind it.</summary>
+/// <summary>The result of <c>--verify</c> with its figures.</summary>
 /// <remarks>
-/// <c>Difference</c> is what the server counted between the readings before and after, null if they cannot be compared; <c>Reason</c> is
-/// what figures alone do not tell, and may quote the server.
+/// <c>Difference</c> is the server's count during the run, null if the readings cannot be compared; <c>Reason</c> is text that explains
+/// the result and may quote the server.
 /// </remarks>
 internal sealed record VerificationReport(
     VerificationResult Result, SentTotals Sent, ServerStatistics? Difference, TimeSpan Waited, string? Reason = null)
 {
-    /// <summary>Whether the run is as good as it can be known to be; otherwise the exit code is 3.</summary>
+    /// <summary>Whether no difference was found; otherwise the exit code is 3.</summary>
     public bool Passed => Result is VerificationResult.Exact or VerificationResult.WithinRange;
 
-    /// <summary>The verdict in one line; control characters, which the server may have put into a reason, are escaped.</summary>
+    /// <summary>The result in one line; control characters of a quoted server are escaped.</summary>
     public string Line => ControlCharacters.Escape(Result switch
     {
         VerificationResult.Exact => $"verified: {Both} sent, the server processed just these",
@@ -59,21 +59,18 @@ internal sealed record VerificationReport(
     private static string Count(CountRange range, string noun) => range is { IsExact: true, AtMost: 1 } ? $"1 {noun}" : $"{range} {noun}s";
 }
 
-/// <summary>What the client knows that it has sent.</summary>
+/// <summary>The packets and bytes sent, as ranges.</summary>
 /// <remarks>
-/// Only if the server answered our FIN with its own is it certain that it read everything. What became of the last bytes on a connection
-/// that the server closed or reset, or that was abandoned, cannot be known from this side. Hence ranges.
+/// A server that answers our FIN with its own has read everything. How much it read of a connection that it closed or reset, or that was
+/// abandoned, is unknown here.
 /// </remarks>
-/// <param name="Packets">Whole packets.</param>
-/// <param name="Bytes">Bytes, those of packets that were cut off included.</param>
 internal sealed record SentTotals(CountRange Packets, CountRange Bytes)
 {
-    /// <summary>Adds what may have been sent to what was sent with certainty; hostile peers' bytes are never certain.</summary>
     public static SentTotals Of(long certainPackets, long certainBytes, long uncertainPackets = 0, long uncertainBytes = 0) => new(
         new CountRange(certainPackets, certainPackets + uncertainPackets),
         new CountRange(certainBytes, certainBytes + uncertainBytes));
 
-    /// <summary>Compares with what the server counted; dropped packets are a difference, however many were sent.</summary>
+    /// <summary>Compares with the server's count; dropped packets are always a difference.</summary>
     public VerificationResult CompareWith(ServerStatistics difference)
     {
         if (difference[PacketsDropped] != 0
@@ -87,28 +84,17 @@ internal sealed record SentTotals(CountRange Packets, CountRange Bytes)
     }
 }
 
-/// <summary>A count of which only the bounds are known, both included.</summary>
-internal readonly record struct CountRange
+/// <summary>A range of a count, both bounds included.</summary>
+internal readonly record struct CountRange(long AtLeast, long AtMost)
 {
-    /// <summary>Sets the bounds, of which neither is negative.</summary>
-    public CountRange(long atLeast, long atMost)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(atLeast);
-        ArgumentOutOfRangeException.ThrowIfLessThan(atMost, atLeast);
-        AtLeast = atLeast;
-        AtMost = atMost;
-    }
-
-    public long AtLeast { get; }
-    public long AtMost { get; }
     public bool IsExact => AtLeast == AtMost;
 
     public bool Contains(long count) => MissingFrom(count) == 0 && ExcessOf(count) == 0;
 
-    /// <summary>Returns how many are certainly missing if only <paramref name="count"/> have come.</summary>
+    /// <summary>Returns the number by which a count is below the range.</summary>
     public long MissingFrom(long count) => Math.Max(0, AtLeast - count);
 
-    /// <summary>Returns how many of <paramref name="count"/> are certainly too many.</summary>
+    /// <summary>Returns the number by which a count is above the range.</summary>
     public long ExcessOf(long count) => Math.Max(0, count - AtMost);
 
     /// <summary><c>100</c>, or <c>98 to 100</c>.</summary>

@@ -37,7 +37,7 @@ public sealed class AbuseOptionTests
             Is.LessThanOrEqualTo(run.Number("latencyMicroseconds.write.count")), "each in one phase");
 
         Assert.That(run.Text("verification.result"), Is.EqualTo("WithinRange"), "what hostile peers got across cannot be known exactly");
-        Assert.That(run.Output, Does.Contain("bad-prefix ").And.Contain("writes before").And.Contain("writes meanwhile").And.Contain("writes afterwards"));
+        Assert.That(run.Output, Does.Contain("bad-prefix ").And.Contain("writes before").And.Contain("writes during").And.Contain("writes after"));
     }
 
     [Test]

@@ -139,7 +139,7 @@ public sealed class LoadRunTests
         Assert.That(run.Number("packets.sent"), Is.EqualTo(1));
         Assert.That(run.Number("rate.achieved"), Is.EqualTo(4.0).Within(0.001), "the packet has its quarter of a second");
         Assert.That(run.Number("seconds"), Is.EqualTo(0.25).Within(0.001));
-        Assert.That(run.Output, Does.Contain("4.0 of 4 packets a second"));
+        Assert.That(run.Output, Does.Contain("4.0 of 4 packets per second"));
     }
 
     [Test]
@@ -152,7 +152,7 @@ public sealed class LoadRunTests
             server.Port, "--connections 2 --rate 2000000 --duration 500ms --packets-per-write 1000");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Error, Does.Match(@"\Athe rate was not kept: [0-9.]+ of 2000000 packets a second
+        Assert.That(run.Error, Does.Match(@"\Athe rate was not kept: [0-9.]+ of 2000000 packets per second
 ?
 \z"));
         Assert.That(run.Number("rate.unsent"), Is.Positive);

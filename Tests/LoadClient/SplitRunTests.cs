@@ -95,7 +95,7 @@ public sealed class SplitRunTests
                 if (count == pieces)
                 {
                     clock.Advance(TimeSpan.FromSeconds(1));
-                    loop.Clock.Look();
+                    loop.Clock.Read();
                     loop.Packets.At(loop.Clock.UnixSecond); // another connection writes
                 }
             };

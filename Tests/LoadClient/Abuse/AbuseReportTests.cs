@@ -53,7 +53,7 @@ public sealed class AbuseReportTests
 
         Assert.That(report.Describe(), Is.EqualTo(new[]
         {
-            "connect-flood      20000 peers (10000 a second): 10 could not be made, 19990 closed by us",
+            "connect-flood      20000 peers (10000 per second): 10 could not be made, 19990 closed by us",
             "                   not made: 8 AddressNotAvailable, 2 TimedOut",
         }));
     }
@@ -78,8 +78,8 @@ public sealed class AbuseReportTests
 
         Assert.That(report.Describe(), Is.EqualTo(new[]
         {
-            "bad-prefix         4 peers (2 a second): 4 open when the run was stopped",
-            "                   12 more were due by the rate and not begun: 100 were open already, or attempts took too long",
+            "bad-prefix         4 peers (2 per second): 4 open when the run was stopped",
+            "                   12 more were due by the rate and not started: 100 were open already, or attempts took too long",
         }));
     }
 

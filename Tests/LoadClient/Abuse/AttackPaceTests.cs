@@ -17,20 +17,20 @@ public sealed class AttackPaceTests
 
         Assert.That(BeginAll(pace, alive: 0), Is.EqualTo(5));
         Assert.That(pace.IsOver, Is.True);
-        Assert.That(pace.MayBegin(alive: 0), Is.Zero, "none comes again");
+        Assert.That(pace.MayStart(alive: 0), Is.Zero, "none comes again");
     }
 
     [Test]
     public void Peers_that_come_once_do_not_begin_after_the_attacks_time()
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.HalfPacket, Connections = 5 }, OneSecond);
-        pace.Begun();
+        pace.Started();
         _clock.Advance(OneSecond - TimeSpan.FromTicks(1));
-        Assert.That((pace.MayBegin(1), pace.IsOver), Is.EqualTo((4, false)));
+        Assert.That((pace.MayStart(1), pace.IsOver), Is.EqualTo((4, false)));
 
         _clock.Advance(TimeSpan.FromTicks(1));
 
-        Assert.That((pace.MayBegin(1), pace.IsOver), Is.EqualTo((0, true)));
+        Assert.That((pace.MayStart(1), pace.IsOver), Is.EqualTo((0, true)));
     }
 
     [Test]
@@ -38,13 +38,13 @@ public sealed class AttackPaceTests
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.ConnectFlood, Connections = 5 }, OneSecond);
         Assert.That(BeginAll(pace, alive: 0), Is.EqualTo(5));
-        Assert.That(pace.MayBegin(alive: 5), Is.Zero);
+        Assert.That(pace.MayStart(alive: 5), Is.Zero);
         Assert.That(BeginAll(pace, alive: 2), Is.EqualTo(3));
         Assert.That(pace.IsOver, Is.False);
 
         _clock.Advance(OneSecond);
 
-        Assert.That((pace.MayBegin(0), pace.IsOver), Is.EqualTo((0, true)));
+        Assert.That((pace.MayStart(0), pace.IsOver), Is.EqualTo((0, true)));
     }
 
     [Test]
@@ -56,9 +56,9 @@ public sealed class AttackPaceTests
             pace.Failed();
         }
 
-        Assert.That(pace.MayBegin(alive: 0), Is.EqualTo(2));
+        Assert.That(pace.MayStart(alive: 0), Is.EqualTo(2));
         pace.Tick();
-        Assert.That(pace.MayBegin(alive: 0), Is.EqualTo(5));
+        Assert.That(pace.MayStart(alive: 0), Is.EqualTo(5));
     }
 
     [Test]
@@ -98,12 +98,12 @@ public sealed class AttackPaceTests
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.BadPrefix, Connections = 1000, RatePerSecond = 10 }, 3 * OneSecond);
         _clock.Advance(1.55 * OneSecond);
-        Assert.That(pace.MayBegin(alive: 0), Is.EqualTo(10), "16 were due, 6 of them more than a second ago");
+        Assert.That(pace.MayStart(alive: 0), Is.EqualTo(10), "16 were due, 6 of them more than a second ago");
         Assert.That(pace.HeldBack, Is.EqualTo(6));
 
         _clock.Advance(2.5 * OneSecond);
 
-        Assert.That(pace.MayBegin(alive: 0), Is.Zero);
+        Assert.That(pace.MayStart(alive: 0), Is.Zero);
         Assert.That((pace.IsOver, pace.HeldBack), Is.EqualTo((true, 30)));
     }
 
@@ -117,7 +117,7 @@ public sealed class AttackPaceTests
         pace.Stop();
         _clock.Advance(OneSecond);
 
-        Assert.That((pace.IsOver, pace.MayBegin(0), pace.Elapsed), Is.EqualTo((true, 0, OneSecond)));
+        Assert.That((pace.IsOver, pace.MayStart(0), pace.Elapsed), Is.EqualTo((true, 0, OneSecond)));
     }
 
     private AttackPace Begin(AbuseOptions options, TimeSpan attackFor)
@@ -129,10 +129,10 @@ public sealed class AttackPaceTests
 
     private static int BeginAll(AttackPace pace, int alive)
     {
-        int may = pace.MayBegin(alive);
+        int may = pace.MayStart(alive);
         for (int i = 0; i < may; i++)
         {
-            pace.Begun();
+            pace.Started();
         }
 
         return may;

@@ -16,10 +16,10 @@ internal sealed class Attacker
 
     private static readonly TimeSpan Patience = 2 * Peer.Patience;
 
-    private readonly AbuseRun _run;
+    private readonly Attack _run;
     private readonly Task<AbuseReport> _running;
 
-    private Attacker(AbuseRun run, Task<AbuseReport> running)
+    private Attacker(Attack run, Task<AbuseReport> running)
     {
         _run = run;
         _running = running;
@@ -49,7 +49,7 @@ internal sealed class Attacker
         var clock = new FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(1_700_000_000));
         var log = new RecordingLogger();
         LoadTransport loops = LoadTransport.Of(transport, eventLoops: 1);
-        var run = new AbuseRun(
+        var run = new Attack(
             options, () => new IPEndPoint(IPAddress.Loopback, port), source, loops, prepend, fakeTime ? clock : TimeProvider.System, log);
         return new Attacker(run, run.RunAsync(attackFor, stop)) { Clock = clock, Log = log };
     }

@@ -16,7 +16,7 @@ public sealed partial class HtmlReportTests
         Assert.That(data.GetProperty("title").GetString(), Is.EqualTo("Load run against 127.0.0.1:9999"));
         Assert.That(
             data.GetProperty("heading").GetString(),
-            Is.EqualTo("10 connections to 127.0.0.1:9999: packets of 32 bytes, 1 a write, for 10s (seed 0)"));
+            Is.EqualTo("10 connections to 127.0.0.1:9999: packets of 32 bytes, 1 per write, for 10s (seed 0)"));
         Assert.That(data.GetProperty("ended").GetString(), Is.EqualTo("Ended 2026-01-02 03:04:05 +00:00"));
         Assert.That(data.GetProperty("complaints")[0].GetString(), Is.EqualTo("1 of 10 connections could not be made: 1 ConnectionRefused"));
         Assert.That(data.GetProperty("report").GetProperty("packets").GetProperty("sent").GetInt64(), Is.EqualTo(1000));

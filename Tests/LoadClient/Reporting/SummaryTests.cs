@@ -9,8 +9,8 @@ public sealed class SummaryTests
 {
     private const string Server = "127.0.0.1:9999";
 
-    [TestCase(1, 1, "1 connection to 127.0.0.1:9999: packets of 32 bytes, 1 a write, 1 packet in all (seed 0)")]
-    [TestCase(2, 3, "2 connections to 127.0.0.1:9999: packets of 32 bytes, 1 a write, 3 packets in all (seed 0)")]
+    [TestCase(1, 1, "1 connection to 127.0.0.1:9999: packets of 32 bytes, 1 per write, 1 packet in all (seed 0)")]
+    [TestCase(2, 3, "2 connections to 127.0.0.1:9999: packets of 32 bytes, 1 per write, 3 packets in all (seed 0)")]
     public void Heading_counts_in_singular_and_plural(int connections, int packets, string expected) =>
         Assert.That(
             Summary.Heading(new LoadOptions { Packets = packets, Duration = null }, connections, Server), Is.EqualTo(expected));

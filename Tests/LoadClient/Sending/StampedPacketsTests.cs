@@ -31,7 +31,7 @@ public sealed class StampedPacketsTests
     public void Copy_in_flight_is_left_alone_and_comes_back_later()
     {
         StampedPackets.Copy first = _packets.At(100);
-        IByteBuffer underWay = first.RetainedStretch(0, 32);
+        IByteBuffer underWay = first.RetainedRange(0, 32);
 
         StampedPackets.Copy second = _packets.At(101);
         Assert.That(second, Is.Not.SameAs(first));
@@ -52,7 +52,7 @@ public sealed class StampedPacketsTests
         {
             for (int connection = 0; connection < 100; connection++)
             {
-                stuck.Add(_packets.At(second).RetainedStretch(0, 32));
+                stuck.Add(_packets.At(second).RetainedRange(0, 32));
             }
         }
 
@@ -74,5 +74,5 @@ public sealed class StampedPacketsTests
     }
 
     private static uint[] TimesOf(StampedPackets.Copy copy) =>
-        [.. copy.Stretch(0, 3 * 32).ToArray().Chunk(32).Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
+        [.. copy.Range(0, 3 * 32).ToArray().Chunk(32).Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
 }

@@ -61,5 +61,5 @@ public sealed class TimetableTests
     }
 
     private static Timetable Of(long start, int loop) =>
-        Timetable.Of(start, packetsASecond: 1000, packetsPerWrite: 2, allConnections: 4, connections: 2, loop, loops: 2, Second);
+        Timetable.Of(start, packetsPerSecond: 1000, packetsPerWrite: 2, allConnections: 4, connections: 2, loop, loops: 2, Second);
 }

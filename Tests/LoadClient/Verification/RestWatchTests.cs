@@ -69,7 +69,7 @@ public sealed class RestWatchTests
 
         watch.Observe(SampleStatistics.After(50), At(0));
         watch.Observe(Hundred, At(10));
-        Assert.That(watch.Observe(Hundred, At(10.1)), Does.StartWith("less has come than was sent, and the counters have not stood still for 3s"));
+        Assert.That(watch.Observe(Hundred, At(10.1)), Does.StartWith("less has arrived than was sent, and the counters have not been constant for 3s"));
         Assert.That(watch.Observe(Hundred, At(13) - TimeSpan.FromTicks(1)), Is.Not.Null, "counted from the last change, not from the first reading");
         Assert.That(watch.Observe(Hundred, At(13)), Is.Null);
     }

@@ -105,7 +105,7 @@ public sealed class VerifierTests : IDisposable
     {
         VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), SampleStatistics.After(1101));
 
-        Assert.That((report.Result, report.Reason), Is.EqualTo((VerificationResult.Different, "somebody else may be sending to this server")));
+        Assert.That((report.Result, report.Reason), Is.EqualTo((VerificationResult.Different, "another client may be sending to this server")));
     }
 
     [Test]
@@ -129,7 +129,7 @@ public sealed class VerifierTests : IDisposable
 
         Assert.That(
             (report.Result, report.Reason),
-            Is.EqualTo((VerificationResult.NotAtRest, "its counters were changing; somebody else may be sending to this server")));
+            Is.EqualTo((VerificationResult.NotAtRest, "its counters were changing; another client may be sending to this server")));
     }
 
     [Test]
@@ -139,7 +139,7 @@ public sealed class VerifierTests : IDisposable
 
         Assert.That(
             (report.Result, report.Reason),
-            Is.EqualTo((VerificationResult.Different, "the server restarted meanwhile: uptimeSeconds went back from 100 to 3")));
+            Is.EqualTo((VerificationResult.Different, "the server restarted during the run: uptimeSeconds went back from 100 to 3")));
         Assert.That(report.Difference, Is.Null, "counters of two processes");
         Assert.That(_server.Requests, Is.EqualTo(3), "two before the run");
     }
@@ -152,7 +152,7 @@ public sealed class VerifierTests : IDisposable
 
         Assert.That(
             (report.Result, report.Reason),
-            Is.EqualTo((VerificationResult.Different, "the server restarted meanwhile: packets.received went back from 1050 to 0")));
+            Is.EqualTo((VerificationResult.Different, "the server restarted during the run: packets.received went back from 1050 to 0")));
     }
 
     [TestCase(58, false)]
@@ -167,7 +167,7 @@ public sealed class VerifierTests : IDisposable
         VerificationReport report = await PumpAsync(verifier.EndAsync(SampleStatistics.Sent(100), CancellationToken.None));
 
         Assert.That(report.Result, Is.EqualTo(VerificationResult.Different));
-        Assert.That(report.Reason, explained ? Does.EndWith("it seems to have restarted meanwhile") : Is.Null);
+        Assert.That(report.Reason, explained ? Does.EndWith("it seems to have restarted") : Is.Null);
     }
 
     [Test]

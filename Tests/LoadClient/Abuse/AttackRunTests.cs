@@ -14,7 +14,7 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
-public sealed class AbuseRunTests(TransportChoice transport)
+public sealed class AttackRunTests(TransportChoice transport)
 {
     [Test]
     public async Task Connection_closed_by_the_server_is_counted_with_its_time()
@@ -196,7 +196,7 @@ public sealed class AbuseRunTests(TransportChoice transport)
         {
             NewChannel = _ => throw new SocketException((int)SocketError.TooManyOpenSockets),
         };
-        var run = new AbuseRun(
+        var run = new Attack(
             Oversize(3), () => new IPEndPoint(IPAddress.Loopback, 9), null, loops, null, TimeProvider.System, new RecordingLogger());
 
         AbuseReport report = await run.RunAsync(AttackTime, CancellationToken.None).WaitAsync(Peer.Patience);
