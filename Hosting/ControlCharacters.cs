@@ -3,17 +3,14 @@ using System.Text;
 
 namespace DotNettyFraming.Hosting;
 
-/// <summary>Makes text from outside harmless on a terminal and in a log: it stays on its line and cannot move the cursor.</summary>
+/// <summary>The escaping of untrusted text, so that it stays on its line of a terminal or log and cannot move the cursor.</summary>
 /// <remarks>
-/// <c>"a\r\nb\u001B[2J"</c> becomes <c>a\r\nb\u001B[2J</c>, all printable. Escaped are control characters (C0, DEL, C1), Unicode's line
-/// and paragraph separators, and format characters, among them those that reverse the direction of what follows. Backslashes stay as
-/// they are, so the escaping cannot be undone; it is for reading.
+/// <c>"a\r\nb\u001B[2J"</c> becomes <c>a\r\nb\u001B[2J</c>, all printable. Control characters (C0, DEL, C1), Unicode's line and paragraph
+/// separators, and format characters (some reverse the direction of text) are escaped. Backslashes are not, so this cannot be undone.
 /// </remarks>
 internal static class ControlCharacters
 {
-    /// <summary>Escapes what a line of output must not contain.</summary>
-    /// <param name="text">Any text.</param>
-    /// <returns>The same instance where there was nothing to escape.</returns>
+    /// <summary>Returns the text with escapes; the same instance if there is nothing to escape.</summary>
     public static string Escape(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

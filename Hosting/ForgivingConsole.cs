@@ -12,15 +12,15 @@ internal static class ForgivingConsole
     // Console's own writers have no byte-order mark either.
     private static readonly UTF8Encoding Encoding = new(encoderShouldEmitUTF8Identifier: false);
 
-    /// <summary>Makes <see cref="Console.Out"/> and <see cref="Console.Error"/> such writers, UTF-8, for libraries too.</summary>
-    /// <remarks>A writer that was set also survives NLog's change of <see cref="Console.OutputEncoding"/>.</remarks>
+    /// <summary>Makes <see cref="Console.Out"/> and <see cref="Console.Error"/> such writers, also for libraries.</summary>
+    /// <remarks>A writer that is set explicitly survives NLog's change of <see cref="Console.OutputEncoding"/>.</remarks>
     public static void Install()
     {
         Console.SetOut(IsOurs(1) ? WriterOn(Console.OpenStandardOutput) : TextWriter.Null);
         Console.SetError(IsOurs(2) ? WriterOn(Console.OpenStandardError) : TextWriter.Null);
     }
 
-    /// <summary>Returns a writer on a stream that may fail to open, and at any time later.</summary>
+    /// <summary>Returns a writer on a stream that may fail at opening and at every write.</summary>
     internal static TextWriter WriterOn(Func<Stream> open)
     {
         try
@@ -33,8 +33,8 @@ internal static class ForgivingConsole
         }
     }
 
-    /// <summary>Whether a descriptor came from the parent, and is not a file of the runtime under a closed one's number.</summary>
-    /// <remarks>The runtime's files are close-on-exec; one that came through exec cannot be.</remarks>
+    /// <summary>Whether a descriptor is inherited, and not a file of the runtime that reuses its number.</summary>
+    /// <remarks>The runtime's files are close-on-exec; an inherited one cannot be.</remarks>
     private static bool IsOurs(int descriptor)
     {
         const string Flags = "flags:";
@@ -46,20 +46,17 @@ internal static class ForgivingConsole
         }
         catch (Exception e) when (ForgivingStream.IsForgiven(e))
         {
-            return true; // not Linux, or closed still: writing will tell
+            return true; // not Linux, or closed: writing to it is forgiven
         }
     }
 }
 
-/// <summary>Writes to a stream, and drops output that it refuses. Each write is tried: a disk may have room again.</summary>
+/// <summary>A stream that drops output that the inner one refuses. Each write is tried, as a disk may have room again.</summary>
 internal sealed class ForgivingStream(Stream inner) : Stream
 {
     public override bool CanRead => false;
-
     public override bool CanSeek => false;
-
     public override bool CanWrite => true;
-
     public override long Length => throw new NotSupportedException();
 
     public override long Position
@@ -68,7 +65,7 @@ internal sealed class ForgivingStream(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Whether the other side caused a failure: closed, full, gone, or not open for writing.</summary>
+    /// <summary>Whether the other side caused a failure: it is closed, full, gone, or not open for writing.</summary>
     public static bool IsForgiven(Exception exception) =>
         exception is IOException or UnauthorizedAccessException or ObjectDisposedException;
 
@@ -80,7 +77,7 @@ internal sealed class ForgivingStream(Stream inner) : Stream
         }
         catch (Exception e) when (IsForgiven(e))
         {
-            // Dropped: there is no place left to report it.
+            // There is no place to report it.
         }
     }
 

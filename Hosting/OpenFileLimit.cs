@@ -2,20 +2,16 @@ using System.Globalization;
 
 namespace DotNettyFraming.Hosting;
 
-/// <summary>How many files, sockets included, this process may hold open: what caps its number of connections.</summary>
-/// <remarks>.NET raises the soft limit to the hard one when it starts, so that the two are mostly equal.</remarks>
-/// <param name="Soft">The limit in force; <see cref="Unlimited"/> if there is none.</param>
-/// <param name="Hard">How far the process may raise it itself; <see cref="Unlimited"/> if there is no such bound.</param>
+/// <summary>The limits of this process's open files, sockets included; <c>Unlimited</c> if there is none.</summary>
+/// <remarks>.NET raises the soft limit to the hard one when it starts.</remarks>
 internal readonly record struct OpenFileLimit(long Soft, long Hard)
 {
-    /// <summary>Stands for no limit.</summary>
     public const long Unlimited = long.MaxValue;
 
-    /// <summary>Files that a program has open before its event loops start. Measured: with 130 in all the runtime cannot load it, with 160 it can.</summary>
+    /// <summary>The files open before the event loops start. Measured: the runtime loads the program with 160, not with 130.</summary>
     public const int RuntimeFiles = 150;
 
-    /// <summary>Reads the limit of this process.</summary>
-    /// <returns>Null where the system does not say (anything but Linux), or says something else than expected.</returns>
+    /// <summary>Reads the limit of this process; null if it is not Linux or the text is not as expected.</summary>
     public static OpenFileLimit? Read()
     {
         try
@@ -24,13 +20,11 @@ internal readonly record struct OpenFileLimit(long Soft, long Hard)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Not Linux, or /proc is hidden: the limit is unknown, which callers have to cope with anyway.
-            return null;
+            return null; // not Linux, or /proc is hidden
         }
     }
 
-    /// <summary>Refuses a limit with which the runtime could not load the program: it would end with a stack trace.</summary>
-    /// <param name="files">The number of files that the program opens before it is ready.</param>
+    /// <summary>Refuses a limit below the files that the program opens before it is ready: it would end with a stack trace.</summary>
     /// <exception cref="StartupException">The hard limit is lower.</exception>
     public static void Require(int files)
     {
@@ -40,9 +34,7 @@ internal readonly record struct OpenFileLimit(long Soft, long Hard)
         }
     }
 
-    /// <summary>Reads the limit from the text of <c>/proc/PID/limits</c> (proc_pid_limits(5)).</summary>
-    /// <param name="limits">The file's text.</param>
-    /// <returns>Null where it has no usable line <c>Max open files</c>.</returns>
+    /// <summary>Parses the text of <c>/proc/PID/limits</c> (proc_pid_limits(5)); null if it has no valid <c>Max open files</c>.</summary>
     internal static OpenFileLimit? Parse(string limits)
     {
         const string Title = "Max open files";

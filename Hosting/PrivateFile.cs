@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Hosting;
 
-/// <summary>Files that other users of the machine must neither read nor redirect.</summary>
+/// <summary>Files that other users of the machine must not read or redirect.</summary>
 /// <remarks>Linux only; elsewhere links are followed and modes are the system's.</remarks>
 internal static partial class PrivateFile
 {
     private const UnixFileMode OthersWrite = UnixFileMode.OtherWrite | UnixFileMode.GroupWrite;
 
-    /// <summary>Creates a file with exactly this mode, whatever the umask; fails if anything exists at the path, also a link.</summary>
-    /// <exception cref="IOException">Something exists there, or the directory cannot be written.</exception>
+    /// <summary>Creates a file with exactly this mode, whatever the umask; fails if the path exists, also as a link.</summary>
+    /// <exception cref="IOException">The path exists, or the directory cannot be written.</exception>
     public static FileStream CreateNew(string path, UnixFileMode mode)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read };
@@ -20,15 +20,15 @@ internal static partial class PrivateFile
 
         options.UnixCreateMode = mode;
         var file = new FileStream(path, options);
-        File.SetUnixFileMode(file.SafeFileHandle, mode); // the umask has no say here
+        File.SetUnixFileMode(file.SafeFileHandle, mode); // bits that the umask has cleared
         return file;
     }
 
-    /// <summary>Opens a file at its end, created if it is missing, with exactly this mode; refuses a link or a file of another user.</summary>
+    /// <summary>Opens or creates a file for appending, with exactly this mode; refuses a link or a file of another user.</summary>
     /// <exception cref="IOException">It belongs to another user, or cannot be written.</exception>
     public static FileStream Append(string path, UnixFileMode mode)
     {
-        if (OperatingSystem.IsLinux() && Status(path, followLinks: false) is null)
+        if (OperatingSystem.IsLinux() && FileStatus.Of(path, followLinks: false) is null)
         {
             return CreateNew(path, mode);
         }
@@ -47,23 +47,23 @@ internal static partial class PrivateFile
         return file;
     }
 
-    /// <summary>Returns the first link on the way to the path that another user owns, or the file itself if another user owns it.</summary>
+    /// <summary>Returns the first link on the path that another user owns, or the file itself if another user owns it.</summary>
     public static string? ForeignPart(string path) => ForeignLink(path)
-        ?? (OperatingSystem.IsLinux() && Status(path, followLinks: true) is { } status && status.User != GetUser() ? path : null);
+        ?? (FileStatus.Of(path, followLinks: true) is { } status && status.User != GetUser() ? path : null);
 
-    /// <summary>Returns the first link on the way to the path that another user owns, the path itself included; null if none.</summary>
-    /// <remarks>Links of this user and of root are followed. A later part that does not exist ends the search.</remarks>
+    /// <summary>Returns the first link on the path that another user owns, the path itself included; null if none.</summary>
+    /// <remarks>Links of this user and of root are followed. The search ends at a part that does not exist.</remarks>
     public static string? ForeignLink(string path) => OperatingSystem.IsLinux() ? ForeignLink(Path.GetFullPath(path), depth: 0) : null;
 
     /// <summary>Whether users other than this one and root can replace files in a directory.</summary>
     /// <remarks>A group counts only if it is not this process's own, which is private to it on most systems.</remarks>
     public static bool IsWritableByOthers(string directory) =>
-        OperatingSystem.IsLinux() && Status(directory, followLinks: true) is { } status
+        FileStatus.Of(directory, followLinks: true) is { } status
         && (!IsOwn(status) || (status.Mode & (int)(status.Group == GetGroup() ? UnixFileMode.OtherWrite : OthersWrite)) != 0);
 
     /// <summary>Whether users other than this one, root and this process's group can read a file.</summary>
     public static bool IsReadableByOthers(string file) =>
-        OperatingSystem.IsLinux() && Status(file, followLinks: true) is { } status
+        FileStatus.Of(file, followLinks: true) is { } status
         && (!IsOwn(status) || (status.Mode & (int)UnixFileMode.OtherRead) != 0);
 
     private static string? ForeignLink(string path, int depth)
@@ -79,7 +79,7 @@ internal static partial class PrivateFile
             }
 
             const int MaxDepth = 40; // as the kernel's
-            if (depth >= MaxDepth || Status(at, followLinks: false) is not { } status || !IsOwn(status))
+            if (depth >= MaxDepth || FileStatus.Of(at, followLinks: false) is not { } status || !IsOwn(status))
             {
                 return at;
             }
@@ -96,45 +96,9 @@ internal static partial class PrivateFile
 
     private static bool IsOwn(FileStatus status) => status.User == 0 || status.User == GetUser();
 
-    /// <summary>Null where the file does not exist, or the C library is older than the call (glibc 2.28).</summary>
-    private static FileStatus? Status(string path, bool followLinks)
-    {
-        const int CurrentDirectory = -100; // AT_FDCWD
-        const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
-        const uint TypeModeOwner = 0x1 | 0x2 | 0x8 | 0x10; // STATX_TYPE, _MODE, _UID, _GID
-        try
-        {
-            return Status(CurrentDirectory, path, followLinks ? 0 : NoFollow, TypeModeOwner, out FileStatus status) == 0 ? status : null;
-        }
-        catch (EntryPointNotFoundException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>statx(2).</summary>
-    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Status(int directory, string path, int flags, uint mask, out FileStatus status);
-
-    /// <summary>geteuid(2).</summary>
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint GetUser();
 
-    /// <summary>getegid(2).</summary>
     [LibraryImport("libc", EntryPoint = "getegid")]
     private static partial uint GetGroup();
-
-    /// <summary>struct statx: the fields that are needed.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct FileStatus
-    {
-        [FieldOffset(20)]
-        public uint User;
-
-        [FieldOffset(24)]
-        public uint Group;
-
-        [FieldOffset(28)]
-        public ushort Mode;
-    }
 }

@@ -3,18 +3,17 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Hosting;
 
-/// <summary>Stop requests: the first SIGTERM, SIGINT (Ctrl+C), SIGQUIT or SIGHUP stops gracefully, the second immediately.</summary>
-/// <remarks>Created first in <c>Program</c>: a signal during the start waits in <see cref="Requested"/>.</remarks>
+/// <summary>The stop signals: the first SIGTERM, SIGINT (Ctrl+C), SIGQUIT or SIGHUP stops gracefully, the second immediately.</summary>
+/// <remarks>A program creates it first, so that a signal during the start is not lost.</remarks>
 internal sealed class StopSignals : IDisposable
 {
-    // `timeout` and some supervisors signal a process and then its group. On a busy machine the handlers run tens of milliseconds apart.
+    // `timeout` and some supervisors signal a process and then its group: on a busy machine the handlers run tens of ms apart.
     private static readonly TimeSpan OneRequest = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _requested = new();
     private readonly PosixSignalRegistration[] _registrations;
     private long _firstSignal;
 
-    /// <summary>Starts to listen for signals.</summary>
     public StopSignals() => _registrations =
     [
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
@@ -26,7 +25,6 @@ internal sealed class StopSignals : IDisposable
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Requested => _requested.Token;
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in _registrations)
@@ -52,11 +50,11 @@ internal sealed class StopSignals : IDisposable
     }
 }
 
-/// <summary>Ends the process without running anything else.</summary>
+/// <summary>An exit without running anything else.</summary>
 internal static partial class ImmediateExit
 {
-    /// <summary>Ends the process now. Any thread.</summary>
-    /// <remarks><see cref="Environment.Exit"/> lets libraries finish first: with a stalled reader of standard output that never ends.</remarks>
+    /// <summary>Ends the process. Any thread.</summary>
+    /// <remarks><see cref="Environment.Exit"/> runs libraries' handlers first, which may wait forever for standard output.</remarks>
     public static void Now(int exitCode)
     {
         if (OperatingSystem.IsWindows())

@@ -2,41 +2,26 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Hosting.Logging;
 
-/// <summary>Bounds the log in front of all loggers and targets; held-back events are counted and summed up.</summary>
+/// <summary>A limit of the lines per second in front of all loggers; events above it are counted, and logged as sums.</summary>
 /// <remarks>
-/// <para>Of each kind of event, the first <see cref="FirstOfAKind"/> in a <see cref="Window"/> are written, and one line at its end has the
-/// number of the others. All kinds together are bounded per second, with the sum of the others in one line per second. So each event is
-/// either written or in exactly one sum. Warnings and errors keep room that Debug and Information cannot take.</para>
-/// <para>Never held back: Critical, and the categories that end in <see cref="LifecycleSuffix"/> or <see cref="ProgressSuffix"/>.</para>
-/// <para>NLog's LimitingWrapper and whenRepeated cannot do this: both drop errors in a flood of Debug, neither counts what it drops, and
-/// with Warn past them DotNetty's acceptor alone writes thousands of warnings per second. Any thread.</para>
+/// Of each kind of event, the first <see cref="FirstOfAKind"/> in a <see cref="Window"/> are written, and one line at its end has the
+/// number of the others. All kinds together are limited per second, with the number of the others in one line. So each event is either
+/// written or in exactly one sum. Critical events, and the categories ending in <see cref="LifecycleSuffix"/> or
+/// <see cref="ProgressSuffix"/>, are always written.
+/// <para>NLog's LimitingWrapper and whenRepeated cannot do this: both drop errors in a flood of Debug, and neither counts what it drops. If
+/// Warn bypasses them, DotNetty's acceptor alone writes thousands of warnings per second. Any thread.</para>
 /// </remarks>
 internal sealed partial class LogLimit : ILoggerProvider
 {
-    /// <summary>Lines in any second, at most.</summary>
-    public const int LinesPerSecond = 200;
-
-    /// <summary>Those that may be held back. The rest is for the others: up to 20 per second of progress, start, stop, and the sums.</summary>
-    public const int OrdinaryLines = 180;
-
-    /// <summary>Those of Debug and Information: 10 lines stay free for warnings and errors.</summary>
-    public const int DetailLines = 170;
-
-    /// <summary>Events of one kind that are written in a window.</summary>
+    public const int LinesPerSecond = 200; // in any second
+    public const int OrdinaryLines = 180; // leaves room for the events that are always written, and for the sums
+    public const int DetailLines = 170; // of Debug and Information; leaves room for warnings and errors
     public const int FirstOfAKind = 20;
+    public const int MaxKinds = 256; // counted separately in a window; bounds the memory for odd templates
+    public const string LifecycleSuffix = ".Lifecycle"; // few lines, about the program itself
+    public const string ProgressSuffix = ".Progress"; // limits itself to 20 lines per second
 
-    /// <summary>Kinds counted separately in a window; later ones count as one, so that odd templates cannot use up memory.</summary>
-    public const int MaxKinds = 256;
-
-    /// <summary>The ending of a category with few lines, about the program itself.</summary>
-    public const string LifecycleSuffix = ".Lifecycle";
-
-    /// <summary>The ending of a category that bounds itself, at 20 lines per second.</summary>
-    public const string ProgressSuffix = ".Progress";
-
-    /// <summary>The time between two sums of one kind.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
-
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     private readonly ILoggerProvider _inner;
@@ -48,8 +33,8 @@ internal sealed partial class LogLimit : ILoggerProvider
     private readonly ITimer _timer;
     private long _windowStart;
     private long _secondStart;
-    private long _unfitting;
-    private LogLevel _unfittingLevel;
+    private long _overflow; // events above the limit in this second
+    private LogLevel _overflowLevel; // the highest of them, so that a filter by level keeps their sum
 
     public LogLimit(ILoggerProvider inner, TimeProvider time)
     {
@@ -69,17 +54,17 @@ internal sealed partial class LogLimit : ILoggerProvider
         lock (_lock)
         {
             EndWindow();
-            SumUnfitting();
+            LogOverflow();
         }
     }
 
     [LoggerMessage(Message = "… and {Count} more in the last {Seconds} s: {Template}")]
     private static partial void MoreOfAKind(ILogger logger, LogLevel level, long count, int seconds, string template);
 
-    [LoggerMessage(Message = "… and {Count} more of several kinds in the last {Seconds} s, as the log is kept below {Limit} lines a second")]
+    [LoggerMessage(Message = "… and {Count} more of several kinds in the last {Seconds} s: the limit is {Limit} lines per second")]
     private static partial void MoreOfAll(ILogger logger, LogLevel level, long count, int seconds, int limit);
 
-    /// <summary>Whether to write an event now; otherwise it has been counted.</summary>
+    /// <summary>Returns whether to write an event now; otherwise counts it.</summary>
     private bool Admits(Kind kind, Exception? exception, ILogger logger)
     {
         lock (_lock)
@@ -87,16 +72,16 @@ internal sealed partial class LogLimit : ILoggerProvider
             Repetitions repetitions = Find(kind, logger);
             if (repetitions.Written == FirstOfAKind)
             {
-                repetitions.HeldBack++;
+                repetitions.Skipped++;
                 return false;
             }
 
-            // Before the stack becomes text, which takes long: a flood of exceptions would cost that.
+            // LinesOf makes a text of the stack: too slow for a flood of exceptions.
             int room = (kind.Level >= LogLevel.Warning ? OrdinaryLines : DetailLines) - RecentLines();
             int lines = room > 0 ? LinesOf(exception) : 1;
             if (lines > room)
             {
-                AddUnfitting(1, kind.Level);
+                AddOverflow(1, kind.Level);
                 return false;
             }
 
@@ -106,7 +91,7 @@ internal sealed partial class LogLimit : ILoggerProvider
         }
     }
 
-    /// <summary>Counts the lines of an event that is never held back; others have less room.</summary>
+    /// <summary>Counts the lines of an event that is always written.</summary>
     private void Note(Exception? exception)
     {
         lock (_lock)
@@ -126,7 +111,7 @@ internal sealed partial class LogLimit : ILoggerProvider
                 EndWindow();
             }
 
-            SumUnfitting();
+            LogOverflow();
         }
     }
 
@@ -149,16 +134,16 @@ internal sealed partial class LogLimit : ILoggerProvider
     private void EndWindow()
     {
         int seconds = SecondsSince(_windowStart);
-        foreach ((Kind kind, Repetitions repetitions) in _kinds.Where(pair => pair.Value.HeldBack > 0))
+        foreach ((Kind kind, Repetitions repetitions) in _kinds.Where(pair => pair.Value.Skipped > 0))
         {
             if (RecentLines() < OrdinaryLines)
             {
                 AddRecent(1);
-                MoreOfAKind(repetitions.Logger, kind.Level, repetitions.HeldBack, seconds, kind.Template);
+                MoreOfAKind(repetitions.Logger, kind.Level, repetitions.Skipped, seconds, kind.Template);
             }
             else
             {
-                AddUnfitting(repetitions.HeldBack, kind.Level);
+                AddOverflow(repetitions.Skipped, kind.Level);
             }
         }
 
@@ -166,29 +151,28 @@ internal sealed partial class LogLimit : ILoggerProvider
         _windowStart = _time.GetTimestamp();
     }
 
-    private void SumUnfitting()
+    private void LogOverflow()
     {
-        if (_unfitting > 0)
+        if (_overflow > 0)
         {
             AddRecent(1);
             int seconds = SecondsSince(_secondStart);
-            MoreOfAll(_sums, _unfittingLevel, _unfitting, seconds, LinesPerSecond);
-            (_unfitting, _unfittingLevel) = (0, LogLevel.Trace);
+            MoreOfAll(_sums, _overflowLevel, _overflow, seconds, LinesPerSecond);
+            (_overflow, _overflowLevel) = (0, LogLevel.Trace);
         }
 
         _secondStart = _time.GetTimestamp();
     }
 
-    /// <summary>The sum has the highest level of its events: a reader of one of them sees it.</summary>
-    private void AddUnfitting(long events, LogLevel level)
+    private void AddOverflow(long events, LogLevel level)
     {
-        _unfitting += events;
-        _unfittingLevel = level > _unfittingLevel ? level : _unfittingLevel;
+        _overflow += events;
+        _overflowLevel = level > _overflowLevel ? level : _overflowLevel;
     }
 
     private int SecondsSince(long start) => Math.Max(1, (int)Math.Round(_time.GetElapsedTime(start).TotalSeconds));
 
-    /// <summary>Lines of the last second: of any second, as twice as many would fit around the end of one by the clock.</summary>
+    /// <summary>Returns the lines of the last second, a sliding one: two fixed ones could have twice as many in a row.</summary>
     private int RecentLines()
     {
         while (_recent.TryPeek(out long oldest) && _time.GetElapsedTime(oldest) >= Second)
@@ -208,22 +192,20 @@ internal sealed partial class LogLimit : ILoggerProvider
         }
     }
 
-    /// <summary>Two events of one kind differ in their arguments only.</summary>
+    /// <summary>A kind of event; its events differ in their arguments only.</summary>
     private readonly record struct Kind(string Category, int EventId, LogLevel Level, string Template);
 
     private sealed class Repetitions(ILogger logger)
     {
         public ILogger Logger { get; } = logger;
-
         public int Written { get; set; }
-
-        public long HeldBack { get; set; }
+        public long Skipped { get; set; }
     }
 
-    /// <summary>A logger that writes what the limit admits; an event that is not enabled costs as much as without a limit.</summary>
+    /// <summary>A logger that asks the limit; an event that is not enabled costs nothing more.</summary>
     private sealed class Limited(ILogger inner, string category, LogLimit limit) : ILogger
     {
-        private readonly bool _neverHeldBack =
+        private readonly bool _isAlwaysWritten =
             category.EndsWith(LifecycleSuffix, StringComparison.Ordinal) || category.EndsWith(ProgressSuffix, StringComparison.Ordinal);
 
         public IDisposable? BeginScope<TState>(TState state)
@@ -231,14 +213,15 @@ internal sealed partial class LogLimit : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             if (!inner.IsEnabled(logLevel))
             {
                 return;
             }
 
-            if (_neverHeldBack || logLevel == LogLevel.Critical)
+            if (_isAlwaysWritten || logLevel == LogLevel.Critical)
             {
                 limit.Note(exception);
             }
@@ -250,10 +233,9 @@ internal sealed partial class LogLimit : ILoggerProvider
             inner.Log(logLevel, eventId, state, exception, formatter);
         }
 
-        // The template is the last of an event's values, by this name (Microsoft.Extensions.Logging, FormattedLogValues).
+        // Microsoft.Extensions.Logging puts the template last, by this name (FormattedLogValues).
         private static string TemplateOf<TState>(TState state) =>
-            state is IReadOnlyList<KeyValuePair<string, object?>> { Count: > 0 } values && values[^1] is { Key: "{OriginalFormat}", Value: string text }
-                ? text
-                : "";
+            state is IReadOnlyList<KeyValuePair<string, object?>> { Count: > 0 } values
+            && values[^1] is { Key: "{OriginalFormat}", Value: string text } ? text : "";
     }
 }

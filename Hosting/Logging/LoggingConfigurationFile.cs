@@ -9,20 +9,16 @@ using NLog.Targets.Wrappers;
 
 namespace DotNettyFraming.Hosting.Logging;
 
-/// <summary>nlog.config with the command line's choice of files applied.</summary>
+/// <summary>nlog.config with the program's name and log directory.</summary>
 internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
 {
-    /// <summary>Reads the file.</summary>
-    /// <param name="path">nlog.config.</param>
-    /// <param name="programName">Its variable <c>program</c>.</param>
-    /// <param name="directory">Its variable <c>logDirectory</c>; null takes all files out of its rules.</param>
-    /// <param name="logFactory">Uses it.</param>
+    /// <summary>Reads the file; without a directory, all file targets are removed from its rules.</summary>
     /// <exception cref="NLogConfigurationException">It is broken.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     public LoggingConfigurationFile(string path, string programName, string? directory, LogFactory logFactory)
         : base(path, logFactory)
     {
-        AutoReload = false; // ConfigurationWatch reads it again, through this constructor
+        AutoReload = false; // ProgramLogging reads it again
         Variables["program"] = programName;
         if (directory is not null)
         {
@@ -40,7 +36,7 @@ internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
         }
     }
 
-    /// <summary>Makes the names of this file's own targets and layouts known.</summary>
+    /// <summary>Returns a factory that has the targets and layouts of this file.</summary>
     public static LogFactory NewFactory()
     {
         var factory = new LogFactory { ThrowConfigExceptions = true };
@@ -51,9 +47,10 @@ internal sealed class LoggingConfigurationFile : XmlLoggingConfiguration
         return factory;
     }
 
-    /// <summary>Returns the first log file, or link on the way to it, that exists and belongs to another user; null if none.</summary>
+    /// <summary>Returns the first log file, or link on its path, that belongs to another user; null if none.</summary>
     public string? ForeignPart() => LoggingRules.SelectMany(rule => rule.Targets).SelectMany(Files)
-        .Select(file => PrivateFile.ForeignPart(file.FileName.Render(LogEventInfo.CreateNullEvent()))).FirstOrDefault(part => part is not null);
+        .Select(file => PrivateFile.ForeignPart(file.FileName.Render(LogEventInfo.CreateNullEvent())))
+        .FirstOrDefault(part => part is not null);
 
     private static IEnumerable<FileTarget> Files(Target target) => target switch
     {
@@ -92,10 +89,8 @@ internal sealed class ExceptionLines : LayoutRenderer
 {
     public const string Name = "exceptionlines";
 
-    /// <summary>Lines at most: a deep recursion would be a flood by itself, and <see cref="LogLimit"/> could never admit it.</summary>
-    private const int Max = 100;
+    private const int Max = 100; // lines; more, as of a deep recursion, would not fit into LogLimit
 
-    /// <summary>Returns the number of lines of an exception.</summary>
     public static int CountOf(Exception exception) => Of(exception).Count();
 
     protected override void Append(StringBuilder builder, LogEventInfo logEvent)

@@ -12,38 +12,37 @@ internal sealed record LogDirectory(string? Path)
 {
     private const string NoneText = "none";
 
-    /// <summary>Standard output only.</summary>
     public static LogDirectory None { get; } = new((string?)null);
 
     /// <summary><c>logs</c> next to the executable.</summary>
     public static LogDirectory Default { get; } = new(System.IO.Path.Combine(AppContext.BaseDirectory, "logs")) { IsDefault = true };
 
-    /// <summary>The text of <c>--log-directory</c>.</summary>
     public static OptionKind<LogDirectory> Kind { get; } = new(
         "DIRECTORY",
         text => text == NoneText ? Parsed.Of(None) : OptionKind.ParsePath(text).Select(path => new LogDirectory(path)),
         directory => directory.Path is null ? NoneText : System.IO.Path.GetFullPath(directory.Path));
 
-    /// <summary>Whether none was given; then it may fail, as in a read-only image, and there are no files.</summary>
+    /// <summary>Whether none was given; then a failure, as in a read-only image, only means no files.</summary>
     public bool IsDefault { get; internal init; }
 }
 
-/// <summary>The log of a program: NLog as nlog.config configures it, for our own code, DotNetty and Kestrel alike.</summary>
+/// <summary>The log of a program: NLog, configured by nlog.config, for our own code, DotNetty and Kestrel.</summary>
 /// <remarks>
-/// Start it before any DotNetty class is used (each takes its logger once, when it loads), and dispose of it last, which writes out what
-/// is queued. Only nlog.config filters by level, and may be edited while the program runs; <see cref="LogLimit"/> bounds the rate.
+/// Start it before any DotNetty class is used (each gets its logger when it loads), and dispose of it last, which writes queued events.
+/// Only nlog.config filters by level, and it may be edited while the program runs. <see cref="LogLimit"/> limits the rate.
 /// </remarks>
 internal sealed class ProgramLogging : IDisposable
 {
-    // Long enough for full queues on a slow disk, shorter than a supervisor waits.
+    // Enough for full queues on a slow disk, and shorter than the time that a supervisor waits.
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(1);
 
     private readonly LogFactory _logFactory;
-    private readonly ConfigurationWatch _watch;
+    private readonly FileWatch _watch;
     private readonly LogLimit _limit;
     private readonly string _programName;
 
-    private ProgramLogging(string programName, LogFactory logFactory, ConfigurationWatch watch, TimeProvider clock)
+    private ProgramLogging(string programName, LogFactory logFactory, FileWatch watch, TimeProvider clock)
     {
         _watch = watch;
         _programName = programName;
@@ -51,7 +50,7 @@ internal sealed class ProgramLogging : IDisposable
         var provider = new NLogLoggerProvider(
             new NLogProviderOptions
             {
-                // NLog would parse the templates a second time, by other rules.
+                // NLog would parse the templates again, by other rules.
                 ParseMessageTemplates = false,
                 CaptureMessageTemplates = false,
                 IncludeScopes = false,
@@ -64,25 +63,22 @@ internal sealed class ProgramLogging : IDisposable
             new LoggerFilterOptions { MinLevel = Microsoft.Extensions.Logging.LogLevel.Trace });
     }
 
-    /// <summary>Makes loggers. Disposed of with this.</summary>
     public ILoggerFactory Factory { get; }
 
-    /// <summary>Starts logging as the nlog.config next to the executable configures it.</summary>
-    /// <param name="programName">The executable's name; files are named by it and by the process's id.</param>
-    /// <param name="directory">The directory of the files.</param>
-    /// <exception cref="StartupException">nlog.config is missing or broken, or the directory that was asked for cannot be written to.</exception>
+    /// <summary>Starts logging with the nlog.config next to the executable; files are named by program and process id.</summary>
+    /// <exception cref="StartupException">nlog.config is missing or broken, or the given directory cannot be written.</exception>
     public static ProgramLogging Start(string programName, LogDirectory directory) =>
         Start(programName, directory, Path.Combine(AppContext.BaseDirectory, "nlog.config"), TimeProvider.System);
 
-    /// <summary>Returns the logger whose lines are on standard output before the call returns; for few lines.</summary>
+    /// <summary>Returns the logger that writes to standard output synchronously; for few lines.</summary>
     public Microsoft.Extensions.Logging.ILogger CreateLifecycleLogger() => Factory.CreateLogger(_programName + LogLimit.LifecycleSuffix);
 
-    /// <summary>Writes out what is queued, for at most two seconds, and closes the files. Loggers stay usable and write nothing.</summary>
+    /// <summary>Writes queued events, for at most two seconds, and closes the files. Loggers stay usable and write nothing.</summary>
     public void Dispose()
     {
         if (ReferenceEquals(InternalLoggerFactory.DefaultFactory, Factory))
         {
-            // A DotNetty class that is loaded after this must still get a logger; a disposed factory would throw.
+            // A DotNetty class that loads later must still get a logger; a disposed factory would throw.
             InternalLoggerFactory.DefaultFactory = NullLoggerFactory.Instance;
         }
 
@@ -104,10 +100,10 @@ internal sealed class ProgramLogging : IDisposable
         }
 
         LogFactory logFactory = LoggingConfigurationFile.NewFactory();
-        ConfigurationWatch watch;
+        FileWatch watch;
         try
         {
-            watch = new ConfigurationWatch(
+            watch = Watch(
                 logFactory,
                 configurationPath,
                 () => new LoggingConfigurationFile(configurationPath, programName, absolute, logFactory),
@@ -140,8 +136,32 @@ internal sealed class ProgramLogging : IDisposable
         return logging;
     }
 
-    /// <summary>Creates the directory and tries it out: NLog itself would fail silently, at the first line.</summary>
-    /// <returns>Its absolute path; null, and the reason, where it cannot be written to.</returns>
+    /// <summary>Reads nlog.config, and again when it changes, so that a level can be changed while the program runs.</summary>
+    /// <remarks>
+    /// NLog's own <c>autoReload</c> misses a file that is replaced by renaming, as <c>sed -i</c> and mounted configuration do, and
+    /// ignores a broken file without a message.
+    /// </remarks>
+    private static FileWatch Watch(LogFactory logFactory, string path, Func<LoggingConfigurationFile> read, TimeProvider clock)
+    {
+        bool isFirst = true;
+        return new FileWatch([path], WatchPeriod, clock, Use, Refused);
+
+        void Use()
+        {
+            logFactory.Configuration = read();
+            if (!isFirst)
+            {
+                logFactory.GetLogger(nameof(ProgramLogging)).Info("read {0} again", path);
+            }
+
+            isFirst = false;
+        }
+
+        void Refused(Exception fault) =>
+            logFactory.GetLogger(nameof(ProgramLogging)).Warn("{0} has changed, but is not used: {1}", path, fault.Message);
+    }
+
+    /// <summary>Creates the directory and tests it, as NLog would fail silently; returns its absolute path, or null and a reason.</summary>
     private static string? Prepare(string directory, out string? reason)
     {
         reason = null;

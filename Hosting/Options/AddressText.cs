@@ -4,38 +4,35 @@ using System.Net.Sockets;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>Internet addresses as options have them, written in one way and nothing looser.</summary>
+/// <summary>Internet addresses in options, parsed strictly.</summary>
 /// <remarks>
-/// <see cref="IPAddress.TryParse(string, out IPAddress)"/> reads <c>1</c> as 0.0.0.1, drops the port of <c>[::1]:80</c>, and drops a scope
-/// that this machine does not have.
+/// <see cref="IPAddress.TryParse(string, out IPAddress)"/> reads <c>1</c> as 0.0.0.1, ignores the port of <c>[::1]:80</c>, and ignores a
+/// scope that this machine does not have.
 /// </remarks>
 internal static class AddressText
 {
-    /// <summary><c>any</c>, which is null, or an address to listen on.</summary>
+    /// <summary>An address to listen on, or <c>any</c>, which is null.</summary>
     public static OptionKind<IPAddress?> Listen { get; } = new(
         "ADDRESS",
         text => text switch
         {
             "any" => Parsed.Of<IPAddress?>(null),
-            _ when text.StartsWith('[') => Parsed.Fault<IPAddress?>("has brackets; an address stands without them, and --port gives the port"),
+            _ when text.StartsWith('[') => Parsed.Fault<IPAddress?>("has brackets; an address has none, and --port gives the port"),
             _ when !IPAddress.TryParse(text, out _) => Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address"),
             _ => ParseListen(text).Select(address => (IPAddress?)address),
         },
         address => address?.ToString() ?? "any");
 
-    /// <summary><c>off</c>, which is null, or an address and a port: <c>127.0.0.1:9998</c>, <c>[::1]:9998</c>, <c>localhost:9998</c>.</summary>
+    /// <summary>An address and a port (<c>[::1]:9998</c>, <c>localhost:9998</c>), or <c>off</c>, which is null.</summary>
     public static OptionKind<IPEndPoint?> EndPointOrOff { get; } = new(
         "HOST:PORT", ParseEndPoint, endpoint => endpoint?.ToString() ?? "off");
 
-    /// <summary>Networks: <c>10.0.0.0/8,2001:db8::/32</c>.</summary>
     public static OptionKind<IReadOnlyList<IPNetwork>> Networks { get; } = OptionKind.List(
         "NETWORKS", ParseNetwork, "is no list of networks (10.0.0.0/8,192.0.2.7/32,2001:db8::/32)");
 
-    /// <summary>Addresses: <c>127.0.0.2,127.0.0.3</c>.</summary>
     public static OptionKind<IReadOnlyList<IPAddress>> Addresses { get; } = OptionKind.List(
         "ADDRESSES", Parse, "is no list of IP addresses (127.0.0.2,127.0.0.3)");
 
-    /// <summary>Reads one address.</summary>
     public static Parsed<IPAddress> Parse(string text)
     {
         if (!IPAddress.TryParse(text, out IPAddress? address) || text.AsSpan().ContainsAny('[', ']', '/'))
@@ -60,8 +57,9 @@ internal static class AddressText
         }
 
         IPAddress inner = parsed.Value.IsIPv4MappedToIPv6 ? parsed.Value.MapToIPv4() : parsed.Value;
-        bool isIPv4Multicast = inner.AddressFamily == AddressFamily.InterNetwork && inner.GetAddressBytes()[0] is >= 224 and <= 239; // RFC 5771
-        return inner.IsIPv6Multicast || isIPv4Multicast || inner.Equals(IPAddress.Broadcast)
+        bool isIPv4 = inner.AddressFamily == AddressFamily.InterNetwork;
+        bool isMulticast = inner.IsIPv6Multicast || (isIPv4 && inner.GetAddressBytes()[0] is >= 224 and <= 239); // RFC 5771
+        return isMulticast || inner.Equals(IPAddress.Broadcast)
             ? Parsed.Fault<IPAddress>("is a multicast or broadcast address, where no TCP connection arrives")
             : parsed;
     }
@@ -92,7 +90,7 @@ internal static class AddressText
             : ParseListen(inner).Select(address => (IPEndPoint?)new IPEndPoint(address, port));
     }
 
-    /// <summary>A network has no bits behind its prefix, which would be a typing error, and is no IPv4 network written as IPv6.</summary>
+    /// <summary>Parses a network; bits after its prefix would be a typing error, and IPv4 is not written as IPv6.</summary>
     private static Parsed<IPNetwork> ParseNetwork(string text) =>
         text.Split('/') is [var address, _]
         && Parse(address) is { Fault: null } parsed

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>Renders <c>--help</c>, the same on every terminal, so that it can be compared and quoted.</summary>
+/// <summary>The text of <c>--help</c>, the same on every terminal, so that it can be compared and quoted.</summary>
 internal static class HelpPage
 {
     private const int Width = 100;
@@ -14,9 +14,9 @@ internal static class HelpPage
         page.AppendLine().AppendLine($"Usage: {set.ProgramName} [options]").AppendLine().AppendLine("Options:");
         foreach (OptionDeclaration option in set.Declarations)
         {
-            page.AppendLine($"  {option.Name} {option.Placeholder}".TrimEnd());
+            page.AppendLine($"  {option.Name} {option.Kind.Placeholder}".TrimEnd());
             AppendWrapped(page, "      ", option.Description);
-            string range = option.Range is null ? "" : $" Range: {option.Range}.";
+            string range = option.Kind.Range is null ? "" : $" Range: {option.Kind.Range}.";
             AppendWrapped(page, "      ", $"Default: {option.DefaultText}.{range} Environment: {option.EnvironmentVariable}.");
         }
 

@@ -3,14 +3,14 @@ using System.Text;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>The result of reading a text: a value, or a fault worded to follow the quoted text (<c>is not an integer</c>).</summary>
+/// <summary>A parsed value, or a fault worded to follow the quoted text (<c>is not an integer</c>).</summary>
 internal sealed record Parsed<T>(T Value, string? Fault)
 {
-    /// <summary>Converts the value; a fault stays as it is.</summary>
-    public Parsed<TOther> Select<TOther>(Func<T, TOther> convert) => Fault is null ? Parsed.Of(convert(Value)) : Parsed.Fault<TOther>(Fault);
+    public Parsed<TOther> Select<TOther>(Func<T, TOther> convert) =>
+        Fault is null ? Parsed.Of(convert(Value)) : Parsed.Fault<TOther>(Fault);
 }
 
-/// <summary>Makes <see cref="Parsed{T}"/>s.</summary>
+/// <summary>The factories of <see cref="Parsed{T}"/>.</summary>
 internal static class Parsed
 {
     public static Parsed<T> Of<T>(T value) => new(value, null);
@@ -20,10 +20,9 @@ internal static class Parsed
     public static Parsed<T> OutOfRange<T>(string range) => Fault<T>($"is out of range ({range})");
 }
 
-/// <summary>Reads and writes the text of one kind of option; its values are boxed.</summary>
-/// <remarks>Not generic, so that a set of options compiles almost nothing at start: generic code of another assembly is not precompiled.</remarks>
-/// <param name="Placeholder">Stands for the value in help: <c>DURATION</c>. Null for a flag, which needs no value.</param>
-/// <param name="Range">The values accepted, where they are an interval: <c>0 to 65535</c>.</param>
+/// <summary>A kind of option with boxed values: not generic, as generic code of another assembly is compiled at start.</summary>
+/// <param name="Placeholder">The value in help: <c>DURATION</c>. Null for a flag, which needs no value.</param>
+/// <param name="Range">The accepted interval, if there is one: <c>0 to 65535</c>.</param>
 internal abstract record AnyOptionKind(string? Placeholder, string? Range)
 {
     public abstract Parsed<object?> ParseBoxed(string text);
@@ -31,11 +30,7 @@ internal abstract record AnyOptionKind(string? Placeholder, string? Range)
     public abstract string FormatBoxed(object? value);
 }
 
-/// <summary>Reads and writes the text of one kind of option.</summary>
-/// <param name="Placeholder">As above.</param>
-/// <param name="Parse">Reads a text; never throws.</param>
-/// <param name="Format">Writes a value as <paramref name="Parse"/> reads it.</param>
-/// <param name="Range">As above.</param>
+/// <summary>A kind of option: <c>Parse</c> reads its text and never throws, <c>Format</c> writes it.</summary>
 internal sealed record OptionKind<T>(string? Placeholder, Func<string, Parsed<T>> Parse, Func<T, string> Format, string? Range = null)
     : AnyOptionKind(Placeholder, Range)
 {
@@ -51,30 +46,28 @@ internal sealed record OptionKind<T>(string? Placeholder, Func<string, Parsed<T>
 /// <summary>The kinds of options.</summary>
 internal static class OptionKind
 {
-    /// <summary>The longest duration accepted by default: long enough to mean "never", and no clock overflows.</summary>
+    /// <summary>The maximum duration by default: long enough to mean "never", and no clock overflows.</summary>
     public static readonly TimeSpan LongestDuration = TimeSpan.FromDays(365);
 
-    /// <summary>Off unless present; the environment and <c>--name=…</c> say <c>true</c> or <c>false</c>.</summary>
+    /// <summary>Off unless present; the environment and <c>--name=…</c> have <c>true</c> or <c>false</c>.</summary>
     public static OptionKind<bool> Flag { get; } = new(
         null,
         text => bool.TryParse(text, out bool value) ? Parsed.Of(value) : Parsed.Fault<bool>("is neither true nor false"),
         value => value ? "on" : "off");
 
-    /// <summary>Decimal digits, with a minus where the range has one.</summary>
     public static OptionKind<int> Integer(int min, int max, string placeholder = "N")
     {
         string range = RangeText(min, max, int.MaxValue);
         return new(placeholder, text => ParseInteger(text, min, max, range).Select(value => (int)value), value => $"{value}", range);
     }
 
-    /// <summary>Decimal digits, with a minus where the range has one.</summary>
     public static OptionKind<long> Integer(long min, long max, string placeholder = "N")
     {
         string range = RangeText(min, max, long.MaxValue);
         return new(placeholder, text => ParseInteger(text, min, max, range), value => $"{value}", range);
     }
 
-    /// <summary>A duration: <c>250ms</c>, <c>5m</c>. From null, which is 0, to null, which is <see cref="LongestDuration"/>.</summary>
+    /// <summary>A duration: <c>250ms</c>, <c>5m</c>. The default bounds are 0 and <see cref="LongestDuration"/>.</summary>
     public static OptionKind<TimeSpan> Duration(TimeSpan? min = null, TimeSpan? max = null)
     {
         (TimeSpan shortest, TimeSpan longest) = (min ?? TimeSpan.Zero, max ?? LongestDuration);
@@ -89,10 +82,9 @@ internal static class OptionKind
         return new("BYTES", text => Within(SizeText.Parse(text), min, max, range), SizeText.Format, range);
     }
 
-    /// <summary>Any text, taken as it is.</summary>
     public static OptionKind<string> Text(string placeholder) => new(placeholder, Parsed.Of, text => text);
 
-    /// <summary>A path. Whether it exists is reported when it is opened.</summary>
+    /// <summary>A path. A missing file is reported when it is opened.</summary>
     public static OptionKind<string> Path(string placeholder = "FILE") => new(placeholder, ParsePath, text => text);
 
     /// <summary>An enum's member in lower case with dashes: <c>BadPrefix</c> is <c>bad-prefix</c>.</summary>
@@ -120,7 +112,6 @@ internal static class OptionKind
         },
         values => string.Join(',', values));
 
-    /// <summary>Reads a path.</summary>
     public static Parsed<string> ParsePath(string text) => text switch
     {
         "" => Parsed.Fault<string>("is empty, which names no file"),
@@ -142,10 +133,8 @@ internal static class OptionKind
             return Parsed.Fault<long>("is not an integer");
         }
 
-        // Digits that do not fit into 64 bits are as far out of range as digits that do.
-        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max
-            ? Parsed.Of(value)
-            : Parsed.OutOfRange<long>(range);
+        bool fits = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value);
+        return fits && value >= min && value <= max ? Parsed.Of(value) : Parsed.OutOfRange<long>(range);
     }
 
     private static string Dashed(string member)

@@ -4,68 +4,54 @@ using System.Reflection;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>One option of a set, for <c>--help</c>, <c>--check</c> and the README.</summary>
-internal abstract class OptionDeclaration
+/// <summary>One option of a set, for <c>--help</c>, <c>--check</c> and the manual.</summary>
+internal sealed class OptionDeclaration(Option<Parsed<object?>> symbol, AnyOptionKind kind, object? defaultValue)
 {
-    /// <summary>With dashes: <c>--idle-timeout</c>.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Stands for the value in help: <c>DURATION</c>. Null for a flag, which needs no value.</summary>
-    public required string? Placeholder { get; init; }
-
-    /// <summary>The default as typed, or in words: <c>300s</c>, <c>number of processors</c>.</summary>
-    public required string DefaultText { get; init; }
-
-    /// <summary>Full sentences.</summary>
-    public required string Description { get; init; }
-
-    /// <summary>The values accepted, where they are an interval: <c>0 to 65535</c>.</summary>
-    public required string? Range { get; init; }
-
-    /// <summary>Gives the value where the command line does not: <c>FRAMING_IDLE_TIMEOUT</c>.</summary>
+    public string Name => symbol.Name; // with dashes
+    public AnyOptionKind Kind => kind;
+    public Option Symbol => symbol;
+    public required string Description { get; init; } // full sentences
+    public required string? DefaultWords { get; init; } // the default, if it is computed or there is none
     public required string EnvironmentVariable { get; init; }
 
-    /// <summary>Whether <see cref="DefaultText"/> is in words.</summary>
-    public required bool IsWords { get; init; }
+    public string DefaultText => DefaultWords ?? kind.FormatBoxed(defaultValue);
 
-    /// <summary>The option of System.CommandLine.</summary>
-    public abstract Option Symbol { get; }
+    public object? ValueOf(ParseResult result) => result.GetValue(symbol)!.Value;
 
     /// <summary>Writes the value in force as it would be typed; a default that is no value, in words.</summary>
-    public abstract string Format(ParseResult result, bool isGiven);
+    public string Format(ParseResult result, bool isGiven)
+    {
+        bool isNoValue = defaultValue is null or 0 or 0L || defaultValue.GetType().IsEnum;
+        return !isGiven && DefaultWords is not null && isNoValue ? DefaultText
+            : kind.FormatBoxed(ValueOf(result)) is { Length: > 0 } text ? text
+            : DefaultText;
+    }
 }
 
 /// <summary>The options of a program, whatever record they are read into.</summary>
-/// <param name="programName">The executable's name.</param>
+/// <param name="programName">The executable's name, with its mode if it has some.</param>
 /// <param name="description">The purpose of the program.</param>
-/// <param name="prefix">The start of the names of its environment variables (<see cref="EnvironmentPrefix"/>).</param>
+/// <param name="prefix">One of <see cref="EnvironmentPrefix"/>.</param>
 internal abstract class OptionSet(string programName, string description, string prefix)
 {
     public string ProgramName { get; } = programName;
-
     public string Description { get; } = description;
-
     public string Prefix { get; } = prefix;
-
-    /// <summary>All options, in the order of their declaration, which is the order of help.</summary>
-    public abstract IReadOnlyList<OptionDeclaration> Declarations { get; }
-
-    /// <summary>The output of <c>--help</c>.</summary>
+    public abstract IReadOnlyList<OptionDeclaration> Declarations { get; } // in the order of help
     public string HelpText => HelpPage.Render(this);
 
-    /// <summary>The output of <c>--version</c>; all assemblies of this solution have one version.</summary>
-    public string VersionText =>
+    public string VersionText => // all assemblies of this solution have one version
         $"{ProgramName} {typeof(OptionSet).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}";
 }
 
 /// <summary>The options of a program, each declared once, and read from command line and environment into one record.</summary>
 /// <remarks>
 /// <code>
-/// var set = new OptionSet&lt;ServerOptions&gt;("DotNettyFraming.Server", "Receives packets.", EnvironmentPrefix.Server, new ServerOptions());
-/// set.Add("--port", OptionKind.Integer(0, 65535, "PORT"), 9999, (options, port) => options with { Port = port }, "TCP port; 0 picks a free one.");
+/// var set = new OptionSet&lt;ServerOptions&gt;("DotNettyFraming.Server", "Receives packets.", "FRAMING_", new ServerOptions());
+/// set.Add("--port", OptionKind.Integer(0, 65535, "PORT"), 9999, (options, port) => options with { Port = port }, "TCP port.");
 /// ParsedOptions&lt;ServerOptions&gt; parsed = set.Parse(args);
 /// </code>
-/// Values of the environment come through <see cref="Option{T}.DefaultValueFactory"/>; as arguments they would count as a second
+/// Environment variables are read by <see cref="Option{T}.DefaultValueFactory"/>; as arguments they would count as a second
 /// <c>--port</c>. One parse at a time.
 /// </remarks>
 internal sealed class OptionSet<TOptions> : OptionSet
@@ -78,13 +64,10 @@ internal sealed class OptionSet<TOptions> : OptionSet
 
     private readonly TOptions _defaults;
     private readonly Command _command;
-    private readonly List<Declaration> _declarations = [];
+    private readonly List<OptionDeclaration> _declarations = [];
+    private readonly List<Func<TOptions, object?, TOptions>> _setters = []; // of the declarations
     private ProgramEnvironment _environment;
 
-    /// <param name="programName">The executable's name, with its mode if it has some.</param>
-    /// <param name="description">The purpose of the program.</param>
-    /// <param name="prefix">One of <see cref="EnvironmentPrefix"/>.</param>
-    /// <param name="defaults">The record before anything was given.</param>
     public OptionSet(string programName, string description, string prefix, TOptions defaults)
         : base(programName, description, prefix)
     {
@@ -95,18 +78,16 @@ internal sealed class OptionSet<TOptions> : OptionSet
     }
 
     public override IReadOnlyList<OptionDeclaration> Declarations => _declarations;
-
     internal Option<bool> Help { get; } = new("--help", "-h", "-?") { Arity = ArgumentArity.Zero };
-
     internal Option<bool> Version { get; } = new("--version") { Arity = ArgumentArity.Zero };
 
     /// <summary>Declares an option.</summary>
     /// <param name="name">Its name with dashes.</param>
     /// <param name="kind">Reads its text.</param>
-    /// <param name="defaultValue">Its value where none is given; the record's property names its source.</param>
+    /// <param name="defaultValue">Its value if none is given; the record's property names its source.</param>
     /// <param name="set">Returns the record with a value that was given.</param>
     /// <param name="description">Full sentences, with the unit.</param>
-    /// <param name="defaultText">The default in words, where it is computed or there is none.</param>
+    /// <param name="defaultText">The default in words, if it is computed or there is none.</param>
     public void Add<T>(
         string name, OptionKind<T> kind, T defaultValue, Func<TOptions, T, TOptions> set, string description, string? defaultText = null) =>
         Declare(name, kind, defaultValue, (options, value) => set(options, (T)value!), description, defaultText);
@@ -116,16 +97,17 @@ internal sealed class OptionSet<TOptions> : OptionSet
     {
         _environment = new ProgramEnvironment(Prefix, environment ?? ProgramEnvironment.OfProcess());
 
-        // The program's name goes in front, as the parser would otherwise swallow a first argument that equals it.
+        // The program's name comes first, as the parser would swallow a first argument that equals it.
         ParseResult result = CommandLineParser.Parse(_command, [_command.Name, .. arguments], Configuration);
-        HashSet<Option> faulty = [.. result.Errors.Select(error => error.SymbolResult).OfType<OptionResult>().Select(option => option.Option)];
+        HashSet<Option?> faulty = [.. result.Errors.Select(error => (error.SymbolResult as OptionResult)?.Option)];
         TOptions options = _defaults;
-        foreach (Declaration declaration in _declarations)
+        for (int i = 0; i < _declarations.Count; i++)
         {
-            bool isGiven = result.GetResult(declaration.Symbol) is { Implicit: false } || _environment[declaration.EnvironmentVariable] is not null;
-            if (isGiven && !faulty.Contains(declaration.Symbol))
+            OptionDeclaration option = _declarations[i];
+            bool isGiven = result.GetResult(option.Symbol) is { Implicit: false } || _environment[option.EnvironmentVariable] is not null;
+            if (isGiven && !faulty.Contains(option.Symbol))
             {
-                options = declaration.Apply(options, result);
+                options = _setters[i](options, option.ValueOf(result));
             }
         }
 
@@ -144,7 +126,12 @@ internal sealed class OptionSet<TOptions> : OptionSet
     }
 
     private void Declare(
-        string name, AnyOptionKind kind, object? defaultValue, Func<TOptions, object?, TOptions> set, string description, string? defaultText)
+        string name,
+        AnyOptionKind kind,
+        object? defaultValue,
+        Func<TOptions, object?, TOptions> set,
+        string description,
+        string? defaultText)
     {
         if (_declarations.Any(known => known.Name == name))
         {
@@ -153,7 +140,7 @@ internal sealed class OptionSet<TOptions> : OptionSet
 
         string variable = Prefix + name[2..].Replace('-', '_').ToUpperInvariant();
 
-        // A class as the value: System.CommandLine throws when a parser returns null.
+        // A class as the value, as System.CommandLine throws if a parser returns null.
         var option = new Option<Parsed<object?>>(name)
         {
             Arity = ArgumentArity.ZeroOrMore, // every fault is worded here
@@ -175,32 +162,12 @@ internal sealed class OptionSet<TOptions> : OptionSet
             }
         });
         _command.Add(option);
-        _declarations.Add(new Declaration(option, kind, defaultValue, set)
+        _setters.Add(set);
+        _declarations.Add(new OptionDeclaration(option, kind, defaultValue)
         {
-            Name = name,
-            Placeholder = kind.Placeholder,
-            DefaultText = defaultText ?? kind.FormatBoxed(defaultValue),
-            IsWords = defaultText is not null,
             Description = description,
-            Range = kind.Range,
+            DefaultWords = defaultText,
             EnvironmentVariable = variable,
         });
-    }
-
-    private sealed class Declaration(
-        Option<Parsed<object?>> option, AnyOptionKind kind, object? defaultValue, Func<TOptions, object?, TOptions> set) : OptionDeclaration
-    {
-        public override Option Symbol => option;
-
-        public TOptions Apply(TOptions options, ParseResult result) => set(options, ValueOf(result));
-
-        public override string Format(ParseResult result, bool isGiven) =>
-            !isGiven && IsWords && IsNoValue(defaultValue) ? DefaultText
-            : kind.FormatBoxed(ValueOf(result)) is { Length: > 0 } text ? text
-            : DefaultText;
-
-        private static bool IsNoValue(object? value) => value is null or 0 or 0L || value.GetType().IsEnum;
-
-        private object? ValueOf(ParseResult result) => result.GetValue(option)!.Value;
     }
 }

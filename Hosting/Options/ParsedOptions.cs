@@ -3,8 +3,8 @@ using System.CommandLine.Parsing;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>The outcome of parsing: the record, and every fault at once.</summary>
-/// <remarks>A program adds the conflicts that it finds (<see cref="Reject"/>), and then asks <see cref="Conclude"/> whether to go on.</remarks>
+/// <summary>The result of parsing: the record and all faults.</summary>
+/// <remarks>A program adds conflicts between options with <see cref="Reject"/>, and then calls <see cref="Conclude"/>.</remarks>
 internal sealed class ParsedOptions<TOptions>
 {
     private readonly OptionSet<TOptions> _set;
@@ -32,7 +32,7 @@ internal sealed class ParsedOptions<TOptions>
     /// <summary>The record; a faulty option has its default, so that the others can be checked too.</summary>
     public TOptions Options { get; }
 
-    /// <summary>All faults, one line each: the option, the variable it came from if it did, and the problem.</summary>
+    /// <summary>All faults, one line each: the option, its environment variable if it came from there, and the problem.</summary>
     public IReadOnlyList<string> Errors => _errors;
 
     /// <summary>Unknown environment variables, one line each.</summary>
@@ -40,17 +40,16 @@ internal sealed class ParsedOptions<TOptions>
 
     /// <summary>The lines of <c>--check</c>: each option with the value in force and, if not the command line, its source.</summary>
     public IEnumerable<string> Settings => _set.Declarations.Select(option => ControlCharacters.Escape(
-        $"{option.Name} {TextOf(option)}{(!IsGiven(option) ? " (default)" : IsOnCommandLine(option.Symbol) ? "" : $" ({option.EnvironmentVariable})")}"));
+        $"{option.Name} {TextOf(option)}"
+        + (!IsGiven(option) ? " (default)" : IsOnCommandLine(option.Symbol) ? "" : $" ({option.EnvironmentVariable})")));
 
-    /// <summary>Whether an option was given, rightly or wrongly.</summary>
+    /// <summary>Whether an option was given, valid or not.</summary>
     public bool IsGiven(string name) => IsGiven(Find(name));
 
-    /// <summary>Adds a fault that only the program can see: options in conflict.</summary>
-    /// <param name="name">The option to blame.</param>
-    /// <param name="reason">One line: <c>needs --tls-certificate</c>.</param>
+    /// <summary>Adds a fault that only the program can find: <c>--tls-key</c>, <c>needs --tls-certificate</c>.</summary>
     public void Reject(string name, string reason) => _errors.Add(Fault.Line(Origin(Find(name).Symbol), reason));
 
-    /// <summary>Rejects each of the options that was given although another was not.</summary>
+    /// <summary>Rejects each of these options that was given without the other one.</summary>
     public void Require(string other, params ReadOnlySpan<string> names)
     {
         foreach (string name in names)
@@ -62,8 +61,7 @@ internal sealed class ParsedOptions<TOptions>
         }
     }
 
-    /// <summary>Ends a program that has nothing to run: prints help, version or all faults.</summary>
-    /// <returns>The exit code; null where the program is to go on.</returns>
+    /// <summary>Prints help, version or all faults, and returns the exit code; null if the program is to continue.</summary>
     public int? Conclude(TextWriter output, TextWriter error)
     {
         bool help = IsOnCommandLine(_set.Help);
@@ -91,7 +89,8 @@ internal sealed class ParsedOptions<TOptions>
             ? option.DefaultText
             : option.Format(_result, IsGiven(option));
 
-    private bool IsGiven(OptionDeclaration option) => IsOnCommandLine(option.Symbol) || _environment[option.EnvironmentVariable] is not null;
+    private bool IsGiven(OptionDeclaration option) =>
+        IsOnCommandLine(option.Symbol) || _environment[option.EnvironmentVariable] is not null;
 
     private bool IsOnCommandLine(Option option) => _result.GetResult(option) is { Implicit: false };
 
@@ -107,7 +106,7 @@ internal sealed class ParsedOptions<TOptions>
     {
         string? unknownOption = null;
 
-        // The parser takes a leading `[x]` for a directive, without an error.
+        // The parser reads a leading `[x]` as a directive, without an error.
         IEnumerable<string> directives = _result.Tokens.Where(token => token.Type == TokenType.Directive).Select(token => token.Value);
         foreach (string stray in directives.Concat(_result.UnmatchedTokens))
         {
@@ -125,20 +124,19 @@ internal sealed class ParsedOptions<TOptions>
         }
     }
 
-    /// <summary>The value of an unknown option is not a second fault.</summary>
+    /// <summary>Whether an argument is the value of an unknown option, which is no second fault.</summary>
     private bool Follows(string option, string stray) =>
         Enumerable.Range(1, Math.Max(0, _arguments.Count - 1)).Any(i => _arguments[i - 1] == option && _arguments[i] == stray);
 }
 
-/// <summary>Words a fault: <c>--port (from FRAMING_PORT): '70000' is out of range (0 to 65535)</c>.</summary>
+/// <summary>The wording of faults: <c>--port (from FRAMING_PORT): '70000' is out of range (0 to 65535)</c>.</summary>
 internal static class Fault
 {
-    // Enough to recognise; a line must stay a line.
-    private const int LongestQuotation = 80;
+    private const int MaxQuotation = 80; // characters
 
     public static string Line(string origin, string reason) => ControlCharacters.Escape($"{origin}: {reason}");
 
     public static string Quote(string text) => $"'{Shorten(text)}'";
 
-    public static string Shorten(string text) => text.Length > LongestQuotation ? $"{text[..LongestQuotation]}…" : text;
+    public static string Shorten(string text) => text.Length > MaxQuotation ? $"{text[..MaxQuotation]}…" : text;
 }

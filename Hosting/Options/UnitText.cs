@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>Durations: an integer and <c>us</c>, <c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c> or <c>d</c>; only <c>0</c> may omit the unit.</summary>
+/// <summary>Durations: an integer with <c>us</c>, <c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c> or <c>d</c>, or <c>0</c>.</summary>
 internal static class DurationText
 {
     private const string Shape = "an integer and us, ms, s, m, h or d; only 0 may be bare";
@@ -17,7 +17,6 @@ internal static class DurationText
         ("us", TimeSpan.TicksPerMicrosecond),
     ];
 
-    /// <summary>Reads a duration, never negative.</summary>
     public static Parsed<TimeSpan> Parse(string text)
     {
         if (text.Length > 0 && !text.AsSpan().ContainsAnyExceptInRange('0', '9'))
@@ -30,7 +29,7 @@ internal static class DurationText
         return UnitText.Parse(text, Units, $"is not a duration ({Shape})", "too long").Select(TimeSpan.FromTicks);
     }
 
-    /// <summary>Writes a duration of whole microseconds; in minutes and hours only from ten minutes on.</summary>
+    /// <summary>Formats a duration of whole microseconds; minutes and hours are used from ten minutes on.</summary>
     public static string Format(TimeSpan duration)
     {
         if (duration == TimeSpan.Zero)
@@ -38,7 +37,6 @@ internal static class DurationText
             return "0";
         }
 
-        // A day is written as 24h.
         (string name, long ticks) = Units.Skip(1).First(unit =>
             duration.Ticks % unit.Size == 0 && (unit.Size <= TimeSpan.TicksPerSecond || duration >= TimeSpan.FromMinutes(10))
             || unit.Size == TimeSpan.TicksPerMicrosecond);
@@ -51,11 +49,10 @@ internal static class SizeText
 {
     private static readonly (string Name, long Size)[] Units = [("GiB", 1L << 30), ("MiB", 1L << 20), ("KiB", 1L << 10), ("", 1)];
 
-    /// <summary>Reads a size, never negative.</summary>
     public static Parsed<long> Parse(string text) =>
         UnitText.Parse(text, Units, "is not a size (an integer of bytes, or with KiB, MiB or GiB)", "too large");
 
-    /// <summary>Writes a size in the largest unit that divides it.</summary>
+    /// <summary>Formats a size in the largest unit that divides it.</summary>
     public static string Format(long bytes)
     {
         (string name, long size) = bytes == 0 ? Units[^1] : Units.First(unit => bytes % unit.Size == 0);
@@ -63,7 +60,7 @@ internal static class SizeText
     }
 }
 
-/// <summary>An integer and a unit.</summary>
+/// <summary>An integer with a unit.</summary>
 internal static class UnitText
 {
     public static Parsed<long> Parse(string text, (string Name, long Size)[] units, string notOne, string tooLarge)
@@ -76,8 +73,7 @@ internal static class UnitText
             return Parsed.Fault<long>(notOne);
         }
 
-        return long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out long count) && count <= long.MaxValue / unit
-            ? Parsed.Of(count * unit)
-            : Parsed.OutOfRange<long>(tooLarge);
+        bool fits = long.TryParse(text.AsSpan(0, digits), NumberStyles.None, CultureInfo.InvariantCulture, out long count);
+        return fits && count <= long.MaxValue / unit ? Parsed.Of(count * unit) : Parsed.OutOfRange<long>(tooLarge);
     }
 }

@@ -18,7 +18,7 @@ public sealed class EventLoopsOptionTests
         StartupException? told = Assert.Throws<StartupException>(
             () => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
 
-        Assert.That(told!.Message, Is.EqualTo($"--event-loops 3: cannot start so many: {fault.Message}"));
+        Assert.That(told!.Message, Is.EqualTo($"--event-loops 3: cannot start that many: {fault.Message}"));
     }
 
     [Test]

@@ -95,7 +95,7 @@ public sealed class LogLimitTests : IDisposable
         Assert.That(perSecond.Max(), Is.InRange(170, 200));
         Assert.That(Told(), Is.EqualTo(logged));
         Assert.That(_written.Lines.Select(line => line.Message), Has.Some.Matches(
-            @"^… and \d+ more of several kinds in the last 1 s, as the log is kept below 200 lines a second$"));
+            @"^… and \d+ more of several kinds in the last 1 s: the limit is 200 lines per second$"));
     }
 
     [Test]
@@ -152,7 +152,7 @@ public sealed class LogLimitTests : IDisposable
         Assert.That(_written.Lines.Count(), Is.EqualTo(LogLimit.OrdinaryLines / 51));
         Pass(1);
         Assert.That(_written.Lines.Last(), Is.EqualTo(
-            (LogLevel.Error, "… and 17 more of several kinds in the last 1 s, as the log is kept below 200 lines a second")));
+            (LogLevel.Error, "… and 17 more of several kinds in the last 1 s: the limit is 200 lines per second")));
     }
 
     [Test]

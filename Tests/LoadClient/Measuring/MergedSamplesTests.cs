@@ -9,7 +9,7 @@ public sealed class MergedSamplesTests
     {
         SecondSample[] series = [Sample(1), Sample(2), Sample(3)];
 
-        Assert.That(RunSeries.Merge(series, most: 3), Is.SameAs(series));
+        Assert.That(RunSeries.Merge(series, max: 3), Is.SameAs(series));
     }
 
     [Test]
@@ -22,7 +22,7 @@ public sealed class MergedSamplesTests
             Sample(3) with { Packets = 7 },
         ];
 
-        IReadOnlyList<SecondSample> merged = RunSeries.Merge(series, most: 2);
+        IReadOnlyList<SecondSample> merged = RunSeries.Merge(series, max: 2);
 
         Assert.That(merged, Is.EqualTo(new[]
         {
@@ -53,7 +53,7 @@ public sealed class MergedSamplesTests
     {
         SecondSample last = Sample(2) with { Length = TimeSpan.FromMilliseconds(milliseconds) };
 
-        IReadOnlyList<SecondSample> merged = RunSeries.Merge([Sample(1), last], most: 10);
+        IReadOnlyList<SecondSample> merged = RunSeries.Merge([Sample(1), last], max: 10);
 
         Assert.That(merged, Has.Count.EqualTo(left));
         Assert.That(merged.Sum(sample => sample.Packets), Is.EqualTo(2));

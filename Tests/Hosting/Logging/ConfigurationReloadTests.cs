@@ -8,7 +8,7 @@ namespace DotNettyFraming.Tests.Hosting.Logging;
 [TestFixture]
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-internal sealed class ConfigurationWatchTests : IDisposable
+internal sealed class ConfigurationReloadTests : IDisposable
 {
     private readonly LoggingProgram _program = new();
 
