@@ -84,7 +84,7 @@ internal sealed class ParseOutcomeTests : IDisposable
         {
             foreach (OptionDeclaration option in _options.Set.Declarations)
             {
-                Assert.That(help, Does.Contain($"\n  {option.Name} {option.Placeholder}".TrimEnd() + "\n"));
+                Assert.That(help, Does.Contain($"\n  {option.Name} {option.Kind.Placeholder}".TrimEnd() + "\n"));
                 Assert.That(help, Does.Contain($"Default: {option.DefaultText}."));
                 Assert.That(help, Does.Contain($"{option.EnvironmentVariable}."));
                 Assert.That(help, Does.Contain(option.Description));
