@@ -92,4 +92,25 @@ internal static partial class ServerLog
 
     [LoggerMessage(51, LogLevel.Information, "--memory-profile: {Bytes} bytes in {File}")]
     public static partial void MemoryProfileWritten(this ILogger logger, int bytes, string file);
+
+    [LoggerMessage(60, LogLevel.Information, "store {Directory} of node {Node}: {Segments} segments, next chunk {Chunk}, {Findings}")]
+    public static partial void StoreOpened(this ILogger logger, string directory, string node, int segments, long chunk, string findings);
+
+    [LoggerMessage(61, LogLevel.Warning, "store: {Finding}")]
+    public static partial void StoreDamaged(this ILogger logger, string finding);
+
+    [LoggerMessage(62, LogLevel.Information, "store: {Finding}")]
+    public static partial void StoreRecovered(this ILogger logger, string finding);
+
+    [LoggerMessage(63, LogLevel.Error, "the store failed: {Why}; nothing is acknowledged any more, stopping with exit code 1")]
+    public static partial void StoreFailed(this ILogger logger, string why);
+
+    [LoggerMessage(64, LogLevel.Warning, "the store cannot write for now: {Why}; it tries again each second")]
+    public static partial void StorePaused(this ILogger logger, string why);
+
+    [LoggerMessage(65, LogLevel.Information, "the store goes on after {Seconds} s")]
+    public static partial void StoreResumed(this ILogger logger, long seconds);
+
+    [LoggerMessage(66, LogLevel.Information, "store: {Segment} deleted, {Bytes} bytes; its newest packet was received at {Newest}")]
+    public static partial void SegmentDeleted(this ILogger logger, string segment, long bytes, DateTimeOffset newest);
 }

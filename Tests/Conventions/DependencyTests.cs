@@ -24,6 +24,7 @@ public sealed partial class DependencyTests
         ["Admin"] = ["Metrics", "Profiling"],
         ["Processing"] = ["Metrics"],
         ["Limits"] = ["Metrics"],
+        ["Storage"] = ["Processing", "Metrics"],
         ["Pipeline"] = ["Limits", "Processing", "Metrics"],
         ["Startup"] = ["Admin", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
     };

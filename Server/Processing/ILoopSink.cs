@@ -1,0 +1,43 @@
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.Server.Processing;
+
+/// <summary>A store of packets, as one event loop sees it.</summary>
+/// <remarks>Threads: the event loop only.</remarks>
+internal interface ILoopSink
+{
+    /// <summary>Copies a batch, which the processor has finished; <see cref="ISinkConnection.Stored"/> follows when it is durable.</summary>
+    void Append(ISinkConnection connection, PacketBatch batch);
+
+    /// <summary>Publishes what was appended; called once per loop turn with appends.</summary>
+    void TurnEnd();
+}
+
+/// <summary>A connection, as a sink sees it.</summary>
+internal interface ISinkConnection
+{
+    /// <summary>Its number, unique within a node for all time.</summary>
+    long Id { get; }
+
+    /// <summary>The peer's address and port.</summary>
+    string Peer { get; }
+
+    /// <summary>What the sink keeps for this connection.</summary>
+    ref SinkState SinkState { get; }
+
+    /// <summary>Every packet before <paramref name="position"/> is durable. On the event loop.</summary>
+    void Stored(long position);
+}
+
+/// <summary>What a sink keeps per connection; only the sink touches it.</summary>
+internal struct SinkState
+{
+    /// <summary>The group with the connection's newest packets, and the connection's place in it. The event loop's.</summary>
+    public object? Group;
+
+    /// <summary>See <see cref="Group"/>.</summary>
+    public int Index;
+
+    /// <summary>The segment that knows the connection's peer. The writer's.</summary>
+    public long Segment;
+}

@@ -1,0 +1,73 @@
+using DotNettyFraming.Server.Metrics;
+using Microsoft.Extensions.Logging;
+
+namespace DotNettyFraming.Server.Storage;
+
+/// <summary>Deletes whole segments: those whose newest packet is old, the oldest first.</summary>
+/// <remarks>Threads: the writer's.</remarks>
+internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogger logger)
+{
+    /// <summary>One segment at most is deleted in this time, unless room is needed.</summary>
+    private static readonly TimeSpan Pace = TimeSpan.FromMinutes(1);
+
+    private DateTimeOffset _lastDeletion = DateTimeOffset.MinValue;
+    private (long Segment, DateTimeOffset Newest)? _oldest;
+
+    /// <summary>Deletes the oldest segment if it is due.</summary>
+    /// <param name="open">Segments that are open for writing, which stay.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="needsRoom">Whether to delete without waiting.</param>
+    /// <returns>The bytes that it had; 0 if none was deleted.</returns>
+    public long DeleteOldest(ReadOnlySpan<long> open, DateTimeOffset now, bool needsRoom)
+    {
+        if (retain == TimeSpan.Zero || (!needsRoom && now - _lastDeletion < Pace)
+            || directory.Segments is not [var oldest, ..] || open.Contains(oldest)
+            || NewestOf(oldest) is var newest && now - newest <= retain)
+        {
+            return 0;
+        }
+
+        long bytes = Segment.SizeOf(directory.PathOf(oldest));
+        directory.Delete(oldest);
+        _lastDeletion = now;
+        logger.SegmentDeleted(Segment.NameOf(oldest), bytes, newest);
+        return bytes;
+    }
+
+    private DateTimeOffset NewestOf(long segment)
+    {
+        if (_oldest is not { } known || known.Segment != segment)
+        {
+            using SqliteFile file = SqliteFile.Open(directory.PathOf(segment), readOnly: true);
+            long closed = file.Number("SELECT closed FROM chunks ORDER BY id DESC LIMIT 1");
+            _oldest = known = (segment, DateTimeOffset.FromUnixTimeMilliseconds(closed));
+        }
+
+        return known.Newest;
+    }
+}
+
+/// <summary>What the options say about the store.</summary>
+internal sealed record StoreRules
+{
+    /// <summary>The directory.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The server's name; null for the store's, or the host's.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>The header layout, as text.</summary>
+    public required string Header { get; init; }
+
+    /// <summary>The shortest time from commit to commit, unless enough waits.</summary>
+    public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Bytes of packets at which a segment ends.</summary>
+    public long SegmentBytes { get; init; } = 256 * 1024 * 1024;
+
+    /// <summary>Age of a segment's newest packet at which it is deleted; zero is never.</summary>
+    public TimeSpan Retain { get; init; }
+
+    /// <summary>Bytes that the store may take on the disk; 0 is no limit.</summary>
+    public long MaxBytes { get; init; }
+}

@@ -1,0 +1,207 @@
+using DotNettyFraming.Server.Storage;
+
+namespace DotNettyFraming.Tests.Server.Storage;
+
+/// <summary>What a start finds: unclean stops, and files damaged by hand.</summary>
+public sealed class StoreRecoveryTests
+{
+    [Test]
+    public void Unclean_stop_loses_nothing()
+    {
+        using var directory = new TemporaryDirectory();
+        using var copy = Crashed(directory.Path, packets: 50);
+
+        using (var rig = new StoreRig(copy.Path))
+        {
+            Assert.That(rig.Logger.Lines.Select(line => line.Message), Has.Some.Contains("was recovered after an unclean stop"));
+            Assert.That(rig.Warnings, Is.Empty);
+        }
+
+        Assert.That(StoreRig.Export(copy.Path), Has.Length.EqualTo(50));
+        Assert.That(StoreRig.Verify(copy.Path).ExitCode, Is.Zero);
+        Assert.That(Directory.GetFiles(copy.Path, "*-wal"), Is.Empty);
+    }
+
+    [Test]
+    public void Torn_last_transaction_is_dropped_and_nothing_else()
+    {
+        using var directory = new TemporaryDirectory();
+        using var copy = Crashed(directory.Path, packets: 50);
+        using (FileStream wal = File.OpenWrite(Wal(copy.Path)))
+        {
+            wal.SetLength(wal.Length - 100);
+        }
+
+        using (var rig = new StoreRig(copy.Path))
+        {
+            Assert.That(rig.Warnings, Is.Empty);
+        }
+
+        Assert.That(StoreRig.Export(copy.Path), Has.Length.EqualTo(49));
+        Assert.That(StoreRig.Verify(copy.Path).ExitCode, Is.Zero);
+    }
+
+    [TestCase(0.5, TestName = "Flipped_bit_in_the_middle_of_a_WAL_is_reported_and_a_copy_kept")]
+    [TestCase(0, TestName = "Flipped_bit_in_the_header_of_a_WAL_is_reported_and_a_copy_kept")]
+    public void Flipped_bit_in_a_WAL(double at)
+    {
+        using var directory = new TemporaryDirectory();
+        using var copy = Crashed(directory.Path, packets: 50);
+        long length = new FileInfo(Wal(copy.Path)).Length;
+        FlipBit(Wal(copy.Path), (long)(length * at) + 20);
+
+        using (var rig = new StoreRig(copy.Path))
+        {
+            Assert.That(rig.Warnings.Single(), Does.Match(@"the WAL of \d+\.db is damaged: \d+ of \d+ frames were recovered; a copy is in .*/set-aside/"));
+        }
+
+        Assert.That(new FileInfo(Directory.GetFiles(Path.Combine(copy.Path, "set-aside"), "*-wal").Single()).Length, Is.EqualTo(length));
+        Assert.That(StoreRig.Export(copy.Path), Has.Length.LessThan(50));
+        Assert.That(StoreRig.Verify(copy.Path).ExitCode, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void Damaged_and_missing_segments_are_set_aside_and_reported()
+    {
+        using var directory = new TemporaryDirectory();
+        var peer = new StoredPeer(1);
+        using (var rig = new StoreRig(directory.Path, rules => rules with { SegmentBytes = 1 }))
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                rig.Store(peer, $"packet {i}");
+            }
+        }
+
+        File.Delete(SegmentPath(directory.Path, 1));
+        using (FileStream truncated = File.OpenWrite(SegmentPath(directory.Path, 2)))
+        {
+            truncated.SetLength(8192);
+        }
+
+        using (var rig = new StoreRig(directory.Path))
+        {
+            Assert.That(rig.Warnings, Is.EqualTo(new[]
+            {
+                "store: 0000000000000000001.db is missing",
+                $"store: 0000000000000000002.db is damaged (it has 8192 of 20480 bytes); it is in {directory.Path}/set-aside/0000000000000000002.db",
+            }));
+            Assert.That(rig.Logger.Lines.Last().Message, Does.EndWith("2 segments, next chunk 4294967298, 2 findings above"));
+        }
+
+        Assert.That(StoreRig.Export(directory.Path), Has.Length.EqualTo(2));
+        (int exitCode, string[] lines) = StoreRig.Verify(directory.Path);
+        Assert.That(exitCode, Is.EqualTo(3));
+        Assert.That(lines, Has.Some.Contains("connection 1: packet 3 follows, expected 1").And.Some.Contains("set-aside/0000000000000000002.db was set aside"));
+    }
+
+    [Test]
+    public void Chunk_numbers_go_on_behind_a_lost_last_segment()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var rig = new StoreRig(directory.Path))
+        {
+            rig.Store(new StoredPeer(1), "lost");
+        }
+
+        File.WriteAllText(SegmentPath(directory.Path, 0), "no database at all, but longer than the header of one, which has a hundred bytes, so that it is read");
+        using (var rig = new StoreRig(directory.Path))
+        {
+            rig.Store(new StoredPeer(2), "new");
+        }
+
+        Assert.That(File.Exists(SegmentPath(directory.Path, 1L << 32)), Is.True);
+    }
+
+    [Test]
+    public void Flipped_bit_in_packets_is_found_by_verify_and_export()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var rig = new StoreRig(directory.Path))
+        {
+            rig.Store(new StoredPeer(1), new string('x', 60_000));
+        }
+
+        FlipBit(SegmentPath(directory.Path, 0), new FileInfo(SegmentPath(directory.Path, 0)).Length - 2000);
+
+        Assert.That(StoreRig.Verify(directory.Path).Lines, Has.Some.EqualTo("0000000000000000000.db: chunk 0 is damaged: its checksum differs"));
+        Assert.That(StoreRig.Export(directory.Path), Is.Empty);
+    }
+
+    [Test]
+    public void Store_without_its_list_is_rebuilt_from_the_segments()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var rig = new StoreRig(directory.Path))
+        {
+            rig.Store(new StoredPeer(1), "a");
+        }
+
+        File.Delete(Path.Combine(directory.Path, "store.json"));
+        using (var rig = new StoreRig(directory.Path, rules => rules with { Node = null }))
+        {
+            Assert.That(rig.Warnings.Single(), Does.EndWith(".db is not in store.json; it is used"));
+            Assert.That(rig.Logger.Lines.Last().Message, Does.Contain("of node test: 1 segments, next chunk 1"));
+        }
+    }
+
+    [Test]
+    public void Store_of_another_format_is_refused()
+    {
+        using var directory = new TemporaryDirectory();
+        File.WriteAllText(Path.Combine(directory.Path, "store.json"), """{"format":2,"store":"x","node":"test"}""");
+
+        Assert.That(() => new StoreRig(directory.Path), Throws.TypeOf<StoreException>().With.Message.Contains("has format 2; this version reads format 1"));
+    }
+
+    [Test]
+    public void Segment_that_a_reader_keeps_open_is_closed_later()
+    {
+        using var directory = new TemporaryDirectory();
+        var peer = new StoredPeer(1);
+        using (var rig = new StoreRig(directory.Path, rules => rules with { SegmentBytes = 1 }))
+        {
+            rig.Store(peer, "a");
+            using (var reader = new StoreReader(directory.Path))
+            {
+                Assert.That(reader.NextOfLaterSegment(), Is.Not.Null);
+                rig.Store(peer, "b");
+            }
+        }
+
+        Assert.That(Directory.GetFiles(directory.Path, "*-wal"), Is.Empty);
+        Assert.That(StoreRig.Export(directory.Path), Has.Length.EqualTo(2));
+    }
+
+    /// <summary>A copy of a store that is being written: what a crash would leave.</summary>
+    private static TemporaryDirectory Crashed(string directory, int packets)
+    {
+        using var rig = new StoreRig(directory);
+        var peer = new StoredPeer(1);
+        for (int i = 0; i < packets; i++)
+        {
+            rig.Store(peer, $"packet {i}");
+        }
+
+        var copy = new TemporaryDirectory();
+        foreach (string file in Directory.GetFiles(directory).Where(file => !file.EndsWith("-shm", StringComparison.Ordinal) && !file.EndsWith("lock", StringComparison.Ordinal)))
+        {
+            File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
+        }
+
+        return copy;
+    }
+
+    private static string Wal(string directory) => Directory.GetFiles(directory, "*-wal").Single();
+
+    private static string SegmentPath(string directory, long first) => Path.Combine(directory, $"{first:D19}.db");
+
+    private static void FlipBit(string path, long at)
+    {
+        using FileStream file = File.Open(path, FileMode.Open);
+        file.Position = at;
+        int value = file.ReadByte();
+        file.Position = at;
+        file.WriteByte((byte)(value ^ 1));
+    }
+}

@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Text;
+using DotNetty.Buffers;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Server.Storage;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Server.Storage;
+
+/// <summary>A store without a server: the test is its only event loop.</summary>
+internal sealed class StoreRig : IDisposable
+{
+    private readonly BlockingCollection<Action> _tasks = [];
+    private readonly StoreWriter _writer;
+    private readonly LoopLog _log;
+
+    public StoreRig(string directory, Func<StoreRules, StoreRules>? change = null, TimeProvider? time = null)
+    {
+        var rules = new StoreRules { Directory = directory, Node = "test", Header = "26 len:u16le time:u32le", CommitInterval = TimeSpan.Zero };
+        _writer = StoreWriter.Open(change?.Invoke(rules) ?? rules, Counters, time ?? TimeProvider.System, Logger);
+        _log = _writer.AddLoop(_tasks.Add);
+        _writer.Start();
+    }
+
+    public StoreCounters Counters { get; } = new();
+
+    public RecordingLogger Logger { get; } = new();
+
+    public Task<string> Failed => _writer.Failed;
+
+    public long FirstConnection => _writer.FirstConnection;
+
+    public IEnumerable<string> Warnings => Logger.Lines.Where(line => line.Level >= Microsoft.Extensions.Logging.LogLevel.Warning).Select(line => line.Message);
+
+    /// <summary>Appends packets as one loop turn.</summary>
+    public void Append(StoredPeer peer, params string[] payloads)
+    {
+        byte[] bytes = [.. payloads.SelectMany(payload => Packet(payload))];
+        _log.Append(peer, new PacketBatch(Unpooled.WrappedBuffer(bytes), payloads.Length, peer.Appended));
+        peer.Appended += payloads.Length;
+        _log.TurnEnd();
+    }
+
+    /// <summary>Runs the loop's tasks until everything appended is stored.</summary>
+    public void Settle(params StoredPeer[] peers)
+    {
+        using var patience = new CancellationTokenSource(Peer.Patience);
+        while (peers.Any(peer => peer.Position < peer.Appended))
+        {
+            _tasks.Take(patience.Token)();
+        }
+    }
+
+    /// <summary>Runs the loop's tasks that there are.</summary>
+    public void RunTasks()
+    {
+        while (_tasks.TryTake(out Action? task))
+        {
+            task();
+        }
+    }
+
+    /// <summary>Appends packets, and waits until they are stored.</summary>
+    public void Store(StoredPeer peer, params string[] payloads)
+    {
+        Append(peer, payloads);
+        Settle(peer);
+    }
+
+    public static string[] Export(string directory, Func<ExportOptions, ExportOptions>? change = null)
+    {
+        using var output = new MemoryStream();
+        var options = new ExportOptions { Directory = directory, Text = true };
+        using var command = new ExportCommand(change?.Invoke(options) ?? options, output, TextWriter.Null);
+        command.RunAsync(CancellationToken.None).GetAwaiter().GetResult();
+        return Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    public static (int ExitCode, string[] Lines) Verify(string directory)
+    {
+        using var output = new StringWriter();
+        int exitCode = new VerifyCommand(directory, output).Run(CancellationToken.None);
+        return (exitCode, output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    public void Dispose()
+    {
+        _writer.Dispose();
+        _tasks.Dispose();
+    }
+
+    private static byte[] Packet(string payload) => [0x26, (byte)payload.Length, (byte)(payload.Length >> 8), 0, 1, 0, 0, .. Encoding.ASCII.GetBytes(payload)];
+}
+
+/// <summary>A connection of <see cref="StoreRig"/>.</summary>
+internal sealed class StoredPeer(long id, string peer = "192.0.2.1:5555") : ISinkConnection
+{
+    private SinkState _state;
+
+    public long Id => id;
+
+    public string Peer => peer;
+
+    public ref SinkState SinkState => ref _state;
+
+    /// <summary>Packets appended.</summary>
+    public long Appended { get; set; }
+
+    /// <summary>Packets stored.</summary>
+    public long Position { get; private set; }
+
+    public void Stored(long position)
+    {
+        Assert.That(position, Is.GreaterThanOrEqualTo(Position));
+        Position = position;
+    }
+}
+
+/// <summary>A directory for the time of a test.</summary>
+internal sealed class TemporaryDirectory : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("framing-store-").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}

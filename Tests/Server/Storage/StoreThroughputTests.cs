@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Globalization;
+using DotNetty.Buffers;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Storage;
+using DotNettyFraming.Tests.Harness;
+
+namespace DotNettyFraming.Tests.Server.Storage;
+
+/// <summary>The store alone against a C program that writes the same bytes to the same disk, one after the other in turn.</summary>
+[Category("Slow")]
+[NonParallelizable]
+public sealed class StoreThroughputTests
+{
+    [Test]
+    public void Bulk_takes_at_least_a_third_of_bare_writes()
+    {
+        using var directory = new TemporaryDirectory();
+        string bare = Compile(directory.Path);
+        var ratios = new List<double>();
+        for (int round = 0; round < 3; round++)
+        {
+            double floor = Run(bare, Path.Combine(directory.Path, "bare"), 1 << 20, 256).MegabytesPerSecond;
+            double store = Bulk(Path.Combine(directory.Path, $"store{round}"), 256L << 20);
+            TestContext.Out.WriteLine($"{store:F0} MB/s, bare {floor:F0} MB/s");
+            ratios.Add(store / floor);
+        }
+
+        Assert.That(ratios.Order().ElementAt(1), Is.GreaterThanOrEqualTo(0.35));
+    }
+
+    [Test]
+    public void One_packet_takes_at_most_three_bare_commits()
+    {
+        using var directory = new TemporaryDirectory();
+        string bare = Compile(directory.Path);
+        double floor = Run(bare, Path.Combine(directory.Path, "bare"), 32, 300).MedianMicroseconds;
+        using var rig = new StoreRig(Path.Combine(directory.Path, "store"));
+        var peer = new StoredPeer(1);
+        var took = new List<double>();
+        for (int i = 0; i < 300; i++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            rig.Store(peer, "1234512345123451234512345");
+            took.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
+        }
+
+        double median = took.Order().ElementAt(took.Count / 2);
+        TestContext.Out.WriteLine($"{median:F0} us, bare {floor:F0} us");
+        Assert.That(median, Is.LessThanOrEqualTo(3 * floor));
+    }
+
+    private static double Bulk(string directory, long total)
+    {
+        // Reads of 64 KiB, as the server makes them.
+        byte[] packet = [0x26, 25, 0, 0, 1, 0, 0, .. "1234512345123451234512345"u8];
+        byte[] read = [.. Enumerable.Repeat(packet, 2048).SelectMany(each => each)];
+        var rules = new StoreRules { Directory = directory, Node = "test", Header = "", CommitInterval = TimeSpan.Zero };
+        using var turn = new SemaphoreSlim(0);
+        var tasks = new System.Collections.Concurrent.ConcurrentQueue<Action>();
+        using StoreWriter writer = StoreWriter.Open(rules, new StoreCounters(), TimeProvider.System, new RecordingLogger());
+        LoopLog log = writer.AddLoop(task =>
+        {
+            tasks.Enqueue(task);
+            turn.Release();
+        });
+        writer.Start();
+        var peer = new StoredPeer(1);
+        long start = Stopwatch.GetTimestamp();
+        for (long sent = 0; sent < total || peer.Position < peer.Appended;)
+        {
+            if (sent < total && log.PendingBytes < BackPressureBytes)
+            {
+                log.Append(peer, new PacketBatch(Unpooled.WrappedBuffer(read), 2048, peer.Appended));
+                peer.Appended += 2048;
+                sent += read.Length;
+                log.TurnEnd();
+            }
+            else
+            {
+                Assert.That(turn.Wait(Peer.Patience), Is.True);
+                turn.Release();
+            }
+
+            while (turn.Wait(0) && tasks.TryDequeue(out Action? task))
+            {
+                task();
+            }
+        }
+
+        return total / Stopwatch.GetElapsedTime(start).TotalSeconds / 1e6;
+    }
+
+    private const long BackPressureBytes = 32L << 20;
+
+    private static string Compile(string directory)
+    {
+        string program = Path.Combine(directory, "bare-commits");
+        string source = Path.Combine(Repository.Root, "Tests", "Server", "Storage", "bare-commits.c");
+        using Process compiler = Process.Start(InstalledProgram.Find("gcc"), ["-O2", "-o", program, source]);
+        compiler.WaitForExit();
+        return program;
+    }
+
+    private static (double MegabytesPerSecond, double MedianMicroseconds) Run(string program, string file, int bytes, int writes)
+    {
+        using Process run = Process.Start(new ProcessStartInfo(program, [file, $"{bytes}", $"{writes}"]) { RedirectStandardOutput = true })!;
+        string[] words = run.StandardOutput.ReadToEnd().Split(' ');
+        return (double.Parse(words[0], CultureInfo.InvariantCulture), double.Parse(words[1], CultureInfo.InvariantCulture));
+    }
+}
