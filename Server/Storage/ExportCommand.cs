@@ -64,7 +64,8 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private readonly ArrayBufferWriter<byte> _buffer = new(2 * FlushBytes);
     private readonly Utf8JsonWriter _json = new(
-        new ArrayBufferWriter<byte>(), new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+        new ArrayBufferWriter<byte>(),
+        new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
 
     private long _written;
     private bool _damaged;
@@ -232,7 +233,9 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
     private static string Quoted(string text) => $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private static bool IsOf(string peer, string wanted) => peer == wanted
-        || (IPEndPoint.TryParse(peer, out IPEndPoint? endpoint) && IPAddress.TryParse(wanted, out IPAddress? address) && endpoint.Address.Equals(address));
+        || (IPEndPoint.TryParse(peer, out IPEndPoint? endpoint)
+            && IPAddress.TryParse(wanted, out IPAddress? address)
+            && endpoint.Address.Equals(address));
 
     /// <summary>Where a packet comes from.</summary>
     private readonly record struct Origin(DateTimeOffset Received, string Node, long Connection, string Peer, long Packet)

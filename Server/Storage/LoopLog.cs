@@ -7,7 +7,7 @@ namespace DotNettyFraming.Server.Storage;
 
 /// <summary>One event loop's end of the store: a copy per batch, and one task per commit.</summary>
 /// <remarks>
-/// Three groups: one is filled, one is ready for the writer, one is being committed. Until the writer takes it, the ready one is filled further.
+/// Three groups: one is filled, one is ready for the writer, one is being committed. The ready one is filled further until it is taken.
 /// Threads: the event loop, except where a member says otherwise.
 /// </remarks>
 internal sealed class LoopLog : ILoopSink
@@ -111,7 +111,7 @@ internal sealed class Group
     /// <summary>Runs on the event loop after the commit.</summary>
     public Action OnCommitted { get; }
 
-    /// <summary>The chunks, of which the first <see cref="ChunkCount"/> are in use.</summary>
+    /// <summary>The chunks; the first <see cref="ChunkCount"/> are in use.</summary>
     public List<Chunk> Chunks { get; } = [new Chunk()];
 
     /// <summary>Chunks with packets.</summary>

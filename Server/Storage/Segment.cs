@@ -17,7 +17,7 @@ internal sealed class Segment : IDisposable
     /// <summary>See <see cref="PageBytes"/>.</summary>
     public const int FrameBytes = PageBytes + 24;
 
-    /// <summary>Frames after which a WAL that a reader keeps from starting over ends the segment: 96 MiB of the 128 MiB that it may have.</summary>
+    /// <summary>Frames at which a WAL that a reader keeps from starting over ends the segment: 96 of the 128 MiB allowed.</summary>
     private const int MaxFrames = 96 * 1024 * 1024 / FrameBytes;
 
     /// <summary>Bytes of packets between two checkpoints.</summary>
@@ -60,7 +60,8 @@ internal sealed class Segment : IDisposable
     public long DiskBytes => SizeOf(_path);
 
     /// <summary>Returns the bytes on the disk of the segment at a path.</summary>
-    public static long SizeOf(string path) => SqliteFile.Suffixes.Sum(suffix => new FileInfo(path + suffix) is { Exists: true } file ? file.Length : 0);
+    public static long SizeOf(string path) => SqliteFile.Suffixes
+        .Sum(suffix => new FileInfo(path + suffix) is { Exists: true } file ? file.Length : 0);
 
     /// <summary>Creates a segment; its name is durable when this returns.</summary>
     public static Segment Create(StoreDirectory directory, string header, DateTimeOffset now)
@@ -189,7 +190,8 @@ internal sealed class Segment : IDisposable
     }
 
     /// <summary>Returns the CRC-32C of a chunk's index and packets.</summary>
-    public static uint Checksum(ReadOnlySpan<byte> index, ReadOnlySpan<byte> bytes) => Add(Add(uint.MaxValue, index), bytes) ^ uint.MaxValue;
+    public static uint Checksum(ReadOnlySpan<byte> index, ReadOnlySpan<byte> bytes) =>
+        Add(Add(uint.MaxValue, index), bytes) ^ uint.MaxValue;
 
     /// <summary>Returns a segment's file name.</summary>
     public static string NameOf(long firstChunk) => firstChunk.ToString("D19", CultureInfo.InvariantCulture) + ".db";

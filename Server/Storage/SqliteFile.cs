@@ -86,14 +86,15 @@ internal sealed class SqliteFile : IDisposable
         if (code is not (raw.SQLITE_OK or raw.SQLITE_ROW or raw.SQLITE_DONE))
         {
             int errno = SystemErrno(_database.DangerousGetHandle());
-            throw new StoreException($"{_path}: {raw.sqlite3_errmsg(_database).utf8_to_string()} ({code}, errno {errno})", Classify(code, errno));
+            string message = raw.sqlite3_errmsg(_database).utf8_to_string();
+            throw new StoreException($"{_path}: {message} ({code}, errno {errno})", Classify(code, errno));
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _database.Dispose();
 
-    /// <summary>Tells what an error means.</summary>
+    /// <summary>Returns the meaning of an error.</summary>
     /// <remarks>ENOSPC of a write is SQLITE_FULL, EDQUOT of a write IOERR_WRITE, either of an fsync IOERR_FSYNC, which is final.</remarks>
     internal static StoreFault Classify(int code, int errno)
     {
@@ -190,7 +191,8 @@ internal enum StoreFault
 }
 
 /// <summary>An error of the store's files.</summary>
-internal sealed class StoreException(string message, StoreFault fault, Exception? innerException = null) : Exception(message, innerException)
+internal sealed class StoreException(string message, StoreFault fault, Exception? innerException = null)
+    : Exception(message, innerException)
 {
     public StoreFault Fault { get; } = fault;
 

@@ -97,19 +97,22 @@ internal sealed class StoreDirectory : IDisposable
         }
         catch (JsonException e)
         {
-            throw new StoreException($"'{file}' is damaged ({e.Message}); without it, it is made again from the segments", StoreFault.Damaged, e);
+            throw new StoreException(
+                $"'{file}' is damaged ({e.Message}); move it away, and it is made again from the segments", StoreFault.Damaged, e);
         }
 
         return manifest is { Format: Segment.Format, Store.Length: > 0, Node.Length: > 0 }
             ? manifest
-            : throw new StoreException($"'{file}' has format {manifest?.Format}; this version reads format {Segment.Format}", StoreFault.Final);
+            : throw new StoreException(
+                $"'{file}' has format {manifest?.Format}; this version reads format {Segment.Format}", StoreFault.Final);
     }
 
     /// <summary>Writes <c>store.json</c>; it is durable when this returns.</summary>
     public void Save(Func<StoreManifest, StoreManifest> change)
     {
         StoreManifest next = change(Manifest) with { NextChunk = NextChunk };
-        DurableFile.Replace(System.IO.Path.Combine(Path, ManifestName), JsonSerializer.SerializeToUtf8Bytes(next, StoreJson.Default.StoreManifest));
+        byte[] contents = JsonSerializer.SerializeToUtf8Bytes(next, StoreJson.Default.StoreManifest);
+        DurableFile.Replace(System.IO.Path.Combine(Path, ManifestName), contents);
         Manifest = next;
     }
 
@@ -126,7 +129,8 @@ internal sealed class StoreDirectory : IDisposable
     /// <summary>Deletes a segment: from the list first, so that none is missed that is not missing.</summary>
     public void Delete(long firstChunk)
     {
-        StoreManifest Without(StoreManifest manifest) => manifest with { Segments = [.. manifest.Segments.Where(each => each != firstChunk)] };
+        StoreManifest Without(StoreManifest manifest) =>
+            manifest with { Segments = [.. manifest.Segments.Where(each => each != firstChunk)] };
         try
         {
             Save(Without);

@@ -1,7 +1,7 @@
 namespace DotNettyFraming.Server.Storage;
 
 /// <summary>Reads a store's chunks, oldest first, next to a running server or from a copy.</summary>
-/// <remarks>Between two calls no transaction is open, so that the server's checkpoints and deletions are not held up. Threads: one.</remarks>
+/// <remarks>Between two calls no transaction is open, so that the server's checkpoints can complete. Threads: one.</remarks>
 /// <param name="path">The directory.</param>
 /// <param name="since">Chunks closed before this are left out, Unix milliseconds.</param>
 internal sealed class StoreReader(string path, long since = 0) : IDisposable
@@ -57,7 +57,12 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
         {
             _chunk = statement.Number(0);
             return new StoredChunk(
-                _chunk, statement.Number(1), statement.Number(2), (uint)statement.Number(3), statement.Blob(4).ToArray(), statement.Blob(5).ToArray());
+                _chunk,
+                statement.Number(1),
+                statement.Number(2),
+                (uint)statement.Number(3),
+                statement.Blob(4).ToArray(),
+                statement.Blob(5).ToArray());
         }
         finally
         {

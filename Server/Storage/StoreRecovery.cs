@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Storage;
 
-/// <summary>Brings a directory into order at start: each segment complete and without WAL, or set aside. Each finding is one line of log.</summary>
+/// <summary>The repair of a directory at start: each segment ends complete and without WAL, or set aside.</summary>
+/// <remarks>Each finding is one line of log.</remarks>
 internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
 {
     private long _nextChunk = directory.NextChunk;
@@ -32,7 +33,8 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         // Beyond every number of this store, and of a store that was here before.
         long connection = Math.Max(_nextConnection, (now - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
         directory.Save(manifest => manifest with { Segments = kept, NextConnection = connection + 1 });
-        logger.StoreOpened(directory.Path, directory.Node, kept.Count, _nextChunk, _findings == 0 ? "nothing to repair" : $"{_findings} findings above");
+        string findings = _findings == 0 ? "nothing to repair" : $"{_findings} findings above";
+        logger.StoreOpened(directory.Path, directory.Node, kept.Count, _nextChunk, findings);
         return connection;
     }
 
@@ -101,7 +103,8 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         {
             // SQLite drops everything behind a bad frame, and reports nothing.
             Skip(first);
-            Warn($"the WAL of {name} is damaged: {frames} of {wal.Committed} frames were recovered; a copy is in {directory.SetAside(first, true, "-wal")}");
+            string copy = directory.SetAside(first, true, "-wal");
+            Warn($"the WAL of {name} is damaged: {frames} of {wal.Committed} frames were recovered; a copy is in {copy}");
         }
 
         if (file.Text("PRAGMA quick_check(1)") is var result && result != "ok")
@@ -182,7 +185,8 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         long pages = BinaryPrimitives.ReadUInt32BigEndian(header[28..]);
         bool current = header[24..28].SequenceEqual(header[92..96]); // else the number of pages is not maintained
         return !header[..16].SequenceEqual("SQLite format 3\0"u8) ? "it is no SQLite database"
-            : current && pageBytes * pages > file.Length && !WalFrames.Read(path).HasFrames ? $"it has {file.Length} of {pageBytes * pages} bytes"
+            : current && pageBytes * pages > file.Length && !WalFrames.Read(path).HasFrames
+                ? $"it has {file.Length} of {pageBytes * pages} bytes"
             : null;
     }
 }
@@ -196,8 +200,8 @@ internal readonly record struct WalFrames(bool HasFrames, int Committed)
 
     /// <summary>Reads the WAL of a database; see sqlite.org/fileformat2.html#walformat.</summary>
     /// <remarks>
-    /// Frames of an earlier round differ in their salt. Checksums of frames are not verified: a bad one is what is searched for. If the header is
-    /// bad, SQLite ignores the whole WAL; then the first frame's salt counts.
+    /// Frames of an earlier round differ in their salt. Checksums of frames are not verified: a bad one is what is searched for.
+    /// If the header is bad, SQLite ignores the whole WAL; then the first frame's salt counts.
     /// </remarks>
     public static WalFrames Read(string databasePath)
     {
@@ -250,6 +254,7 @@ internal readonly record struct WalFrames(bool HasFrames, int Committed)
 
         return BinaryPrimitives.ReadUInt32BigEndian(header[24..]) == first && BinaryPrimitives.ReadUInt32BigEndian(header[28..]) == second;
 
-        uint Read(ReadOnlySpan<byte> word) => big ? BinaryPrimitives.ReadUInt32BigEndian(word) : BinaryPrimitives.ReadUInt32LittleEndian(word);
+        uint Read(ReadOnlySpan<byte> word) =>
+            big ? BinaryPrimitives.ReadUInt32BigEndian(word) : BinaryPrimitives.ReadUInt32LittleEndian(word);
     }
 }

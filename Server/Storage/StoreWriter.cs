@@ -43,7 +43,8 @@ internal sealed class StoreWriter : IDisposable
     private volatile bool _draining;
     private volatile bool _stopping;
 
-    private StoreWriter(StoreDirectory directory, StoreRules rules, StoreCounters counters, TimeProvider time, ILogger logger, long firstConnection)
+    private StoreWriter(
+        StoreDirectory directory, StoreRules rules, StoreCounters counters, TimeProvider time, ILogger logger, long firstConnection)
     {
         _directory = directory;
         _rules = rules;
@@ -72,7 +73,7 @@ internal sealed class StoreWriter : IDisposable
     /// <summary>Completes with the cause when the store has failed for good.</summary>
     public Task<string> Failed => _failed.Task;
 
-    /// <summary>Opens a directory, and recovers what is in it.</summary>
+    /// <summary>Opens a directory, and recovers it.</summary>
     /// <exception cref="StoreException">The directory is in use, or cannot be used.</exception>
     public static StoreWriter Open(StoreRules rules, StoreCounters counters, TimeProvider time, ILogger logger)
     {

@@ -48,7 +48,8 @@ internal sealed class VerifyCommand(string directory, TextWriter output)
             }
         }
 
-        output.WriteLine($"{_seen.Segments} segments, {_seen.Chunks} chunks, {_seen.Packets} packets, {_seen.Bytes} bytes, {_findings} findings");
+        output.WriteLine(
+            $"{_seen.Segments} segments, {_seen.Chunks} chunks, {_seen.Packets} packets, {_seen.Bytes} bytes, {_findings} findings");
         return _findings > 0 ? Findings : ExitCode.Success;
     }
 
@@ -130,7 +131,8 @@ internal sealed class VerifyCommand(string directory, TextWriter output)
 
             if (part.First != end)
             {
-                Report($"{reader.SegmentName}: chunk {chunk.Id}, connection {part.Connection}: packet {part.First} follows, expected {end}");
+                Report(
+                    $"{reader.SegmentName}: chunk {chunk.Id}, connection {part.Connection}: packet {part.First} follows, expected {end}");
             }
 
             if (reader.PeerOf(part.Connection) is null)

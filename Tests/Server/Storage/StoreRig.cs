@@ -6,6 +6,7 @@ using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Server.Storage;
 
@@ -18,7 +19,13 @@ internal sealed class StoreRig : IDisposable
 
     public StoreRig(string directory, Func<StoreRules, StoreRules>? change = null, TimeProvider? time = null)
     {
-        var rules = new StoreRules { Directory = directory, Node = "test", Header = "26 len:u16le time:u32le", CommitInterval = TimeSpan.Zero };
+        var rules = new StoreRules
+        {
+            Directory = directory,
+            Node = "test",
+            Header = "26 len:u16le time:u32le",
+            CommitInterval = TimeSpan.Zero,
+        };
         _writer = StoreWriter.Open(change?.Invoke(rules) ?? rules, Counters, time ?? TimeProvider.System, Logger);
         _log = _writer.AddLoop(_tasks.Add);
         _writer.Start();
@@ -32,7 +39,7 @@ internal sealed class StoreRig : IDisposable
 
     public long FirstConnection => _writer.FirstConnection;
 
-    public IEnumerable<string> Warnings => Logger.Lines.Where(line => line.Level >= Microsoft.Extensions.Logging.LogLevel.Warning).Select(line => line.Message);
+    public IEnumerable<string> Warnings => Logger.Lines.Where(line => line.Level >= LogLevel.Warning).Select(line => line.Message);
 
     /// <summary>Appends packets as one loop turn.</summary>
     public void Append(StoredPeer peer, params string[] payloads)
@@ -91,7 +98,8 @@ internal sealed class StoreRig : IDisposable
         _tasks.Dispose();
     }
 
-    private static byte[] Packet(string payload) => [0x26, (byte)payload.Length, (byte)(payload.Length >> 8), 0, 1, 0, 0, .. Encoding.ASCII.GetBytes(payload)];
+    private static byte[] Packet(string payload) =>
+        [0x26, (byte)payload.Length, (byte)(payload.Length >> 8), 0, 1, 0, 0, .. Encoding.ASCII.GetBytes(payload)];
 }
 
 /// <summary>A connection of <see cref="StoreRig"/>.</summary>

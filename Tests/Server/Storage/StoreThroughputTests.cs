@@ -105,7 +105,8 @@ public sealed class StoreThroughputTests
 
     private static (double MegabytesPerSecond, double MedianMicroseconds) Run(string program, string file, int bytes, int writes)
     {
-        using Process run = Process.Start(new ProcessStartInfo(program, [file, $"{bytes}", $"{writes}"]) { RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo(program, [file, $"{bytes}", $"{writes}"]) { RedirectStandardOutput = true };
+        using Process run = Process.Start(start)!;
         string[] words = run.StandardOutput.ReadToEnd().Split(' ');
         return (double.Parse(words[0], CultureInfo.InvariantCulture), double.Parse(words[1], CultureInfo.InvariantCulture));
     }

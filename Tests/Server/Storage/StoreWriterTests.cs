@@ -18,9 +18,11 @@ public sealed class StoreWriterTests
 
         Assert.That(StoreRig.Export(directory.Path), Is.EqualTo(new[]
         {
-            """{"received":"2026-11-28T20:30:00.123Z","node":"test","connection":17,"peer":"192.0.2.1:5555","packet":0,"time":256,"payload":"hello"}""",
+            """{"received":"2026-11-28T20:30:00.123Z","node":"test","connection":17,"peer":"192.0.2.1:5555","""
+                + "\"packet\":0,\"time\":256,\"payload\":\"hello\"}",
         }));
-        Assert.That(StoreRig.Export(directory.Path, options => options with { Text = false }).Single(), Does.Contain("\"payload\":\"aGVsbG8=\""));
+        Assert.That(
+            StoreRig.Export(directory.Path, options => options with { Text = false }).Single(), Does.Contain("\"payload\":\"aGVsbG8=\""));
         Assert.That(StoreRig.Export(directory.Path, options => options with { Format = ExportFormat.Csv }), Is.EqualTo(new[]
         {
             "received,node,connection,peer,packet,time,payload",
@@ -50,7 +52,7 @@ public sealed class StoreWriterTests
 
         string[] lines = StoreRig.Export(directory.Path, options => options with { Connection = 7 });
         Assert.That(lines, Has.Length.EqualTo(400));
-        Assert.That(lines.Select((line, i) => line.Contains($"\"packet\":{i},", StringComparison.Ordinal) && line.Contains($"\"7/{i}\"", StringComparison.Ordinal)), Has.All.True);
+        Assert.That(lines.Select((line, i) => line.Contains($"\"packet\":{i},") && line.Contains($"\"7/{i}\"")), Has.All.True);
         Assert.That(StoreRig.Export(directory.Path, options => options with { Peer = "192.0.2.3" }), Has.Length.EqualTo(400));
         Assert.That(StoreRig.Export(directory.Path, options => options with { Limit = 3 }), Has.Length.EqualTo(3));
         Assert.That(StoreRig.Verify(directory.Path), Is.EqualTo((0, new[] { StoreRig.Verify(directory.Path).Lines[^1] })));
@@ -73,7 +75,8 @@ public sealed class StoreWriterTests
             rig.Settle(peer);
         }
 
-        Assert.That(StoreRig.Export(directory.Path, options => options with { Format = ExportFormat.Raw }).Sum(line => (long)line.Length), Is.GreaterThanOrEqualTo(69 * 60_000));
+        string[] raw = StoreRig.Export(directory.Path, options => options with { Format = ExportFormat.Raw });
+        Assert.That(raw.Sum(line => (long)line.Length), Is.GreaterThanOrEqualTo(69 * 60_000));
         Assert.That(StoreRig.Verify(directory.Path).Lines.Single(), Does.Contain(" 69 packets, "));
     }
 
@@ -182,7 +185,8 @@ public sealed class StoreWriterTests
         using var directory = new TemporaryDirectory();
         using (var rig = new StoreRig(directory.Path))
         {
-            Assert.That(() => new StoreRig(directory.Path), Throws.TypeOf<StoreException>().With.Message.Contains("in use by another process"));
+            Assert.That(
+                () => new StoreRig(directory.Path), Throws.TypeOf<StoreException>().With.Message.Contains("in use by another process"));
         }
 
         Assert.That(() => new StoreRig(directory.Path, rules => rules with { Node = "other" }), Throws.TypeOf<StoreException>()
