@@ -312,12 +312,13 @@ internal sealed class StoreWriter : IDisposable
     {
         try
         {
+            long timestamp = Time.GetTimestamp();
             DateTimeOffset now = Time.GetUtcNow();
             _segment?.CheckpointIfDue();
             EndSegmentIfDue(now);
-            if (Time.GetElapsedTime(_lastMaintenance) >= Idle)
+            if (Time.GetElapsedTime(_lastMaintenance, timestamp) >= Idle)
             {
-                _lastMaintenance = Time.GetTimestamp();
+                _lastMaintenance = timestamp;
                 _ended.RemoveAll(TryClose);
                 DeleteOldest(now, needsRoom: false);
                 MeasureDisk();

@@ -113,17 +113,15 @@ public sealed class StoreWriterTests
             rig.Store(peer, "a");
             rig.Store(peer, "b");
             time.Advance(TimeSpan.FromMinutes(61));
-            Eventually.That(() => Deletions(TimeSpan.FromSeconds(1)), Is.EqualTo(1));
+            Eventually.That(Deletions, Is.EqualTo(1));
+            time.Advance(TimeSpan.FromSeconds(30));
             rig.Store(peer, "c");
             rig.Store(peer, "c");
-            Assert.That(Deletions(TimeSpan.FromSeconds(30)), Is.EqualTo(1));
-            Eventually.That(() => Deletions(TimeSpan.FromSeconds(1)), Is.EqualTo(2));
+            Assert.That(Deletions(), Is.EqualTo(1));
+            time.Advance(TimeSpan.FromSeconds(31));
+            Eventually.That(Deletions, Is.EqualTo(2));
 
-            int Deletions(TimeSpan advance)
-            {
-                time.Advance(advance);
-                return rig.Logger.Lines.Count(line => line.Message.Contains("deleted", StringComparison.Ordinal));
-            }
+            int Deletions() => rig.Logger.Lines.Count(line => line.Message.Contains("deleted", StringComparison.Ordinal));
         }
 
         Assert.That(StoreRig.Export(directory.Path), Has.Length.EqualTo(2));
