@@ -5,7 +5,9 @@ namespace DotNettyFraming.Hosting;
 /// Thrown during the start. The program alone catches it, writes the message to standard error and returns
 /// <see cref="ExitCode.CannotRun"/>. The inner exception is for the debugger.
 /// </remarks>
-internal sealed class StartupException(string message, Exception? innerException = null)
+/// <param name="message">The problem and its cause; control characters are escaped.</param>
+/// <param name="innerException">The operating system's exception, if there was one.</param>
+public sealed class StartupException(string message, Exception? innerException = null)
     : Exception(ControlCharacters.Escape(message), innerException);
 
 /// <summary>The exit codes that all programs share.</summary>

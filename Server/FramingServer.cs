@@ -1,275 +1,178 @@
 using System.Net;
-using System.Net.Sockets;
-using DotNetty.Common.Concurrency;
-using DotNetty.Transport.Bootstrapping;
-using DotNetty.Transport.Channels;
 using DotNettyFraming.Hosting;
-using DotNettyFraming.Server.Limits;
+using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Metrics;
-using DotNettyFraming.Server.Pipeline;
-using DotNettyFraming.Server.Pipeline.Proxy;
-using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
 
-/// <summary>The server: binds, serves until it is stopped, and stops gracefully.</summary>
-/// <remarks><see cref="StartAsync"/> once, then <see cref="StopAsync"/> once; any thread.</remarks>
-internal sealed class FramingServer : IServerProbe, IDisposable
+/// <summary>A packet server: receives packets on one port and hands them to an <see cref="IPacketProcessor"/>.</summary>
+/// <remarks>
+/// Starts once and stops once. A process can run several. It changes nothing of the process: signals, console, buffer pools and
+/// DotNetty's log belong to <see cref="FramingServerBuilder.RunAsync"/>.
+/// </remarks>
+public sealed class FramingServer : IAsyncDisposable
 {
-    /// <summary>The longest time beyond <see cref="ServerOptions.DrainTimeout"/> for closing by force and ending the loops.</summary>
-    public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(5);
-
-    // Event loops that do not answer by then are busy or have ended.
-    private static readonly TimeSpan LongestSurvey = TimeSpan.FromSeconds(5);
-
-    private static readonly IReadOnlyDictionary<string, long> NoErrors = new Dictionary<string, long>();
-
-    private static readonly TimeSpan LoopShutdown = TimeSpan.FromSeconds(1);
-
-    private readonly ServerOptions _options;
-    private readonly ServerCounters _counters;
+    private readonly IPacketProcessor _processor;
+    private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
-    private readonly ServerTransport _transport;
-    private readonly MultithreadEventLoopGroup _acceptLoop;
-    private readonly MultithreadEventLoopGroup _loops;
-    private readonly Dictionary<IEventLoop, LoopState> _states;
-    private readonly ServerBootstrap _bootstrap;
-    private readonly CancellationTokenSource _forcedStop = new();
+    private readonly ILogger _lifecycle;
     private readonly TimeProvider _time;
-    private IChannel? _listener;
-    private ListenerWatch? _listenerWatch;
-    private ITimer? _sweeps;
+    private readonly ServerLife _life;
+    private readonly Lock _stopping = new();
+    private ServerTls? _tls;
+    private DataPort? _port;
+    private AdminServer? _admin;
+    private ProgressReport? _progress;
+    private Task? _stopped;
 
-    public FramingServer(
-        ServerOptions options,
-        IPacketProcessor processor,
-        ServerCounters counters,
-        TimeProvider time,
-        ILogger logger,
-        TlsRules? tls = null)
+    internal FramingServer(ServerOptions options, IPacketProcessor processor, ILoggerFactory loggers, TimeProvider time)
     {
+        Options = options;
+        _processor = processor;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<FramingServer>();
+        _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _time = time;
-        _options = options;
-        _counters = counters;
-        _logger = logger;
-        _transport = ServerTransport.Of(options.Transport);
-        _acceptLoop = _transport.NewEventLoops(1);
-        _loops = _transport.NewEventLoops(options.EventLoops);
-        EventLoops =
-        [
-            .. _loops.Items.Select((loop, index) => new EventLoopProbe($"{index}", _transport.LoadOf(loop))),
-            new EventLoopProbe("accept", _transport.LoadOf(_acceptLoop.Items.Single())),
-        ];
-        var limits = new ConnectionLimits(options.MaxConnections, options.MaxConnectionsPerIp);
-        var budget = new BufferBudget(options.MaxBufferedBytes, options.EventLoops);
-        var deadlines = new PeerDeadlines(options.IdleTimeout, options.PacketTimeout)
-        {
-            TlsHandshake = options.TlsHandshakeTimeout,
-            Write = options.WriteTimeout,
-        };
-        _states = _loops.Items
-            .Select((loop, index) => (Loop: loop, State: new LoopState(
-                index,
-                counters.AddLoop(),
-                limits,
-                new DeadlineSweep(deadlines, time) { AvailableBytes = _transport.AvailableBytes },
-                budget,
-                options.MaxPendingBytes)))
-            .ToDictionary(pair => pair.Loop, pair => pair.State);
-        budget.Exceeded = ShedOnEachLoop;
-        ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required
-            ? new ProxyRules(options.ProxyTrusted, logger)
-            : null;
-        _bootstrap = new ServerBootstrap()
-            .Group(_acceptLoop, _loops)
-            .ChannelFactory(NewListener)
-            .Option(ChannelOption.SoBacklog, options.Backlog)
-            .ChildOption(ChannelOption.AllowHalfClosure, true)
-            .ChildHandler(new ConnectionInitializer(
-                options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
-        if (_transport.ReceiveBuffers is { } receiveBuffers)
-        {
-            _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
-        }
+        _life = new ServerLife(time);
     }
 
-    /// <summary>The descriptor of a listening socket to use instead of binding one (<see cref="SocketActivation"/>).</summary>
-    public int? ListeningDescriptor { get; init; }
+    /// <summary>The options in force.</summary>
+    public ServerOptions Options { get; }
 
-    /// <summary>Completes with the cause when the listening socket is lost; valid after the start.</summary>
-    public Task<string> ListenerLost => _listenerWatch!.Lost;
+    /// <summary>The bound address and port; null before the start.</summary>
+    public EndPoint? Endpoint { get; private set; }
 
-    /// <inheritdoc/>
-    public string TransportName => _transport.Name;
+    /// <summary>The address of the admin HTTP port; null before the start and without an admin port.</summary>
+    public Uri? AdminUrl => _admin?.Url;
 
-    /// <inheritdoc/>
-    public int MaxConnections => _options.MaxConnections;
+    /// <summary>Completes with the cause when the listening socket is lost; stop the server then. Valid after the start.</summary>
+    public Task<string> ListenerLost => Started.ListenerLost;
 
-    /// <inheritdoc/>
-    public long MaxBufferedBytes => _options.MaxBufferedBytes;
+    internal ServerCounters Counters { get; } = new();
 
-    /// <inheritdoc/>
-    public IReadOnlyList<EventLoopProbe> EventLoops { get; }
+    /// <summary>The descriptor of a listening socket to use instead of binding one.</summary>
+    internal int? ListeningDescriptor { get; init; }
 
-    /// <inheritdoc/>
-    public IReadOnlyDictionary<string, long>? AcceptErrors =>
-        _transport.AcceptErrors is { } errors ? (Volatile.Read(ref _listener) is { } listener ? errors(listener) : NoErrors) : null;
+    private DataPort Started => _port ?? throw new InvalidOperationException("The server has not started.");
 
-    /// <inheritdoc/>
-    public async Task<PeerSurvey?> SurveyAsync(int most)
+    /// <summary>Returns a builder for a server.</summary>
+    /// <param name="args">The command line; it and the environment then override options set by code. Null reads neither.</param>
+    public static FramingServerBuilder CreateBuilder(string[]? args = null) => new(args);
+
+    /// <summary>Returns every counter since the start, named as in <c>/api/stats</c>: <c>packets.received</c>. Any thread.</summary>
+    public IReadOnlyDictionary<string, long> ReadCounters() => new Dictionary<string, long>(Counters.Named());
+
+    /// <summary>Starts the processor, then the ports; completes when connections are accepted.</summary>
+    /// <param name="cancellationToken">Cancels the start of the processor.</param>
+    /// <exception cref="StartupException">A port is in use, a file cannot be read, the processor failed, or similar.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
     {
+        if (_port is not null)
+        {
+            throw new InvalidOperationException("The server was started before; build a new one.");
+        }
+
         try
         {
-            PeerSurvey[] parts = await Task.WhenAll(_states.Select(loop => loop.Key.SubmitAsync(() => loop.Value.Survey.Run(most))))
-                .WaitAsync(LongestSurvey).ConfigureAwait(false);
-            return PeerSurvey.Merge(parts, most);
-        }
-        catch (Exception e) when (e is RejectedExecutionException or TimeoutException)
-        {
-            return null; // the loops have ended; DotNetty's own then never run what is submitted
-        }
-    }
-
-    /// <summary>Starts to listen; returns the bound address and port.</summary>
-    /// <exception cref="StartupException">The port is in use, the address is not local, or similar.</exception>
-    public async Task<IPEndPoint> StartAsync()
-    {
-        if (ListeningDescriptor is not null && _transport.AdoptListener is null)
-        {
-            await ShutDownLoopsAsync().ConfigureAwait(false);
-            throw new StartupException(
-                $"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
-        }
-
-        var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
-        try
-        {
-            _listener = await _bootstrap.BindAsync(wanted).ConfigureAwait(false);
-        }
-        catch (SocketException e)
-        {
-            await ShutDownLoopsAsync().ConfigureAwait(false);
-            string what = ListeningDescriptor is null
-                ? $"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}"
-                : SocketActivation.CountVariable;
-            throw new StartupException($"{what}: cannot listen: {e.Message}", e);
-        }
-
-        _listenerWatch = new ListenerWatch(_listener, _transport.IsListening, _time);
-        StartSweeps();
-        return (IPEndPoint)_listener.LocalAddress;
-    }
-
-    /// <summary>Stops accepting, drains each connection and closes it, by force after <see cref="ServerOptions.DrainTimeout"/>.</summary>
-    public async Task StopAsync()
-    {
-        if (_listener is null)
-        {
-            return;
-        }
-
-        _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
-        _listenerWatch?.Dispose();
-        await _listener.CloseAsync().ConfigureAwait(false);
-        OnEachLoop(state => state.StartDrain(connection =>
-            connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
-
-        Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));
-        if (await Task.WhenAny(drained, Task.Delay(_options.DrainTimeout)).ConfigureAwait(false) != drained)
-        {
-            await ForceAsync(drained).ConfigureAwait(false);
-        }
-
-        await StopSweepsAsync().ConfigureAwait(false);
-        await ShutDownLoopsAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>Completes when each event loop has run its queued tasks; for tests.</summary>
-    internal Task LoopsAsync() => Task.WhenAll(_states.Keys.Select(loop => loop.SubmitAsync(() => true)));
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _listenerWatch?.Dispose();
-        _sweeps?.Dispose();
-        _forcedStop.Dispose();
-    }
-
-    /// <summary>Starts the sweeps on the loops' own timers; a test's clock has its own timer.</summary>
-    private void StartSweeps()
-    {
-        if (_time != TimeProvider.System)
-        {
-            _sweeps = _time.CreateTimer(_ => OnEachLoop(state => state.RunSweep()), null, DeadlineSweep.Interval, DeadlineSweep.Interval);
-            return;
-        }
-
-        foreach ((IEventLoop loop, LoopState state) in _states)
-        {
-            state.StartSweeps(loop);
-        }
-    }
-
-    /// <summary>Stops the sweeps before the loops: a DotNetty loop that gets a task during its shutdown can spin forever.</summary>
-    private ValueTask StopSweepsAsync()
-    {
-        OnEachLoop(state => state.StopSweeps());
-        return _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
-    }
-
-    private void ShedOnEachLoop()
-    {
-        foreach ((IEventLoop loop, LoopState state) in _states)
-        {
-            if (state.RequestShedding())
+            _tls = ServerTls.Of(Options, _time, _logger);
+            _port = new DataPort(Options, _processor, Counters, _time, _logger, _tls?.Rules)
             {
-                Execute(loop, state.ShedOldest);
+                ListeningDescriptor = ListeningDescriptor,
+            };
+            StartupCheck.Report(Options, _port.TransportName, _logger);
+            if (ListeningDescriptor is { } descriptor)
+            {
+                _logger.Activated(descriptor);
             }
+
+            await StartProcessorAsync(cancellationToken).ConfigureAwait(false);
+            if (Options.Admin is { } address)
+            {
+                // Opens before the data port, which is ready last, and closes after its drain, which it reports.
+                await StartAdminAsync(address).ConfigureAwait(false);
+            }
+
+            Endpoint = await _port.StartAsync().ConfigureAwait(false);
         }
-    }
-
-    private IServerChannel NewListener() =>
-        ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
-
-    private async Task ForceAsync(Task drained)
-    {
-        long left = _counters.Open;
-        long dropped = _counters.PacketsDropped;
-        OnEachLoop(state => state.AbortAll());
-        await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
-        await _forcedStop.CancelAsync().ConfigureAwait(false);
-        _logger.DrainExpired(left, _counters.PacketsDropped - dropped);
-    }
-
-    private void OnEachLoop(Action<LoopState> action)
-    {
-        foreach ((IEventLoop loop, LoopState state) in _states)
+        catch
         {
-            Execute(loop, () => action(state));
+            await CloseAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        _life.BeginServing();
+        if (Options.ReportEvery > 0)
+        {
+            ILogger log = _loggers.CreateLogger(ServerLog.ProgressCategory);
+            _progress = new ProgressReport(() => Counters.PacketsProcessed, Options.ReportEvery, _time, log);
+        }
+
+        _lifecycle.Listening(Endpoint);
+    }
+
+    /// <summary>
+    /// Stops accepting, drains each connection and closes it, by force after <see cref="ServerOptions.DrainTimeout"/>; then stops the
+    /// processor. Throws what <see cref="IPacketProcessor.StopAsync"/> throws, after everything is closed.
+    /// </summary>
+    public Task StopAsync()
+    {
+        lock (_stopping)
+        {
+            return _stopped ??= Endpoint is null ? Task.CompletedTask : DrainAsync();
         }
     }
 
-    private static void Execute(IEventLoop loop, Action action)
+    /// <summary>Stops the server, if it runs.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+
+    private async Task DrainAsync()
+    {
+        long start = _time.GetTimestamp();
+        _life.BeginDraining();
+        try
+        {
+            await _port!.StopAsync().ConfigureAwait(false);
+            TimeSpan left = Options.DrainTimeout - _time.GetElapsedTime(start);
+            using var expired = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            await _processor.StopAsync(expired.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            await CloseAsync().ConfigureAwait(false);
+            _lifecycle.Stopped(string.Join(' ', Counters.Named().Select(counter => $"{counter.Key}={counter.Value}")));
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        _progress?.Dispose();
+        await CloseAdminAsync().ConfigureAwait(false);
+        _port?.Dispose();
+        _tls?.Dispose();
+    }
+
+    private async Task StartProcessorAsync(CancellationToken cancellationToken)
     {
         try
         {
-            loop.Execute(action);
+            await _processor.StartAsync(Options, cancellationToken).ConfigureAwait(false);
         }
-        catch (RejectedExecutionException)
+        catch (Exception e) when (e is not (StartupException or OperationCanceledException))
         {
-            // The loop has ended, and its connections with it.
+            throw new StartupException($"the packet processor did not start: {e.Message}", e);
         }
     }
 
-    // Bounded: a DotNetty loop can spin forever during its shutdown; its background threads do not block process exit.
-    private async Task ShutDownLoopsAsync()
+    // Separate methods, so that nothing of ASP.NET Core is loaded without an admin port.
+    private Task StartAdminAsync(IPEndPoint address)
     {
-        Task ended = Task.WhenAll(
-            _acceptLoop.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown),
-            _loops.ShutdownGracefullyAsync(TimeSpan.Zero, LoopShutdown));
-        await Task.WhenAny(ended, Task.Delay(2 * LoopShutdown)).ConfigureAwait(false);
+        var rules = new AdminRules(address, Options.AdminHosts, Options.AdminProfiles);
+        _admin = new AdminServer(rules, _port!, Counters, _life, _time, _loggers);
+        return _admin.StartAsync(CancellationToken.None);
     }
+
+    private ValueTask CloseAdminAsync() => _admin?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

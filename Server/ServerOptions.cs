@@ -3,14 +3,12 @@ using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Limits;
-using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server;
 
 /// <summary>The options of a server, with the defaults of the command line.</summary>
-internal sealed record ServerOptions
+public sealed record ServerOptions
 {
     /// <summary>The address to listen on; null is any address, IPv4 and IPv6.</summary>
     public IPAddress? Address { get; init; }
@@ -49,10 +47,10 @@ internal sealed record ServerOptions
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);
 
     /// <summary>The memory that this process may use, bytes.</summary>
-    public long MemoryBytes { get; init; } = MemoryLimit.Bytes;
+    internal long MemoryBytes { get; init; } = MemoryLimit.Bytes;
 
     /// <summary>The bytes that may wait to be processed per event loop: 32 MiB, or its share of a quarter of the memory.</summary>
-    public long MaxPendingBytes => Math.Min(BackPressure.MaxLoopMark, MemoryBytes / 4 / EventLoops);
+    internal long MaxPendingBytes => Math.Min(BackPressure.MaxLoopMark, MemoryBytes / 4 / EventLoops);
 
     /// <summary>Whether each connection starts with a PROXY header.</summary>
     public ProxyProtocol ProxyProtocol { get; init; } = ProxyProtocol.Off;
@@ -63,8 +61,8 @@ internal sealed record ServerOptions
     /// <summary>The number of packets between two progress lines in the log; 0 = none.</summary>
     public long ReportEvery { get; init; } = 1_000_000;
 
-    /// <summary>The simulated processing time per packet; zero = none.</summary>
-    public TimeSpan Work { get; init; }
+    /// <summary>The simulated processing time per packet of the default processor; zero = none.</summary>
+    internal TimeSpan Work { get; init; }
 
     /// <summary>The address of the admin HTTP port; port 0 picks a free one, null = no admin port.</summary>
     public IPEndPoint? Admin { get; init; } = new(IPAddress.Loopback, 9998);
@@ -75,14 +73,14 @@ internal sealed record ServerOptions
     /// <summary>The clients that may request profiles from the admin port.</summary>
     public ProfileAccess AdminProfiles { get; init; } = ProfileAccess.Loopback;
 
-    /// <summary>The directory of the log files.</summary>
+    /// <summary>The directory of the log files of <see cref="FramingServerBuilder.RunAsync"/>.</summary>
     public LogDirectory LogDirectory { get; init; } = LogDirectory.Default;
 
     /// <summary>Whether to validate the options only.</summary>
-    public bool Check { get; init; }
+    internal bool Check { get; init; }
 
-    /// <summary>The file of the allocation profile that is written at exit, a full path; null = none.</summary>
-    public string? MemoryProfile { get; init; }
+    /// <summary>The file of the allocation profile that <see cref="FramingServerBuilder.RunAsync"/> writes at exit; null = none.</summary>
+    public string? MemoryProfile { get; init => field = value is null ? null : Path.GetFullPath(value); }
 
     /// <summary>The longest graceful stop; <c>docker stop</c> kills after 10 s.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(8);
@@ -106,4 +104,28 @@ internal sealed record ServerOptions
     internal static int DefaultMaxConnections(OpenFileLimit? files) => files is { Hard: var hard }
         ? (int)Math.Clamp(Math.Max(hard - 512, hard / 2), 1, 10_000_000)
         : 10_000_000;
+}
+
+/// <summary>Whether each connection starts with a PROXY header: <c>--proxy-protocol</c>.</summary>
+/// <remarks>There is no "optional": any peer could then claim any address.</remarks>
+public enum ProxyProtocol
+{
+    /// <summary>No connection does.</summary>
+    Off,
+
+    /// <summary>Each connection does, version 1 or 2, and comes from a trusted network.</summary>
+    Required,
+}
+
+/// <summary>The clients that may request profiles from the admin port: <c>--admin-profiles</c>.</summary>
+public enum ProfileAccess
+{
+    /// <summary>Clients on this machine.</summary>
+    Loopback,
+
+    /// <summary>Any client that reaches the port.</summary>
+    Any,
+
+    /// <summary>None.</summary>
+    Off,
 }

@@ -2,43 +2,44 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>The measurements of a comparison: its loads, their rounds and durations.</summary>
+/// <summary>What a comparison is to measure, and how long.</summary>
+/// <remarks>Beside the sending loads, a plan names <see cref="ConnectLoad"/> and <see cref="MemoryLoad"/> among its loads.</remarks>
 internal sealed record ComparisonPlan
 {
-    /// <summary>The load that measures accepted connections per second.</summary>
+    /// <summary>The load of connections accepted a second.</summary>
     public const string ConnectLoad = "connect";
 
-    /// <summary>The load that measures memory.</summary>
+    /// <summary>The three rows of memory.</summary>
     public const string MemoryLoad = "memory";
 
-    /// <summary>The names of all loads.</summary>
+    /// <summary>Every load that can be asked for.</summary>
     public static readonly IReadOnlyList<string> LoadNames = [.. Workloads.All.Select(load => load.Name), ConnectLoad, MemoryLoad];
 
-    /// <summary>The loads that send packets.</summary>
+    /// <summary>What is sent.</summary>
     public required IReadOnlyList<Workload> Sending { get; init; }
 
-    /// <summary>Whether connections per second are measured.</summary>
+    /// <summary>Whether connections a second are measured.</summary>
     public required bool Connecting { get; init; }
 
-    /// <summary>Rounds of the memory load; each starts every server anew.</summary>
+    /// <summary>Rounds of memory; each starts every server afresh.</summary>
     public required int MemoryRounds { get; init; }
 
-    /// <summary>Rounds of every other load.</summary>
+    /// <summary>Times that each server is measured with each load.</summary>
     public required int Rounds { get; init; }
 
-    /// <summary>The duration of one measurement.</summary>
+    /// <summary>Length of one measurement.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>The duration of each load before the first measurement.</summary>
+    /// <summary>Unmeasured time that each server gets of each load first.</summary>
     public double WarmUpSeconds { get; init; } = 2;
 
-    /// <summary>Connections of the memory load.</summary>
+    /// <summary>Connections of the memory rows.</summary>
     public int MemoryConnections { get; init; } = 9_000;
 
-    /// <summary>The time from the last close to the measurement of released memory.</summary>
+    /// <summary>How long after the last close to look at what memory came back.</summary>
     public double MemoryRestSeconds { get; init; } = 15;
 
-    /// <summary>A plan of a few seconds that only tests that everything works.</summary>
+    /// <summary>A plan of a few seconds in all, to see that everything works. Its figures mean nothing.</summary>
     public static ComparisonPlan Quick { get; } = new()
     {
         Sending = [.. Workloads.All.Where(load => load.Name is "W1" or "W4-full")],

@@ -5,18 +5,18 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>The cost of writing a packet.</summary>
+/// <summary>What writing a packet costs.</summary>
 public class EncoderBenchmarks
 {
     private EmbeddedChannel _channel = null!;
     private OutgoingPacket _packet = null!;
     private byte[] _destination = [];
 
-    /// <summary>The payload's size.</summary>
+    /// <summary>Bytes of the payload.</summary>
     [Params(0, 25, 1000)]
     public int Payload { get; set; }
 
-    /// <summary>Creates the channel and the packet.</summary>
+    /// <summary>Makes the channel and the packet.</summary>
     [GlobalSetup]
     public void Prepare()
     {
@@ -26,15 +26,15 @@ public class EncoderBenchmarks
         _destination = new byte[PacketHeader.Size + Payload];
     }
 
-    /// <summary>Closes the channel.</summary>
+    /// <summary>Ends the channel.</summary>
     [GlobalCleanup]
     public void Release() => _channel.FinishAndReleaseAll();
 
-    /// <summary>Writes header and payload into existing memory.</summary>
+    /// <summary>Header and payload into memory that is there.</summary>
     [Benchmark]
     public int Write() => PacketEncoder.Write(_destination, 1, _packet.Payload.Span);
 
-    /// <summary>Writes through a pipeline into a pooled buffer.</summary>
+    /// <summary>Through a pipeline, into a buffer from the pool.</summary>
     [Benchmark]
     public void Encode()
     {

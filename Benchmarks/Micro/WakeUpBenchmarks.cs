@@ -4,7 +4,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>The cost of running a task on an event loop and of waiting for it on another thread.</summary>
+/// <summary>What it takes to have something done on an event loop, and to know that it was: there and back between two threads.</summary>
 public class WakeUpBenchmarks : IDisposable
 {
     private readonly ManualResetEventSlim _done = new();
@@ -12,7 +12,7 @@ public class WakeUpBenchmarks : IDisposable
     private IEventLoopGroup _group = null!;
     private IEventLoop _loop = null!;
 
-    /// <summary>The event loop's transport.</summary>
+    /// <summary>Whose event loop.</summary>
     [Params("epoll", "sockets")]
     public string Transport { get; set; } = "";
 
@@ -30,18 +30,18 @@ public class WakeUpBenchmarks : IDisposable
         _loop = _group.GetNext();
     }
 
-    /// <summary>Stops the loop.</summary>
+    /// <summary>Ends it.</summary>
     [GlobalCleanup]
     public Task Stop() => _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
-    /// <summary>Disposes the benchmark; BenchmarkDotNet calls it at the end.</summary>
+    /// <summary>BenchmarkDotNet calls it when it is done with the class.</summary>
     public void Dispose()
     {
         _done.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Runs one task; the waiting thread spins a little and then sleeps.</summary>
+    /// <summary>One task, awaited by a thread that spins a little and then sleeps.</summary>
     [Benchmark]
     public void RoundTrip()
     {

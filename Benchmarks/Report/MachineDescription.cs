@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Benchmarks.Report;
 
-/// <summary>The machine of a measurement.</summary>
+/// <summary>What a figure was measured on.</summary>
 internal static class MachineDescription
 {
-    /// <summary>Returns processor, memory, kernel, runtime and date, one item each.</summary>
+    /// <summary>Processor, memory, kernel, runtime, date: one item each.</summary>
     public static IReadOnlyList<string> Lines(DateTimeOffset now) =>
     [
-        $"{Environment.ProcessorCount} processors, {Processor()}, {RuntimeInformation.OSArchitecture}",
+        string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors, {Processor()}, {RuntimeInformation.OSArchitecture}"),
         string.Create(CultureInfo.InvariantCulture, $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20} MiB of memory"),
         $"{RuntimeInformation.OSDescription}, kernel {Environment.OSVersion.Version}",
         RuntimeInformation.FrameworkDescription,

@@ -5,7 +5,8 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>The <see cref="FloorSender"/> as a process: a mode of the benchmarks' executable.</summary>
+/// <summary>The <see cref="FloorSender"/>: a mode of the benchmarks' executable.</summary>
+/// <param name="program">That executable.</param>
 internal sealed class FloorSenderProcess(string program) : ISender
 {
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
@@ -20,7 +21,7 @@ internal sealed class FloorSenderProcess(string program) : ISender
                 FloorSenderProgram.Mode,
                 "--port", Text(port),
                 "--connections", Text(load.Connections),
-                "--packets-per-write", Text(load.PacketsPerWrite),
+                "--packets-per-write", Text(load.PacketsAWrite),
                 "--duration", Text(duration.TotalMilliseconds) + "ms",
             ],
             duration + Overhead);

@@ -5,10 +5,11 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>The load client's executable with one event loop, since the <see cref="FloorSender"/> has one thread.</summary>
+/// <summary>The load client: the real executable, on one core as the <see cref="FloorSender"/> is.</summary>
+/// <param name="program">The executable.</param>
 internal sealed class LoadClientProcess(string program) : ISender
 {
-    /// <summary>The load client's exit code if some connections failed; its report has the number.</summary>
+    /// <summary>The load client's exit code where some connections failed; its report says how many.</summary>
     private const int SomeConnectionsFailed = 4;
 
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
@@ -25,7 +26,7 @@ internal sealed class LoadClientProcess(string program) : ISender
                 [
                     "--port", Text(port),
                     "--connections", Text(load.Connections),
-                    "--packets-per-write", Text(load.PacketsPerWrite),
+                    "--packets-per-write", Text(load.PacketsAWrite),
                     "--payload-bytes", Text(load.PayloadBytes),
                     "--duration", Text(duration.TotalMilliseconds) + "ms",
                     "--transport", "epoll",
@@ -54,7 +55,7 @@ internal sealed class LoadClientProcess(string program) : ISender
 
     private static string Text(double number) => number.ToString("0", CultureInfo.InvariantCulture);
 
-    /// <summary>The fields read from the load client's <c>--json</c>.</summary>
+    /// <summary>What is read of the load client's <c>--json</c>.</summary>
     private sealed record Report(ConnectionCounts Connections, PacketCounts Packets, double Seconds, double ConnectSeconds);
 
     private sealed record ConnectionCounts(int Requested, int Connected);

@@ -11,7 +11,8 @@ internal static class SendersCommand
     /// <summary>The mode's name.</summary>
     public const string Mode = "senders";
 
-    /// <summary>Runs a comparison of senders and returns the exit code.</summary>
+    /// <summary>Runs a comparison of senders.</summary>
+    /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] arguments)
     {
         ParsedOptions<SendersOptions> parsed = SendersOptions.Declare().Parse(arguments);

@@ -8,16 +8,17 @@ using NLog.Extensions.Logging;
 namespace DotNettyFraming.Hosting.Logging;
 
 /// <summary>The directory of the log's files; null is none, standard output only.</summary>
-internal sealed record LogDirectory(string? Path)
+public sealed record LogDirectory(string? Path)
 {
     private const string NoneText = "none";
 
+    /// <summary>No files, only standard output.</summary>
     public static LogDirectory None { get; } = new((string?)null);
 
     /// <summary><c>logs</c> next to the executable.</summary>
     public static LogDirectory Default { get; } = new(System.IO.Path.Combine(AppContext.BaseDirectory, "logs")) { IsDefault = true };
 
-    public static OptionKind<LogDirectory> Kind { get; } = new(
+    internal static OptionKind<LogDirectory> Kind { get; } = new(
         "DIRECTORY",
         text => text == NoneText ? Parsed.Of(None) : OptionKind.ParsePath(text).Select(path => new LogDirectory(path)),
         directory => directory.Path is null ? NoneText : System.IO.Path.GetFullPath(directory.Path));

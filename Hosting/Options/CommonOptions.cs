@@ -21,20 +21,28 @@ internal static class CommonOptions
 {
     private const int MaxEventLoops = 1024; // more than any machine has processors
 
-    public static void AddTransport<T>(this OptionSet<T> set, Func<T, TransportChoice, T> apply) => set.Add(
+    public static void AddTransport<T>(
+        this OptionSet<T> set, Func<T, TransportChoice, T> apply, TransportChoice defaultValue = TransportChoice.Auto) => set.Add(
         "--transport",
         OptionKind.Choice<TransportChoice>(),
-        TransportChoice.Auto,
+        defaultValue,
         apply,
         "The transport of the connections: auto is epoll on Linux, and DotNetty's sockets elsewhere.");
 
-    public static void AddEventLoops<T>(this OptionSet<T> set, Func<T, int, T> apply, string description) => set.Add(
-        "--event-loops", OptionKind.Integer(1, MaxEventLoops), Environment.ProcessorCount, apply, description, "number of processors");
+    public static void AddEventLoops<T>(
+        this OptionSet<T> set, Func<T, int, T> apply, string description, int? defaultValue = null) => set.Add(
+        "--event-loops",
+        OptionKind.Integer(1, MaxEventLoops),
+        defaultValue ?? Environment.ProcessorCount,
+        apply,
+        description,
+        "number of processors");
 
-    public static void AddLogDirectory<T>(this OptionSet<T> set, Func<T, LogDirectory, T> apply) => set.Add(
+    public static void AddLogDirectory<T>(
+        this OptionSet<T> set, Func<T, LogDirectory, T> apply, LogDirectory? defaultValue = null) => set.Add(
         "--log-directory",
         LogDirectory.Kind,
-        LogDirectory.Default,
+        defaultValue ?? LogDirectory.Default,
         apply,
         "Directory of the files of nlog.config; none = standard output only.",
         "logs next to the executable");

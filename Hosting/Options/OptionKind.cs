@@ -28,6 +28,9 @@ internal abstract record AnyOptionKind(string? Placeholder, string? Range)
     public abstract Parsed<object?> ParseBoxed(string text);
 
     public abstract string FormatBoxed(object? value);
+
+    /// <summary>Returns the fault of a text, the text quoted; null if it is valid.</summary>
+    public string? FaultOf(string text) => ParseBoxed(text).Fault is { } fault ? $"{Options.Fault.Quote(text)} {fault}" : null;
 }
 
 /// <summary>A kind of option: <c>Parse</c> reads its text and never throws, <c>Format</c> writes it.</summary>

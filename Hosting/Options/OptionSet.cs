@@ -16,6 +16,11 @@ internal sealed class OptionDeclaration(Option<Parsed<object?>> symbol, AnyOptio
 
     public string DefaultText => DefaultWords ?? kind.FormatBoxed(defaultValue);
 
+    public required bool IsSetByCode { get; init; } // the program's code changed the default
+
+    /// <summary>The fault of a default that the program's code set; null if it is valid.</summary>
+    public string? CodeFault => IsSetByCode ? kind.FaultOf(kind.FormatBoxed(defaultValue)) : null;
+
     public object? ValueOf(ParseResult result) => result.GetValue(symbol)!.Value;
 
     /// <summary>Writes the value in force as it would be typed; a default that is no value, in words.</summary>
@@ -63,15 +68,22 @@ internal sealed class OptionSet<TOptions> : OptionSet
     };
 
     private readonly TOptions _defaults;
+    private readonly TOptions _original;
     private readonly Command _command;
     private readonly List<OptionDeclaration> _declarations = [];
     private readonly List<Func<TOptions, object?, TOptions>> _setters = []; // of the declarations
     private ProgramEnvironment _environment;
 
-    public OptionSet(string programName, string description, string prefix, TOptions defaults)
+    /// <param name="programName">The executable's name.</param>
+    /// <param name="description">The purpose of the program.</param>
+    /// <param name="prefix">One of <see cref="EnvironmentPrefix"/>.</param>
+    /// <param name="defaults">The record before anything was given.</param>
+    /// <param name="original">The record before code changed <paramref name="defaults"/>; null if it cannot.</param>
+    public OptionSet(string programName, string description, string prefix, TOptions defaults, TOptions? original = default)
         : base(programName, description, prefix)
     {
         _defaults = defaults;
+        _original = original ?? defaults;
         _command = new Command(programName.Replace(' ', '-')) { TreatUnmatchedTokensAsErrors = false };
         _command.Add(Help);
         _command.Add(Version);
@@ -116,13 +128,12 @@ internal sealed class OptionSet<TOptions> : OptionSet
 
     private static Parsed<object?> Read(ArgumentResult result, AnyOptionKind kind, string text)
     {
-        Parsed<object?> parsed = kind.ParseBoxed(text);
-        if (parsed.Fault is not null)
+        if (kind.FaultOf(text) is { } fault)
         {
-            result.AddError($"{Fault.Quote(text)} {parsed.Fault}");
+            result.AddError(fault);
         }
 
-        return parsed;
+        return kind.ParseBoxed(text);
     }
 
     private void Declare(
@@ -162,11 +173,13 @@ internal sealed class OptionSet<TOptions> : OptionSet
             }
         });
         _command.Add(option);
+        bool isSetByCode = !ReferenceEquals(_defaults, _original) && !Equals(set(_original, defaultValue), _original);
         _setters.Add(set);
         _declarations.Add(new OptionDeclaration(option, kind, defaultValue)
         {
+            IsSetByCode = isSetByCode,
             Description = description,
-            DefaultWords = defaultText,
+            DefaultWords = isSetByCode ? null : defaultText,
             EnvironmentVariable = variable,
         });
     }

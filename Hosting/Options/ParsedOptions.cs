@@ -27,6 +27,11 @@ internal sealed class ParsedOptions<TOptions>
         {
             _errors.Add(Fault.Line(Origin(((OptionResult)error.SymbolResult!).Option), error.Message));
         }
+
+        foreach (OptionDeclaration option in set.Declarations.Where(option => option.CodeFault is not null && !IsGivenByUser(option)))
+        {
+            _errors.Add(Fault.Line($"{option.Name} (set by code)", option.CodeFault!));
+        }
     }
 
     /// <summary>The record; a faulty option has its default, so that the others can be checked too.</summary>
@@ -40,10 +45,9 @@ internal sealed class ParsedOptions<TOptions>
 
     /// <summary>The lines of <c>--check</c>: each option with the value in force and, if not the command line, its source.</summary>
     public IEnumerable<string> Settings => _set.Declarations.Select(option => ControlCharacters.Escape(
-        $"{option.Name} {TextOf(option)}"
-        + (!IsGiven(option) ? " (default)" : IsOnCommandLine(option.Symbol) ? "" : $" ({option.EnvironmentVariable})")));
+        $"{option.Name} {TextOf(option)}{SourceOf(option)}"));
 
-    /// <summary>Whether an option was given, valid or not.</summary>
+    /// <summary>Whether an option was given or set by code, valid or not.</summary>
     public bool IsGiven(string name) => IsGiven(Find(name));
 
     /// <summary>Adds a fault that only the program can find: <c>--tls-key</c>, <c>needs --tls-certificate</c>.</summary>
@@ -89,7 +93,15 @@ internal sealed class ParsedOptions<TOptions>
             ? option.DefaultText
             : option.Format(_result, IsGiven(option));
 
-    private bool IsGiven(OptionDeclaration option) =>
+    private string SourceOf(OptionDeclaration option) =>
+        IsOnCommandLine(option.Symbol) ? ""
+        : IsGivenByUser(option) ? $" ({option.EnvironmentVariable})"
+        : option.IsSetByCode ? " (set by code)"
+        : " (default)";
+
+    private bool IsGiven(OptionDeclaration option) => option.IsSetByCode || IsGivenByUser(option);
+
+    private bool IsGivenByUser(OptionDeclaration option) =>
         IsOnCommandLine(option.Symbol) || _environment[option.EnvironmentVariable] is not null;
 
     private bool IsOnCommandLine(Option option) => _result.GetResult(option) is { Implicit: false };

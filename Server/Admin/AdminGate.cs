@@ -9,19 +9,6 @@ namespace DotNettyFraming.Server.Admin;
 /// <param name="Profiles">The clients that may request profiles.</param>
 internal sealed record AdminRules(IPEndPoint Endpoint, IReadOnlyList<string> Hosts, ProfileAccess Profiles);
 
-/// <summary>The clients that may request profiles: <c>--admin-profiles</c>.</summary>
-internal enum ProfileAccess
-{
-    /// <summary>Clients on this machine.</summary>
-    Loopback,
-
-    /// <summary>All clients that reach the port.</summary>
-    Any,
-
-    /// <summary>None.</summary>
-    Off,
-}
-
 /// <summary>Refuses requests by host name and originating page, and limits their rate.</summary>
 /// <remarks>
 /// <para>The port has no authentication: every client that reaches it can read everything. By default only this machine can.</para>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
@@ -105,10 +106,12 @@ internal sealed class MetricsExport : IDisposable
                 .AddService(ServerInstruments.MeterName)
                 .AddEnvironmentVariableDetector()) // a name in the environment wins
             .AddMeter(meters)
-            .AddView(instrument => NotExported.Contains(instrument.Name) ? MetricStreamConfiguration.Drop
+            .AddView(instrument => NotExported.Contains(instrument.Name) || IsOfAnotherServer(instrument) ? MetricStreamConfiguration.Drop
                 : instrument.Meter.Name == ServerInstruments.PushedMeterName ? null
                 : few);
     }
+
+    private bool IsOfAnotherServer(Instrument instrument) => instrument.Meter.Scope is ServerCounters counters && counters != _counters;
 
     private string Histograms()
     {

@@ -26,8 +26,8 @@ internal sealed class ServerInstruments : IDisposable
     /// <summary>Errors reported as zero from the start: a counter that appears with its first increase has no rate.</summary>
     private static readonly string[] UsualAcceptErrors = ["ECONNABORTED", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
 
-    private readonly Meter _meter = new(MeterName);
-    private readonly Meter _pushedMeter = new(PushedMeterName);
+    private readonly Meter _meter;
+    private readonly Meter _pushedMeter;
     private readonly ServerCounters _counters;
     private readonly IServerProbe _probe;
     private readonly ServerSampler _sampler;
@@ -35,6 +35,9 @@ internal sealed class ServerInstruments : IDisposable
     /// <summary>Creates the instruments, and starts recording each event loop's batches. Call it before the server starts.</summary>
     public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler, TimeProvider time)
     {
+        // The scope tells several servers in one process apart.
+        _meter = new Meter(new MeterOptions(MeterName) { Scope = counters });
+        _pushedMeter = new Meter(new MeterOptions(PushedMeterName) { Scope = counters });
         _counters = counters;
         _probe = probe;
         _sampler = sampler;

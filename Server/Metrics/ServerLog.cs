@@ -78,6 +78,9 @@ internal static partial class ServerLog
     [LoggerMessage(31, LogLevel.Error, "unexpected error on connection {Id} from {Peer}")]
     public static partial void UnexpectedError(this ILogger logger, Exception exception, long id, EndPoint? peer);
 
+    [LoggerMessage(32, LogLevel.Error, "the packet processor did not stop")]
+    public static partial void ProcessorNotStopped(this ILogger logger, Exception exception);
+
     [LoggerMessage(40, LogLevel.Warning, "{Warning}")]
     public static partial void OptionWarning(this ILogger logger, string warning);
 

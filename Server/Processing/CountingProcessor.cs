@@ -5,7 +5,7 @@ namespace DotNettyFraming.Server.Processing;
 
 /// <summary>The default processor: counts packets and payload bytes.</summary>
 /// <remarks>Each event loop has its own counts, summed when read, so that no two loops write the same memory.</remarks>
-public sealed class CountingProcessor : IPacketProcessor
+internal sealed class CountingProcessor : IPacketProcessor
 {
     private readonly Tally[] _tallies;
 

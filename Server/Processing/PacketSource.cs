@@ -18,6 +18,9 @@ public sealed class PacketSource
     /// <summary>The peer's address and port; null if it left before they were read. With PROXY headers, the balancer's client.</summary>
     public EndPoint? Peer { get; internal set; }
 
+    /// <summary>The subject of the client's verified certificate, <c>CN=device 17</c>; null without <c>--tls-client-ca</c>.</summary>
+    public string? CertificateSubject { get; internal set; }
+
     /// <summary>The address of <see cref="Peer"/>.</summary>
     internal IPAddress? Address => (Peer as IPEndPoint)?.Address;
 

@@ -7,7 +7,7 @@ namespace DotNettyFraming.Server.Processing;
 /// Packets of one connection are processed one after another, connections in parallel, and no thread is blocked. An example of a processor
 /// that takes a batch to other threads: <see cref="PacketBatch.Detach"/> before returning, release at the end.
 /// </remarks>
-public sealed class SimulatedWorkProcessor : IPacketProcessor
+internal sealed class SimulatedWorkProcessor : IPacketProcessor
 {
     /// <summary>The shortest sleep of a .NET timer; shorter work adds up to it.</summary>
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(1);

@@ -1,8 +1,6 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
-using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Pipeline.Proxy;
 
 namespace DotNettyFraming.Server.Startup;
 
@@ -12,24 +10,29 @@ internal static class ServerCommandLine
     private const int MaxConnections = 10_000_000;
 
     /// <summary>Declares the options.</summary>
-    public static OptionSet<ServerOptions> Declare()
+    /// <param name="defaults">The defaults set by code; null is none.</param>
+    /// <param name="isDefaultProcessor">Whether the options of the default processor are included.</param>
+    public static OptionSet<ServerOptions> Declare(ServerOptions? defaults = null, bool isDefaultProcessor = true)
     {
-        var none = new ServerOptions();
+        var original = new ServerOptions();
+        ServerOptions none = defaults ?? original;
         var set = new OptionSet<ServerOptions>(
             "DotNettyFraming.Server",
             "Receives packets with a 7-byte header over TCP, and processes them.",
             EnvironmentPrefix.Server,
-            none);
+            none,
+            original);
         set.Add(
             "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
             "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
         set.Add(
             "--port", OptionKind.Integer(0, IPEndPoint.MaxPort, "PORT"), none.Port, (o, v) => o with { Port = v },
             "TCP port; 0 picks a free one, which the start-up line names.");
-        set.AddTransport((o, v) => o with { Transport = v });
+        set.AddTransport((o, v) => o with { Transport = v }, none.Transport);
         set.AddEventLoops(
             (o, v) => o with { EventLoops = v },
-            "Event-loop threads. More than processors only helps where a processor blocks, which it should not.");
+            "Event-loop threads. More than processors only helps if a packet processor blocks, which it should not.",
+            none.EventLoops);
         set.Add(
             "--backlog", OptionKind.Integer(1, 1_000_000), none.Backlog, (o, v) => o with { Backlog = v },
             "Connections that wait in the kernel to be accepted. Raise it if many devices reconnect at the same time; the kernel caps it "
@@ -74,14 +77,18 @@ internal static class ServerCommandLine
         set.Add(
             "--report-every", OptionKind.Integer(0, long.MaxValue), none.ReportEvery, (o, v) => o with { ReportEvery = v },
             "Log a line every N packets; 0 = never.");
-        set.Add(
-            "--work", OptionKind.Duration(max: TimeSpan.FromHours(1)), none.Work, (o, v) => o with { Work = v },
-            "Simulated processing time per packet, off the event loops; 0 = none.");
+        if (isDefaultProcessor)
+        {
+            set.Add(
+                "--work", OptionKind.Duration(max: TimeSpan.FromHours(1)), none.Work, (o, v) => o with { Work = v },
+                "Simulated processing time per packet, off the event loops; 0 = none.");
+        }
+
         AddAdmin(set, none);
-        set.AddLogDirectory((o, v) => o with { LogDirectory = v });
+        set.AddLogDirectory((o, v) => o with { LogDirectory = v }, none.LogDirectory);
         set.Add("--check", OptionKind.Flag, false, (o, v) => o with { Check = v }, "Validate the options, print them, and exit.");
         set.Add(
-            "--memory-profile", OptionKind.Path(), none.MemoryProfile!, (o, v) => o with { MemoryProfile = Path.GetFullPath(v) },
+            "--memory-profile", OptionKind.Path(), none.MemoryProfile!, (o, v) => o with { MemoryProfile = v },
             "Record allocations while running, and write them to FILE at exit in pprof format. Costs at most 5 % CPU time.",
             "none");
         return set;

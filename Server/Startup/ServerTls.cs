@@ -49,8 +49,21 @@ internal sealed class ServerTls : IDisposable
 
     /// <summary>Reads the files that the options name; returns null without <c>--tls-certificate</c>.</summary>
     /// <exception cref="StartupException">A file cannot be read or used.</exception>
-    public static ServerTls? Of(ServerOptions options, TimeProvider time, ILogger logger) =>
-        options.TlsCertificateFile is null ? null : new ServerTls(options, time, logger);
+    public static ServerTls? Of(ServerOptions options, TimeProvider time, ILogger logger)
+    {
+        if (options.TlsCertificateFile is null)
+        {
+            return null;
+        }
+
+        string key = options.TlsKeyFile ?? options.TlsCertificateFile;
+        if (PrivateFile.IsReadableByOthers(key))
+        {
+            logger.OptionWarning($"--tls-key: other users can read '{key}'");
+        }
+
+        return new ServerTls(options, time, logger);
+    }
 
     /// <summary>Stops checking.</summary>
     public void Dispose()

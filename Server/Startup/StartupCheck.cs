@@ -1,6 +1,8 @@
 using System.Globalization;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Tls;
+using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Startup;
 
@@ -18,6 +20,22 @@ internal static class StartupCheck
 
     // Memory of the server at rest.
     private const long OwnBytes = 64L * 1024 * 1024;
+
+    /// <summary>Logs the server's configuration and capacity, and what the machine cannot satisfy.</summary>
+    public static void Report(ServerOptions options, string transportName, ILogger logger)
+    {
+        MachineLimits machine = MachineLimits.Read();
+        logger.Configured(transportName, options.EventLoops, options.Backlog, options.MaxPayloadBytes);
+        logger.Capacity(
+            machine.OpenFiles is long files ? $"{files}" : "unknown",
+            options.MaxConnections,
+            SizeText.Format(options.MaxBufferedBytes),
+            InMiB(WorstCaseBytes(options)));
+        foreach (string warning in Warnings(options, machine))
+        {
+            logger.OptionWarning(warning);
+        }
+    }
 
     /// <summary>Returns the memory that the server can use at most: itself, connections, unfinished packets, pending batches.</summary>
     public static long WorstCaseBytes(ServerOptions options)
@@ -50,6 +68,5 @@ internal static class StartupCheck
         }
     }
 
-    /// <summary>Formats bytes for a log line.</summary>
-    public static string InMiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024 * 1024)} MiB");
+    private static string InMiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1024 * 1024)} MiB");
 }

@@ -2,13 +2,13 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Packets as bytes on the wire.</summary>
+/// <summary>Bytes of packets, as a peer would send them.</summary>
 internal static class Packets
 {
-    /// <summary>The load client's default packet: 7 + 25 bytes.</summary>
+    /// <summary>The article's packet: 7 + 25 bytes.</summary>
     public static byte[] Article { get; } = Of("1234512345123451234512345"u8.ToArray(), 0x5CCE4380);
 
-    /// <summary>Returns a packet with this payload.</summary>
+    /// <summary>One packet.</summary>
     public static byte[] Of(byte[] payload, uint time = 1)
     {
         byte[] packet = new byte[PacketHeader.Size + payload.Length];
@@ -16,7 +16,7 @@ internal static class Packets
         return packet;
     }
 
-    /// <summary>Returns a packet with a payload of this length.</summary>
+    /// <summary>One packet with a payload of so many bytes.</summary>
     public static byte[] OfLength(int payloadBytes, uint time = 1)
     {
         byte[] payload = new byte[payloadBytes];
@@ -28,9 +28,9 @@ internal static class Packets
         return Of(payload, time);
     }
 
-    /// <summary>Returns the parts as one array.</summary>
+    /// <summary>Several things glued together.</summary>
     public static byte[] Glue(params byte[][] parts) => [.. parts.SelectMany(part => part)];
 
-    /// <summary>Returns the packet repeated <paramref name="times"/> times.</summary>
+    /// <summary>The same packet over and over.</summary>
     public static byte[] Repeat(byte[] packet, int times) => Glue([.. Enumerable.Repeat(packet, times)]);
 }

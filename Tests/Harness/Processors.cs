@@ -4,15 +4,18 @@ using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A processor that keeps the bytes of every packet, per connection.</summary>
+/// <summary>Keeps the bytes of every packet, per connection.</summary>
 internal sealed class RecordingProcessor : IPacketProcessor
 {
     public ConcurrentDictionary<long, ConcurrentQueue<byte[]>> ByConnection { get; } = new();
+
+    public ConcurrentQueue<string?> CertificateSubjects { get; } = new();
 
     public IEnumerable<byte[]> All => ByConnection.Values.SelectMany(packets => packets);
 
     public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
     {
+        CertificateSubjects.Enqueue(source.CertificateSubject);
         ConcurrentQueue<byte[]> packets = ByConnection.GetOrAdd(source.ConnectionId, _ => new ConcurrentQueue<byte[]>());
         foreach (Packet packet in batch)
         {
@@ -23,12 +26,12 @@ internal sealed class RecordingProcessor : IPacketProcessor
     }
 }
 
-/// <summary>A processor that completes batches only on the test's request.</summary>
+/// <summary>Completes each batch when the test says so.</summary>
 internal sealed class GatedProcessor : IPacketProcessor
 {
     private readonly ConcurrentQueue<TaskCompletionSource> _open = new();
 
-    /// <summary>The number of batches received.</summary>
+    /// <summary>Batches taken in so far.</summary>
     public int Batches;
 
     public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
@@ -39,7 +42,7 @@ internal sealed class GatedProcessor : IPacketProcessor
         return new ValueTask(gate.Task);
     }
 
-    /// <summary>Completes all pending batches.</summary>
+    /// <summary>Completes all batches that wait.</summary>
     public void CompleteAll()
     {
         while (_open.TryDequeue(out TaskCompletionSource? gate))
@@ -48,7 +51,7 @@ internal sealed class GatedProcessor : IPacketProcessor
         }
     }
 
-    /// <summary>Returns the pending batches' gates, oldest first, for completion in any order.</summary>
+    /// <summary>The gates, oldest first, for completing out of order.</summary>
     public TaskCompletionSource[] TakeGates()
     {
         TaskCompletionSource[] gates = [.. _open];
@@ -57,7 +60,7 @@ internal sealed class GatedProcessor : IPacketProcessor
     }
 }
 
-/// <summary>A processor that fails on packets with payload <c>poison</c>, immediately or later.</summary>
+/// <summary>Fails on packets whose payload is <c>poison</c>, at once or later.</summary>
 internal sealed class PoisonedProcessor(bool later) : IPacketProcessor
 {
     public static byte[] Poison { get; } = Packets.Of("poison"u8.ToArray());

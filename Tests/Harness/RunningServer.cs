@@ -9,16 +9,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A server in the test's process, on a free port, with access to its counters and log.</summary>
+/// <summary>The real server in the test's process, on a free port, with its counters at hand.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
-    private readonly FramingServer _server;
+    private readonly DataPort _server;
     private readonly AdminServer? _admin;
     private readonly ServerTls? _tls;
     private bool _stopped;
 
     private RunningServer(
-        FramingServer server, ServerTls? tls, AdminServer? admin, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
+        DataPort server, ServerTls? tls, AdminServer? admin, IPEndPoint endpoint, ServerCounters counters, RecordingLogger log)
     {
         _server = server;
         _tls = tls;
@@ -34,7 +34,7 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public RecordingLogger Log { get; }
 
-    /// <summary>The admin port's address, if the server was started with one.</summary>
+    /// <summary>Where its admin port answers; only of a server that was started with one.</summary>
     public Uri Admin => _admin!.Url;
 
     public static async Task<RunningServer> StartAsync(
@@ -44,30 +44,19 @@ internal sealed class RunningServer : IAsyncDisposable
         TimeProvider? time = null,
         bool admin = false)
     {
-        if (transport == TransportChoice.Epoll)
-        {
-            Machine.RequireLinux("epoll");
-        }
-
         ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
         var log = new RecordingLogger();
         TimeProvider clock = time ?? TimeProvider.System;
         var tls = ServerTls.Of(options, clock, log);
-        var server = new FramingServer(
+        var server = new DataPort(
             options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Rules);
         AdminServer? adminServer = null;
         if (admin)
         {
             var life = new ServerLife(TimeProvider.System);
-            adminServer = new AdminServer(
-                            new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback),
-                            server,
-                            counters,
-                            life,
-                            TimeProvider.System,
-                            NullLoggerFactory.Instance);
+            adminServer = new AdminServer(new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback), server, counters, life, TimeProvider.System, NullLoggerFactory.Instance);
             await adminServer.StartAsync(CancellationToken.None);
             life.BeginServing();
         }
@@ -77,10 +66,10 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
 
-    /// <summary>Waits until every event loop has run its queued tasks.</summary>
+    /// <summary>Waits until every event loop has run what it had to run by now.</summary>
     public Task LoopsAsync() => _server.LoopsAsync().WaitAsync(Peer.Patience);
 
-    /// <summary>Waits until <paramref name="count"/> connections closed for this reason, and checks the counters' identities.</summary>
+    /// <summary>Waits until the server has seen the end of <paramref name="count"/> connections, and checks its books.</summary>
     public void AssertClosed(CloseReason reason, int count = 1)
     {
         Eventually.That(() => Counters.Closed(reason), Is.EqualTo(count), $"connections.closed.{reason}");
@@ -88,7 +77,7 @@ internal sealed class RunningServer : IAsyncDisposable
         AssertBooksBalance();
     }
 
-    /// <summary>Asserts the counters' identities that hold at rest.</summary>
+    /// <summary>The identities that hold at rest.</summary>
     public void AssertBooksBalance()
     {
         Dictionary<string, long> c = Counters.Named().ToDictionary();
@@ -99,9 +88,8 @@ internal sealed class RunningServer : IAsyncDisposable
                 (7 * c["packets.received"]) + c["bytes.payload"] + c["bytes.discarded"] + c["bytes.unfinished"],
                 Is.EqualTo(c["bytes.received"]),
                 "bytes");
-            long closed = c.Where(pair => pair.Key.StartsWith("connections.closed.", StringComparison.Ordinal)).Sum(pair => pair.Value);
             Assert.That(
-                c["connections.open"] + closed,
+                c["connections.open"] + c.Where(pair => pair.Key.StartsWith("connections.closed.", StringComparison.Ordinal)).Sum(pair => pair.Value),
                 Is.EqualTo(c["connections.accepted"]),
                 "connections");
         });

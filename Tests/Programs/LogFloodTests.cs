@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>FAULTS 27: hostile peers with Debug logging on, libraries included.</summary>
+/// <summary>FAULTS 27: hostile peers while an operator has turned on Debug, for libraries too.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 [NonParallelizable]
@@ -28,19 +29,20 @@ public sealed partial class LogFloodTests
             using ProgramRun server = StartAtDebug(folder);
             (_, IPEndPoint endpoint) = await ProgramRun.ListeningAsync(server);
             long made = await FloodAsync(endpoint);
-            Dictionary<string, long> counters = await server.StopAsync();
+            server.Signal(PosixSignal.SIGTERM);
+            Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
 
             byte[] file = await File.ReadAllBytesAsync(Directory.GetFiles(Path.Combine(folder, "logs")).Single());
             string[] lines = await File.ReadAllLinesAsync(Directory.GetFiles(Path.Combine(folder, "logs")).Single());
             Assert.Multiple(() =>
             {
-                Assert.That(counters["connections.closed.InvalidPrefix"], Is.EqualTo(made));
+                Assert.That(server.StoppedCounters()["connections.closed.InvalidPrefix"], Is.EqualTo(made));
                 Assert.That(MostInASecond(lines), Is.LessThanOrEqualTo(LinesPerSecond), "file");
                 Assert.That(MostInASecond(server.Output), Is.LessThanOrEqualTo(LinesPerSecond), "standard output");
                 Assert.That(file.Where(value => value is < 0x20 and not (byte)'\n' or 0x7F), Is.Empty, "raw control bytes");
-                Assert.That(lines.Sum(ConnectionsReported), Is.EqualTo(made), "written or counted in a summary");
+                Assert.That(lines.Sum(ConnectionsTold), Is.EqualTo(made), "written and summed up");
             });
-            TestContext.Out.WriteLine($"{made} connections, {lines.Length} lines, at most {MostInASecond(lines)} per second");
+            TestContext.Out.WriteLine($"{made} connections, {lines.Length} lines, at most {MostInASecond(lines)} in a second");
         }
         finally
         {
@@ -48,7 +50,7 @@ public sealed partial class LogFloodTests
         }
     }
 
-    /// <summary>Starts a copy of the server with its own nlog.config at Debug.</summary>
+    /// <summary>A copy of the server beside an nlog.config of its own.</summary>
     private static ProgramRun StartAtDebug(string folder)
     {
         string built = Repository.Program("Server");
@@ -66,7 +68,7 @@ public sealed partial class LogFloodTests
             Path.Combine(folder, Path.GetFileName(built)), ["--port", "0", "--log-directory", Path.Combine(folder, "logs")]);
     }
 
-    /// <summary>Connects on four threads in a loop; each peer sends terminal control characters and waits for its close.</summary>
+    /// <summary>Connections one after another on several threads: each sends what a terminal would obey, and waits for its close.</summary>
     private static async Task<long> FloodAsync(IPEndPoint server)
     {
         long made = 0;
@@ -82,7 +84,7 @@ public sealed partial class LogFloodTests
                     {
                         ReceiveTimeout = (int)Peer.Patience.TotalMilliseconds,
                         SendTimeout = (int)Peer.Patience.TotalMilliseconds,
-                        LingerState = new LingerOption(true, 0), // its port is free again immediately
+                        LingerState = new LingerOption(true, 0), // its port is free again at once
                     };
                     socket.Connect(server);
                     Interlocked.Increment(ref made);
@@ -103,8 +105,8 @@ public sealed partial class LogFloodTests
         return times.Select((time, first) => times.Skip(first).TakeWhile(later => later - time < TimeSpan.FromSeconds(1)).Count()).Max();
     }
 
-    /// <summary>Returns the number of closed connections that a line reports.</summary>
-    private static long ConnectionsReported(string line) =>
+    /// <summary>Of how many closed connections a line tells.</summary>
+    private static long ConnectionsTold(string line) =>
         SumOfCloses().Match(line) is { Success: true } sum ? long.Parse(sum.Groups[1].Value, CultureInfo.InvariantCulture)
         : line.EndsWith(" closed: InvalidPrefix", StringComparison.Ordinal) ? 1 : 0;
 

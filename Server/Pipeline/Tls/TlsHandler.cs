@@ -322,6 +322,7 @@ internal sealed class TlsHandler(Connection connection, TlsRules rules) : Channe
         if (isComplete)
         {
             _decryption = new TlsDecryption(_records, _stream!, _handshake.Ssl!);
+            connection.Source.CertificateSubject = _handshake.Ssl!.RemoteCertificate?.Subject;
         }
 
         return isComplete;

@@ -1,4 +1,5 @@
 using System.Net;
+using DotNettyFraming.Server;
 using DotNettyFraming.Server.Admin;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;

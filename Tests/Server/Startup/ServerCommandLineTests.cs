@@ -1,8 +1,6 @@
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server;
-using DotNettyFraming.Server.Admin;
-using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Startup;
 
 namespace DotNettyFraming.Tests.Server.Startup;

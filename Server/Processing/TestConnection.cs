@@ -1,0 +1,59 @@
+using System.Net;
+using DotNetty.Buffers;
+using DotNetty.Transport.Channels.Embedded;
+using DotNettyFraming.Codec;
+
+namespace DotNettyFraming.Server.Processing;
+
+/// <summary>A connection without a server, for unit tests of an <see cref="IPacketProcessor"/>.</summary>
+/// <example>
+/// <code>
+/// var connection = new TestConnection();
+/// await connection.ProcessAsync(processor, [0x26, 0, 0, 0, 0, 0, 0]);
+/// </code>
+/// </example>
+public sealed class TestConnection
+{
+    private readonly EmbeddedChannel _channel = new(new PacketDecoder());
+
+    /// <summary>Makes a connection.</summary>
+    /// <param name="peer">Its <see cref="PacketSource.Peer"/>.</param>
+    /// <param name="certificateSubject">Its <see cref="PacketSource.CertificateSubject"/>.</param>
+    /// <param name="eventLoop">Its <see cref="PacketSource.EventLoop"/>.</param>
+    public TestConnection(EndPoint? peer = null, string? certificateSubject = null, int eventLoop = 0) =>
+        Source = new PacketSource(1, peer, eventLoop) { CertificateSubject = certificateSubject };
+
+    /// <summary>The connection as the processor sees it.</summary>
+    public PacketSource Source { get; }
+
+    /// <summary>Returns a batch of whole packets, numbered behind those of the batches before; release it after use.</summary>
+    /// <exception cref="ArgumentException">The bytes are not one or more whole packets.</exception>
+    public PacketBatch Batch(ReadOnlySpan<byte> packets)
+    {
+        _channel.WriteInbound(Unpooled.WrappedBuffer(packets.ToArray()));
+        var batch = _channel.ReadInbound<object>() as PacketBatch;
+        if (batch is null || batch.ByteCount != packets.Length)
+        {
+            batch?.Release();
+            throw new ArgumentException("The bytes are not one or more whole packets.", nameof(packets));
+        }
+
+        return batch;
+    }
+
+    /// <summary>Processes packets as the server does: the batch is released when the processor returns.</summary>
+    /// <exception cref="ArgumentException">The bytes are not one or more whole packets.</exception>
+    public Task ProcessAsync(IPacketProcessor processor, ReadOnlySpan<byte> packets, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(processor);
+        PacketBatch batch = Batch(packets);
+        try
+        {
+            return processor.ProcessAsync(batch, Source, cancellationToken).AsTask();
+        }
+        finally
+        {
+            batch.Release();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Processing;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Server;
+
+/// <summary>What users test their processors with.</summary>
+public sealed class TestConnectionTests
+{
+    [Test]
+    public void Batch_has_the_packets_in_order_numbered_over_batches()
+    {
+        var connection = new TestConnection();
+
+        PacketBatch first = connection.Batch(Glue(Of([1]), Of([2])));
+        PacketBatch second = connection.Batch(Of([3]));
+
+        Assert.That((first.Count, first.FirstSequence, second.Count, second.FirstSequence), Is.EqualTo((2, 0L, 1, 2L)));
+        Assert.That(Payloads(first), Is.EqualTo(new byte[][] { [1], [2] }));
+        first.Release();
+        second.Release();
+    }
+
+    [TestCase(new byte[0])]
+    [TestCase(new byte[] { 0x26, 0, 0, 0, 0, 0 })]
+    [TestCase(new byte[] { 0x26, 0, 0, 0, 0, 0, 0, 0x26 })]
+    [TestCase(new byte[] { 0x26, 0, 0, 0, 0, 0, 0, (byte)'X' })]
+    [TestCase(new byte[] { (byte)'X' })]
+    public void Batch_of_anything_but_whole_packets_is_refused(byte[] bytes) =>
+        Assert.That(() => new TestConnection().Batch(bytes), Throws.ArgumentException);
+
+    [Test]
+    public async Task Processor_gets_the_source_and_a_batch_that_is_released_when_it_returns()
+    {
+        var peer = new IPEndPoint(IPAddress.Loopback, 1234);
+        var connection = new TestConnection(peer, "CN=device", eventLoop: 3);
+        var processor = new KeepingProcessor();
+
+        await connection.ProcessAsync(processor, Article);
+
+        Assert.That(processor.Source, Is.SameAs(connection.Source));
+        Assert.That(
+            (connection.Source.Peer, connection.Source.CertificateSubject, connection.Source.EventLoop),
+            Is.EqualTo(((EndPoint)peer, "CN=device", 3)));
+        Assert.That(processor.Kept!.ReferenceCount, Is.Zero, "a processor that keeps a borrowed batch is found out");
+    }
+
+    private static List<byte[]> Payloads(PacketBatch batch)
+    {
+        List<byte[]> payloads = [];
+        foreach (Packet packet in batch)
+        {
+            payloads.Add(packet.Payload.ToArray());
+        }
+
+        return payloads;
+    }
+
+    private sealed class KeepingProcessor : IPacketProcessor
+    {
+        public PacketBatch? Kept { get; private set; }
+
+        public PacketSource? Source { get; private set; }
+
+        public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+        {
+            (Kept, Source) = (batch, source);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
