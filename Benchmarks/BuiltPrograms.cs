@@ -2,10 +2,10 @@ using System.Reflection;
 
 namespace DotNettyFraming.Benchmarks;
 
-/// <summary>Where the programs are that the benchmarks start and do not reference; the build has written it down (Benchmarks.csproj).</summary>
+/// <summary>Paths of the programs that the benchmarks start; Benchmarks.csproj writes them into the assembly.</summary>
 internal static class BuiltPrograms
 {
-    /// <summary>The root of the checkout.</summary>
+    /// <summary>The repository's root.</summary>
     public static string RepositoryRoot => Metadata("RepositoryRoot");
 
     /// <summary>The server's executable.</summary>

@@ -7,15 +7,12 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks;
 
-/// <summary>
-/// Several programs in one: the two comparisons, the servers and the sender that they compare with, a load generator, the micro-benchmarks.
-/// </summary>
+/// <summary>The modes of the benchmarks' executable: comparisons, peers, load generator, micro-benchmarks.</summary>
 /// <remarks>
-/// # Layout, in the order in which a comparison meets them
-/// <c>Comparison/</c> starts the servers and asks for measurements in turn; <c>Peers/</c> (and <c>Go/</c>) are those servers, each a
-/// process; <c>Load/</c> is the load generator, a process too; <c>Report/</c> makes tables, a document and a plot of what came out.
-/// <c>Interop/</c> are the system calls. <c>Senders/</c> turns it round: one of the servers, and our load client beside the least that a
-/// sender can be (in <c>Load/</c>). <c>Micro/</c> is apart from all that: BenchmarkDotNet.
+/// Folders, in the order of a comparison: <c>Comparison/</c> starts the servers and orders measurements; <c>Peers/</c> and
+/// <c>Go/</c> are the servers, one process each; <c>Load/</c> is the load generator, a process too; <c>Report/</c> writes
+/// tables, a document and a plot; <c>Interop/</c> has the system calls. <c>Senders/</c> compares our load client with the
+/// minimal sender of <c>Load/</c> against one server. <c>Micro/</c> is independent: BenchmarkDotNet.
 /// </remarks>
 internal static class Program
 {
@@ -25,12 +22,12 @@ internal static class Program
     private const string Usage = $"""
         {Name} MODE [options]
 
-          compare         measure our server and its peers on this machine, in turn (compare --help)
-          senders         measure the load client and the least that a sender can be, in turn (senders --help)
-          micro           BenchmarkDotNet: decoder, encoder, event-loop wake-up (micro --help)
-          serve PEER      run one of the peers: floor, stock, kestrel (compare does it)
-          load            the load generator, which takes orders from standard input (compare does it)
-          send            the least that a sender can be (senders does it)
+          compare         measure our server and its peers in turn (compare --help)
+                    senders         measure the load client and a minimal sender in turn (senders --help)
+                    micro           BenchmarkDotNet: decoder, encoder, event-loop wake-up (micro --help)
+                    serve PEER      run one of the peers: floor, stock, kestrel (started by compare)
+                    load            the load generator: orders from standard input (started by compare)
+                    send            the minimal sender (started by senders)
         """;
 
     private static async Task<int> Main(string[] arguments)

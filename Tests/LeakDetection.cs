@@ -10,12 +10,11 @@ using NUnit.Framework.Interfaces;
 
 namespace DotNettyFraming.Tests;
 
-/// <summary>DotNetty's leak detector: off, as in production, or at Paranoid, where a lost buffer fails the test that lost it.</summary>
+/// <summary>DotNetty's leak detector: off, as in production, or at Paranoid, where a lost buffer fails its test (FAULTS 28).</summary>
 /// <remarks>
-/// At Paranoid the epoll transport gives each read a buffer of its own, so tests run both ways (FAULTS 28):
-/// <c>dotnet test -c Release -e FRAMING_TESTS_LEAKS=paranoid</c> is the second one.
-/// The detector only logs, and only from finalizers, so its log is caught here and a collection is forced after each test.
-/// It tracks pooled, direct and composite buffers; an unpooled heap buffer is an array that a collection frees anyway.
+/// <c>dotnet test -c Release -e FRAMING_TESTS_LEAKS=paranoid</c> turns it on. The epoll transport then uses one buffer per read,
+/// so that tests must run both ways. The detector logs from finalizers only: its log is captured here, and a collection is
+/// forced after each test. It tracks pooled, direct and composite buffers; unpooled heap buffers are arrays.
 /// </remarks>
 public static class LeakDetection
 {
@@ -27,10 +26,7 @@ public static class LeakDetection
 
     private static readonly ConcurrentQueue<string> Reports = new();
 
-    /// <summary>
-    /// The detector fetches its logger when its class loads, and a test case's source may make a buffer before any set-up runs;
-    /// a module's initializer runs before both. A factory set later by a test no longer reaches the detector.
-    /// </summary>
+    /// <summary>Installs the logger before the detector's class loads, which a test case's source may cause before any set-up.</summary>
     [ModuleInitializer]
     internal static void Install()
     {
@@ -39,17 +35,17 @@ public static class LeakDetection
         ResourceLeakDetector.Level = RunLevel;
     }
 
-    /// <summary>Fails when a tracked buffer was lost since the last call.</summary>
+    /// <summary>Asserts that no tracked buffer was lost since the last call.</summary>
     public static void AssertNone()
     {
         IReadOnlyList<string> reports = Collect();
         Assert.That(reports, Is.Empty, () => string.Join(Environment.NewLine, reports));
     }
 
-    /// <summary>Collects all garbage and takes the reports that have come since the last call.</summary>
+    /// <summary>Collects all garbage and returns the reports since the last call.</summary>
     public static IReadOnlyList<string> Collect()
     {
-        // Twice: a buffer that only another finalizable object holds on to is found by the second.
+        // Twice: the second finds buffers that another finalizable object referenced.
         for (int i = 0; i < 2; i++)
         {
             GC.Collect();
@@ -65,7 +61,7 @@ public static class LeakDetection
         return reports;
     }
 
-    /// <summary>Loses a buffer on purpose; not inlined, so that no caller's frame keeps it alive.</summary>
+    /// <summary>Loses a buffer on purpose. Not inlined: a caller's frame could keep it alive.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void Leak(string mark) => PooledByteBufferAllocator.Default.HeapBuffer(16).Touch(mark);
 
@@ -103,7 +99,7 @@ public static class LeakDetection
     }
 }
 
-/// <summary>Fails the test that lost a buffer.</summary>
+/// <summary>The test action that fails a test after it lost a buffer.</summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class FailOnLeakAttribute : Attribute, ITestAction
 {

@@ -10,33 +10,33 @@ namespace DotNettyFraming.Tests;
 public class LeakDetectionTests
 {
     [SetUp]
-    public void Look_for_leaks() => ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Paranoid;
+    public void Turn_detection_on() => ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Paranoid;
 
     [TearDown]
     public void Restore_the_level() => ResourceLeakDetector.Level = LeakDetection.RunLevel;
 
     [Test]
-    public void Lost_buffer_is_reported_with_where_it_was_made()
+    public void Lost_buffer_is_reported_with_its_origin()
     {
-        LeakDetection.Leak(nameof(Lost_buffer_is_reported_with_where_it_was_made));
+        LeakDetection.Leak(nameof(Lost_buffer_is_reported_with_its_origin));
 
-        Assert.That(LeakDetection.Collect(), Has.One.Contains(nameof(Lost_buffer_is_reported_with_where_it_was_made)));
+        Assert.That(LeakDetection.Collect(), Has.One.Contains(nameof(Lost_buffer_is_reported_with_its_origin)));
     }
 
     [Test]
-    public void Lost_buffer_is_reported_when_another_log_has_been_set()
+    public void Lost_buffer_is_reported_after_another_log_was_set()
     {
-        ILoggerFactory ours = InternalLoggerFactory.DefaultFactory;
+        ILoggerFactory before = InternalLoggerFactory.DefaultFactory;
         InternalLoggerFactory.DefaultFactory = NullLoggerFactory.Instance;
         try
         {
-            LeakDetection.Leak(nameof(Lost_buffer_is_reported_when_another_log_has_been_set));
+            LeakDetection.Leak(nameof(Lost_buffer_is_reported_after_another_log_was_set));
 
             Assert.That(LeakDetection.Collect(), Has.Count.EqualTo(1));
         }
         finally
         {
-            InternalLoggerFactory.DefaultFactory = ours;
+            InternalLoggerFactory.DefaultFactory = before;
         }
     }
 }

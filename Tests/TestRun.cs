@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using DotNettyFraming.Tests.Harness;
 
-/// <summary>Once per run of this assembly. In no namespace, so that NUnit applies it to all of them.</summary>
+/// <summary>The set-up of this assembly. It has no namespace, so that NUnit applies it to all.</summary>
 [SetUpFixture]
 [SuppressMessage("Design", "CA1050:Declare types in namespaces", Justification = "NUnit would apply it to that namespace only.")]
 public sealed class TestRun

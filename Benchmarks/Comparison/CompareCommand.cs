@@ -10,11 +10,10 @@ internal static class CompareCommand
     /// <summary>The mode's name.</summary>
     public const string Mode = "compare";
 
-    /// <summary>A server did not count every packet, or counted one too many. The load client uses the same code for the same.</summary>
+    /// <summary>The exit code if a server's count differs from the packets sent, as in the load client.</summary>
     public const int VerificationFailed = 3;
 
-    /// <summary>Runs a comparison.</summary>
-    /// <returns>The exit code.</returns>
+    /// <summary>Runs a comparison and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
         ParsedOptions<CompareOptions> parsed = CompareOptions.Declare().Parse(arguments);
@@ -27,10 +26,9 @@ internal static class CompareCommand
         try
         {
             WarnOfDebugBuild();
-            IReadOnlyList<Contestant> contestants =
-                await Contestants.PrepareAsync(Contestants.All.Where(contestant => options.Only.Contains(contestant.Name)), Console.Out.WriteLine);
-            ComparisonResult result =
-                await new ComparisonRun(options.Plan, contestants, Console.Out.WriteLine).RunAsync();
+            IReadOnlyList<Contestant> contestants = await Contestants.PrepareAsync(
+                Contestants.All.Where(contestant => options.Only.Contains(contestant.Name)), Console.Out.WriteLine);
+            ComparisonResult result = await new ComparisonRun(options.Plan, contestants, Console.Out.WriteLine).RunAsync();
             IReadOnlyList<ReportTable> tables = ResultTables.From(result);
             TablePrinter.Print(tables);
             if (options.Output is { } folder)
@@ -51,7 +49,7 @@ internal static class CompareCommand
         }
     }
 
-    /// <summary>Says so where nothing was optimized.</summary>
+    /// <summary>Prints a warning in a Debug build.</summary>
     public static void WarnOfDebugBuild()
     {
 #if DEBUG

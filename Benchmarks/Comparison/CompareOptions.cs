@@ -17,7 +17,7 @@ internal sealed record CompareOptions
 
     public IReadOnlyList<string> Loads { get; init; } = ComparisonPlan.LoadNames;
 
-    /// <summary>The folder of the results; null is none.</summary>
+    /// <summary>The folder of the results; null = none.</summary>
     public string? Output { get; init; }
 
     public bool Quick { get; init; }
@@ -62,11 +62,11 @@ internal sealed record CompareOptions
             "Where to write RESULTS.md and RESULTS.png.", "print only");
         set.Add(
             "--quick", OptionKind.Flag, false, (o, v) => o with { Quick = v },
-            "A few seconds in all, to see that everything works. The figures mean nothing.");
+            "Only tests that everything works, in a few seconds; the figures mean nothing.");
         return set;
     }
 
-    /// <summary>A list of names, comma-separated, each among those known.</summary>
+    /// <summary>Returns the kind of a comma-separated list of known names.</summary>
     public static OptionKind<IReadOnlyList<string>> Among(IReadOnlyList<string> known) => OptionKind.List(
         "NAMES",
         name => known.Contains(name) ? Parsed.Of(name) : Parsed.Fault<string>("is unknown"),

@@ -2,44 +2,43 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>What a comparison is to measure, and how long.</summary>
-/// <remarks>Beside the sending loads, a plan names <see cref="ConnectLoad"/> and <see cref="MemoryLoad"/> among its loads.</remarks>
+/// <summary>The measurements of a comparison: its loads, their rounds and durations.</summary>
 internal sealed record ComparisonPlan
 {
-    /// <summary>The load of connections accepted a second.</summary>
+    /// <summary>The load that measures accepted connections per second.</summary>
     public const string ConnectLoad = "connect";
 
-    /// <summary>The three rows of memory.</summary>
+    /// <summary>The load that measures memory.</summary>
     public const string MemoryLoad = "memory";
 
-    /// <summary>Every load that can be asked for.</summary>
+    /// <summary>The names of all loads.</summary>
     public static readonly IReadOnlyList<string> LoadNames = [.. Workloads.All.Select(load => load.Name), ConnectLoad, MemoryLoad];
 
-    /// <summary>What is sent.</summary>
+    /// <summary>The loads that send packets.</summary>
     public required IReadOnlyList<Workload> Sending { get; init; }
 
-    /// <summary>Whether connections a second are measured.</summary>
+    /// <summary>Whether connections per second are measured.</summary>
     public required bool Connecting { get; init; }
 
-    /// <summary>Rounds of memory; each starts every server afresh.</summary>
+    /// <summary>Rounds of the memory load; each starts every server anew.</summary>
     public required int MemoryRounds { get; init; }
 
-    /// <summary>Times that each server is measured with each load.</summary>
+    /// <summary>Rounds of every other load.</summary>
     public required int Rounds { get; init; }
 
-    /// <summary>Length of one measurement.</summary>
+    /// <summary>The duration of one measurement.</summary>
     public required double Seconds { get; init; }
 
-    /// <summary>Unmeasured time that each server gets of each load first.</summary>
+    /// <summary>The duration of each load before the first measurement.</summary>
     public double WarmUpSeconds { get; init; } = 2;
 
-    /// <summary>Connections of the memory rows.</summary>
+    /// <summary>Connections of the memory load.</summary>
     public int MemoryConnections { get; init; } = 9_000;
 
-    /// <summary>How long after the last close to look at what memory came back.</summary>
+    /// <summary>The time from the last close to the measurement of released memory.</summary>
     public double MemoryRestSeconds { get; init; } = 15;
 
-    /// <summary>A plan of a few seconds in all, to see that everything works. Its figures mean nothing.</summary>
+    /// <summary>A plan of a few seconds that only tests that everything works.</summary>
     public static ComparisonPlan Quick { get; } = new()
     {
         Sending = [.. Workloads.All.Where(load => load.Name is "W1" or "W4-full")],

@@ -2,19 +2,18 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>Measures: all servers in turn, load by load, round by round.</summary>
+/// <summary>A run of a comparison: all servers in turn, load by load, round by round.</summary>
 /// <remarks>
-/// A B C A B C …: what the machine does besides hits all of them alike, and a ratio is taken inside one turn only. Every process
-/// is started once and warmed with every load: a cold .NET process spends its first seconds compiling. Not for memory, where every
-/// round starts every server afresh: what an earlier load has taken would hide what connections take.
+/// The order A B C A B C exposes all servers to the same other activity of the machine; ratios are taken within one round.
+/// Every process is started once and warmed with every load, because a cold .NET process compiles in its first seconds.
+/// The memory load starts every server anew: memory from an earlier load would hide what connections need.
 /// </remarks>
 internal sealed class ComparisonRun(ComparisonPlan plan, IReadOnlyList<Contestant> contestants, Action<string> progress)
 {
     private readonly List<Sample> _samples = [];
     private readonly List<CountCheck> _checks = [];
 
-    /// <summary>Runs it all.</summary>
-    /// <returns>What was measured.</returns>
+    /// <summary>Runs all measurements.</summary>
     public async Task<ComparisonResult> RunAsync()
     {
         using var load = new LoadProcess();

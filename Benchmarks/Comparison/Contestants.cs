@@ -5,36 +5,34 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>Who is compared.</summary>
+/// <summary>The compared servers.</summary>
 internal static class Contestants
 {
-    /// <summary>The name of the one in Go, which needs a compiler that may be missing.</summary>
+    /// <summary>The name of the server in Go, which needs an installed compiler.</summary>
     public const string Go = "go";
 
-    /// <summary>The bare server, which the senders are measured against too.</summary>
+    /// <summary>The bare server; senders are measured against it too.</summary>
     public static readonly Contestant Floor =
         new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]);
 
-    /// <summary>All of them, in the order of measuring.</summary>
-    /// <remarks>Ours runs with its defaults, its log on standard output included; where its log files would go is nobody's business, and
-    /// without the admin port, which several cannot share.</remarks>
+    /// <summary>All servers in the order of measurement.</summary>
+    /// <remarks>Ours runs with its defaults but for log files and the admin port, which several servers cannot share.</remarks>
     public static readonly IReadOnlyList<Contestant> All =
     [
         Floor,
         Ours("ours", "this server, epoll transport", "--transport", "epoll"),
         Ours("sockets", "this server, DotNetty's socket transport", "--transport", "sockets"),
-        new("stock", "DotNetty 0.7.6, its own decoder, two handlers", ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, "stock"]),
-        new("kestrel", "Kestrel ConnectionHandler over pipelines", ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, "kestrel"]),
-        new(Go, "Go, a goroutine a connection", ContestantRole.Rival, Path.Combine(Path.GetTempPath(), $"framing-go-{Environment.ProcessId}"), []),
+        Rival("stock", "DotNetty 0.7.6, its own decoder, two handlers"),
+        Rival("kestrel", "Kestrel ConnectionHandler over pipelines"),
+        new(Go, "Go, one goroutine per connection", ContestantRole.Rival, GoProgram, []),
     ];
 
     private static readonly TimeSpan MaxBuild = TimeSpan.FromMinutes(2);
 
-    /// <summary>Makes ready what has to be built first.</summary>
-    /// <param name="contestants">Those wanted.</param>
-    /// <param name="skipped">Told, in one line each, who cannot take part.</param>
-    /// <returns>Those who can.</returns>
-    /// <exception cref="StartupException">Nobody can.</exception>
+    /// <summary>Builds the contestants that need it, and returns those that can run.</summary>
+    /// <param name="contestants">The requested contestants.</param>
+    /// <param name="skipped">Receives one line per contestant that cannot run.</param>
+    /// <exception cref="StartupException">None can run.</exception>
     public static async Task<IReadOnlyList<Contestant>> PrepareAsync(IEnumerable<Contestant> contestants, Action<string> skipped)
     {
         var ready = new List<Contestant>();
@@ -53,11 +51,20 @@ internal static class Contestants
         return ready.Count > 0 ? ready : throw new StartupException("there is no server to measure");
     }
 
-    /// <summary>Removes what was built.</summary>
-    public static void CleanUp() => File.Delete(All.Single(contestant => contestant.Name == Go).FileName);
+    /// <summary>Deletes built programs.</summary>
+    public static void CleanUp() => File.Delete(GoProgram);
 
-    private static Contestant Ours(string name, string title, params string[] options) =>
-        new(name, title, ContestantRole.Ours, BuiltPrograms.Server, ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", "--admin", "off", .. options]);
+    private static string GoProgram => Path.Combine(Path.GetTempPath(), $"framing-go-{Environment.ProcessId}");
+
+    private static Contestant Ours(string name, string title, params string[] options) => new(
+        name,
+        title,
+        ContestantRole.Ours,
+        BuiltPrograms.Server,
+        ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", "--admin", "off", .. options]);
+
+    private static Contestant Rival(string name, string title) =>
+        new(name, title, ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, name]);
 
     private static async Task<string?> BuildGoAsync(string output)
     {

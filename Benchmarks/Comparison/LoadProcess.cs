@@ -5,10 +5,10 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>The load generator, as the process that takes orders.</summary>
+/// <summary>The load generator's process, which executes orders.</summary>
 internal sealed class LoadProcess : IDisposable
 {
-    /// <summary>What an order may take beyond its measuring: connecting, settling, closing, and all of a memory round.</summary>
+    /// <summary>The time that an order may need besides measuring: connecting, settling, closing, a memory round.</summary>
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(2);
 
     private readonly Process _process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [LoadProgram.Mode])
@@ -17,9 +17,8 @@ internal sealed class LoadProcess : IDisposable
         RedirectStandardOutput = true,
     })!;
 
-    /// <summary>Has a server measured, and adds what it was sent to its account.</summary>
-    /// <typeparam name="T">The reading that this order gives.</typeparam>
-    /// <exception cref="StartupException">It could not be measured.</exception>
+    /// <summary>Executes an order and adds the packets sent to the server's account.</summary>
+    /// <exception cref="StartupException">The server could not be measured.</exception>
     public async Task<T> CarryOutAsync<T>(ServerProcess server, LoadOrder order)
         where T : LoadReading
     {
@@ -31,7 +30,7 @@ internal sealed class LoadProcess : IDisposable
             $"{server.Contestant.Name} could not be measured: {(reading as FailedReading)?.Reason ?? "the load generator ended"}");
     }
 
-    /// <summary>How long the answer to an order may take.</summary>
+    /// <summary>Returns the time-out of an order's answer.</summary>
     internal static TimeSpan PatienceFor(LoadOrder order) => Overhead + TimeSpan.FromSeconds(order switch
     {
         SendOrder send => send.Seconds,

@@ -8,8 +8,8 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>A contestant that runs; killed when disposed of before it has stopped.</summary>
-/// <remarks>Its output is read all the time: a server that logs would otherwise stop when the pipe is full.</remarks>
+/// <summary>A contestant's process; killed when disposed before it has stopped.</summary>
+/// <remarks>Its output is read continuously: a server that logs would block on a full pipe.</remarks>
 internal sealed partial class ServerProcess : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -28,20 +28,20 @@ internal sealed partial class ServerProcess : IDisposable
         _process.OutputDataReceived += (_, line) => Read(line.Data);
     }
 
-    /// <summary>Who it is.</summary>
+    /// <summary>The contestant.</summary>
     public Contestant Contestant { get; }
 
-    /// <summary>Its process.</summary>
+    /// <summary>The process id.</summary>
     public int ProcessId => _process.Id;
 
-    /// <summary>Its port on the loopback.</summary>
+    /// <summary>The port on the loopback.</summary>
     public int Port { get; private set; }
 
-    /// <summary>Packets that it has been sent so far; kept by whoever has them sent.</summary>
+    /// <summary>The packets sent to it so far; its senders update it.</summary>
     public long PacketsSent { get; set; }
 
-    /// <summary>Starts it, and waits until it listens.</summary>
-    /// <exception cref="StartupException">It does not.</exception>
+    /// <summary>Starts a contestant and waits until it listens.</summary>
+    /// <exception cref="StartupException">It does not listen in time.</exception>
     public static async Task<ServerProcess> StartAsync(Contestant contestant)
     {
         var server = new ServerProcess(contestant);
@@ -57,7 +57,7 @@ internal sealed partial class ServerProcess : IDisposable
         try
         {
             server._process.BeginOutputReadLine();
-            server.Port = IPEndPoint.Parse(await server.Said(server._endpoint, "where it listens")).Port;
+            server.Port = IPEndPoint.Parse(await server.ReportedAsync(server._endpoint, "its address")).Port;
             return server;
         }
         catch
@@ -67,13 +67,12 @@ internal sealed partial class ServerProcess : IDisposable
         }
     }
 
-    /// <summary>Stops it, and waits until it has ended.</summary>
-    /// <returns>How many packets it says it has processed.</returns>
-    /// <exception cref="StartupException">It does not say so.</exception>
+    /// <summary>Stops the process, waits for its end, and returns the packets that it counted.</summary>
+    /// <exception cref="StartupException">It does not report them or does not end in time.</exception>
     public async Task<long> StopAsync()
     {
         _ = Libc.Kill(ProcessId, Libc.SigTerm);
-        string processed = await Said(_processed, "how many packets it has processed");
+        string processed = await ReportedAsync(_processed, "its packets");
         using var timeout = new CancellationTokenSource(Patience);
         try
         {
@@ -120,10 +119,10 @@ internal sealed partial class ServerProcess : IDisposable
         }
     }
 
-    private async Task<string> Said(TaskCompletionSource<string?> what, string description)
+    private async Task<string> ReportedAsync(TaskCompletionSource<string?> line, string description)
     {
-        await Task.WhenAny(what.Task, Task.Delay(Patience));
-        return (what.Task.IsCompletedSuccessfully ? what.Task.Result : null)
-            ?? throw new StartupException($"{Contestant.Name} ({Contestant.FileName}) did not say {description}");
+        await Task.WhenAny(line.Task, Task.Delay(Patience));
+        return (line.Task.IsCompletedSuccessfully ? line.Task.Result : null)
+            ?? throw new StartupException($"{Contestant.Name} ({Contestant.FileName}) did not report {description}");
     }
 }

@@ -1,14 +1,9 @@
 namespace DotNettyFraming.Benchmarks.Comparison;
 
-/// <summary>A figure that was measured several times.</summary>
-/// <param name="Median">The middle one; of an even number, the mean of the two in the middle.</param>
-/// <param name="Min">The least.</param>
-/// <param name="Max">The greatest.</param>
-/// <param name="Count">How many times.</param>
+/// <summary>A figure over several measurements; the median of an even number is the mean of the middle two.</summary>
 internal sealed record Statistics(double Median, double Min, double Max, int Count)
 {
-    /// <summary>Sums up.</summary>
-    /// <returns>Null where there are no values.</returns>
+    /// <summary>Returns the statistics of the values; null = no values.</summary>
     public static Statistics? Of(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];

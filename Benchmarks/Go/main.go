@@ -1,4 +1,4 @@
-// The article's server in Go: a goroutine for each connection, which reads a header, then its payload, and counts.
+// A server in Go: one goroutine per connection reads a header, then its payload, and counts.
 // It keeps the contract of every server in the comparison: a line "listening on ADDRESS:PORT" when it is ready,
 // and "packets.processed=N" in its last line, on SIGTERM.
 package main

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Benchmarks.Interop;
 
-/// <summary>The system calls that the floors and the load generator are made of; x86-64 and arm64 Linux.</summary>
-/// <remarks>Blittable, so that a call costs what it costs in C plus the runtime's transition of a few nanoseconds.</remarks>
+/// <summary>System calls of the floors and the load generator; x86-64 and arm64 Linux.</summary>
+/// <remarks>All signatures are blittable: a call costs as much as in C plus a transition of a few nanoseconds.</remarks>
 internal static unsafe partial class Libc
 {
     public const int EpollCloseOnExec = 0x80000;
@@ -14,7 +14,7 @@ internal static unsafe partial class Libc
     public const int SocketNonBlocking = 0x800;
     public const int SocketCloseOnExec = 0x80000;
 
-    /// <summary>No SIGPIPE where the peer is gone: EPIPE is enough.</summary>
+    /// <summary>EPIPE without SIGPIPE after the peer's close.</summary>
     public const int NoSignal = 0x4000;
 
     public const int SigTerm = 15;
@@ -23,20 +23,16 @@ internal static unsafe partial class Libc
 
     private const string Library = "libc";
 
-    /// <summary>Bytes from one <c>struct epoll_event</c> to the next: packed on x86-64 only.</summary>
+    /// <summary>The size of <c>struct epoll_event</c>, which is packed on x86-64 only.</summary>
     public static readonly int EpollEventSize = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
 
     private static readonly int EpollDataOffset = EpollEventSize - 8;
 
-    /// <summary>The descriptor that an event is about.</summary>
+    /// <summary>Returns an event's descriptor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int DescriptorOf(byte* events, int index) => *(int*)(events + (index * EpollEventSize) + EpollDataOffset);
 
-    /// <summary>Adds a descriptor to an epoll instance, level-triggered.</summary>
-    /// <param name="epoll">The instance.</param>
-    /// <param name="descriptor">What to watch; comes back with each event.</param>
-    /// <param name="events">What for: <see cref="EpollIn"/>, <see cref="EpollOut"/>.</param>
-    /// <returns>0, or −1 with errno.</returns>
+    /// <summary>Adds a descriptor to an epoll instance, level-triggered; returns 0, or −1 with errno.</summary>
     public static int EpollAdd(int epoll, int descriptor, uint events)
     {
         byte* epollEvent = stackalloc byte[16];
@@ -57,19 +53,19 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "accept4", SetLastError = true)]
     public static partial int Accept(int listener, byte* address, int* addressLength, int flags);
 
-    /// <summary>recv(2); EAGAIN: wait again; any other error: the peer is gone.</summary>
+    /// <summary>recv(2); EAGAIN: wait again; any other error: the connection has ended.</summary>
     [LibraryImport(Library, EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int socket, byte* buffer, nuint length, int flags);
 
-    /// <summary>send(2); EINTR: call again; EAGAIN: no room; on a blocking socket: its send time-out has passed.</summary>
+    /// <summary>send(2); EINTR: call again; EAGAIN: no room, or on a blocking socket the send time-out.</summary>
     [LibraryImport(Library, EntryPoint = "send", SetLastError = true)]
     public static partial nint Send(int socket, byte* buffer, nuint length, int flags);
 
-    /// <summary>close(2); never called again on EINTR: the descriptor is free by then.</summary>
+    /// <summary>close(2); not repeated on EINTR: the descriptor is free already.</summary>
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);
 
-    /// <summary>clock_gettime(2), here for the CPU clock of another process; EINVAL: it does not exist.</summary>
+    /// <summary>clock_gettime(2), for the CPU clock of another process; EINVAL: no such process.</summary>
     [LibraryImport(Library, EntryPoint = "clock_gettime", SetLastError = true)]
     public static partial int ClockGetTime(int clock, TimeSpecification* time);
 
@@ -92,7 +88,7 @@ internal static unsafe partial class Libc
     [StructLayout(LayoutKind.Sequential)]
     public struct TimeSpecification
     {
-        private const long NanosecondsASecond = 1_000_000_000;
+        private const long NanosecondsPerSecond = 1_000_000_000;
 
         private long _seconds;
         private long _nanoseconds;
@@ -100,8 +96,8 @@ internal static unsafe partial class Libc
         /// <summary>The time in nanoseconds.</summary>
         public long Nanoseconds
         {
-            readonly get => (_seconds * NanosecondsASecond) + _nanoseconds;
-            set => (_seconds, _nanoseconds) = Math.DivRem(value, NanosecondsASecond);
+            readonly get => (_seconds * NanosecondsPerSecond) + _nanoseconds;
+            set => (_seconds, _nanoseconds) = Math.DivRem(value, NanosecondsPerSecond);
         }
     }
 }

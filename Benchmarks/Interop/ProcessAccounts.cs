@@ -4,17 +4,13 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Benchmarks.Interop;
 
-/// <summary>What the operating system knows of a process: CPU time, resident memory, sleeps.</summary>
-/// <remarks>Seen from outside, so the same for every server, in whatever language it is written.</remarks>
+/// <summary>A process's CPU time, resident memory and sleeps as the operating system reports them.</summary>
 internal sealed unsafe class ProcessAccounts(int processId)
 {
-    /// <summary>The process's CPU clock, as clock_getcpuclockid(3) computes it: CPUCLOCK_SCHED of the whole process.</summary>
+    /// <summary>The process's CPU clock, computed as in clock_getcpuclockid(3): CPUCLOCK_SCHED of the whole process.</summary>
     private readonly int _clock = (~processId << 3) | 2;
 
-    /// <summary>CPU time of all its threads, ended ones too, user and system.</summary>
-    /// <remarks>
-    /// In nanoseconds, where <c>/proc/PID/stat</c> has ticks of 10 ms. It is the scheduler's own account: both agree over a long time.
-    /// </remarks>
+    /// <summary>The CPU time of all threads, ended ones included, user and system; <c>/proc/PID/stat</c> has ticks of 10 ms only.</summary>
     public long CpuNanoseconds
     {
         get
@@ -26,10 +22,10 @@ internal sealed unsafe class ProcessAccounts(int processId)
         }
     }
 
-    /// <summary>VmRSS, bytes.</summary>
+    /// <summary>The resident memory (VmRSS).</summary>
     public long ResidentBytes => Field($"/proc/{processId}/status", "VmRSS:") * 1024;
 
-    /// <summary>VmHWM, bytes: the most that was resident since it started. Null when it has ended.</summary>
+    /// <summary>The highest resident memory since the start (VmHWM); null = the process has ended.</summary>
     public long? PeakResidentBytes
     {
         get
@@ -40,13 +36,13 @@ internal sealed unsafe class ProcessAccounts(int processId)
             }
             catch (Exception e) when (e is IOException or InvalidDataException)
             {
-                // No such process, or one that only waits for its exit code to be fetched and has no memory any more.
+                // No such process, or a zombie without memory.
                 return null;
             }
         }
     }
 
-    /// <summary>How often its threads went to sleep: a server that sleeps once a packet got each packet alone.</summary>
+    /// <summary>The number of times that its threads went to sleep; one sleep per packet means one packet per read.</summary>
     public long Sleeps
     {
         get
@@ -60,7 +56,7 @@ internal sealed unsafe class ProcessAccounts(int processId)
                 }
                 catch (IOException)
                 {
-                    // It ended between the listing and the reading; a pool's spare thread, not one that reads packets.
+                    // The thread ended between listing and reading: a spare pool thread, not one that reads packets.
                 }
             }
 

@@ -7,19 +7,19 @@ namespace DotNettyFraming.Benchmarks.Load;
 
 /// <summary>Connections to a server on the loopback.</summary>
 /// <remarks>
-/// Blocking sockets, for three reasons: a write that the kernel has no room for waits without a line of code; each connection gets
-/// exactly its turn; and nothing is cheaper. A server that takes nothing for <see cref="Patience"/> is an error. One thread's.
+/// Blocking sockets: a write without room in the kernel waits by itself, each connection has its turn, and no other kind is
+/// cheaper. A server that reads nothing for <see cref="Patience"/> is an error. Not thread-safe.
 /// </remarks>
 internal sealed unsafe class ClientConnections : IDisposable
 {
-    /// <summary>How long a server may neither read nor close.</summary>
+    /// <summary>The longest time without a read or a close by the server.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Source addresses taken in turn: a single one has 28,000 ports, and each closed connection keeps its own for a while.</summary>
+    /// <summary>Source addresses, used in turn: one address has 28,000 ports, and a closed connection keeps its port for a while.</summary>
     private const int SourceAddresses = 16;
 
     private const int LevelIp = 0;
-    private const int BindAddressNoPort = 24; // IP_BIND_ADDRESS_NO_PORT: the port is picked by connect, which may share it
+    private const int BindAddressNoPort = 24; // IP_BIND_ADDRESS_NO_PORT: connect picks the port, which connections may share
 
     private readonly List<Socket> _sockets;
     private readonly int[] _descriptors;
@@ -30,10 +30,10 @@ internal sealed unsafe class ClientConnections : IDisposable
         _descriptors = [.. sockets.Select(socket => (int)socket.Handle)];
     }
 
-    /// <summary>How many.</summary>
+    /// <summary>The number of connections.</summary>
     public int Count => _descriptors.Length;
 
-    /// <summary>Makes connections; the kernel has accepted all of them, the server perhaps not yet.</summary>
+    /// <summary>Opens connections; the kernel has accepted all of them, the server perhaps not yet.</summary>
     public static ClientConnections Open(int port, int count)
     {
         var sockets = new List<Socket>(count);
@@ -57,10 +57,7 @@ internal sealed unsafe class ClientConnections : IDisposable
         }
     }
 
-    /// <summary>Writes to one connection; returns when the kernel has taken every byte.</summary>
-    /// <param name="index">Which.</param>
-    /// <param name="write">What, in memory that does not move.</param>
-    /// <param name="length">How much of it.</param>
+    /// <summary>Writes to one connection, from pinned memory; returns when the kernel has taken every byte.</summary>
     public void Write(int index, byte* write, int length)
     {
         nint sent = Libc.Send(_descriptors[index], write, (nuint)length, Libc.NoSignal);
@@ -72,7 +69,7 @@ internal sealed unsafe class ClientConnections : IDisposable
         }
     }
 
-    /// <summary>Writes the same to every connection.</summary>
+    /// <summary>Writes the same bytes to every connection.</summary>
     public void WriteToAll(byte[] write, int length)
     {
         fixed (byte* bytes = write)
@@ -84,7 +81,7 @@ internal sealed unsafe class ClientConnections : IDisposable
         }
     }
 
-    /// <summary>Sends a FIN on each connection, and waits until the server has read everything and closed it in turn.</summary>
+    /// <summary>Sends a FIN on each connection and waits until the server has read everything and closed.</summary>
     public void Finish()
     {
         _sockets.ForEach(socket => socket.Shutdown(SocketShutdown.Send));
@@ -102,7 +99,7 @@ internal sealed unsafe class ClientConnections : IDisposable
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            socket.NoDelay = true; // a packet of its own for each write, whatever came before
+            socket.NoDelay = true; // one TCP segment per write
             socket.SendTimeout = socket.ReceiveTimeout = (int)Patience.TotalMilliseconds;
             socket.SetRawSocketOption(LevelIp, BindAddressNoPort, BitConverter.GetBytes(1));
             socket.Bind(new IPEndPoint(new IPAddress([127, 0, 0, (byte)(1 + source)]), 0));

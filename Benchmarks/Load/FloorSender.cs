@@ -7,42 +7,40 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>The least that a sender of packets can be: what no load client can do without.</summary>
+/// <summary>The minimal sender of packets: the system calls that every load client needs, and no more.</summary>
 /// <remarks>
-/// One thread, sockets that do not block, level-triggered EPOLLOUT: a wake-up costs epoll_wait and, for each connection that is ready,
-/// one send of the rest of its write. All connections send the same bytes, again and again; nothing is allocated once it runs. The
-/// counterpart of the <see cref="Peers.FloorServer"/>, and like it in C# with the system calls of a C program.
+/// One thread, non-blocking sockets, level-triggered EPOLLOUT: a wake-up costs epoll_wait and, per ready connection, one send
+/// of the rest of its write. All connections send the same bytes repeatedly, without allocation. It is the counterpart of
+/// <see cref="Peers.FloorServer"/>: C# with the system calls of a C program.
 /// </remarks>
 internal sealed unsafe class FloorSender : IDisposable
 {
-    private const int EventsAWakeUp = 256;
-    private const int LookAtClockMilliseconds = 100; // for when no connection is ready
+    private const int MaxEvents = 256;
+    private const int MaxWaitMilliseconds = 100; // the clock is read at least this often
 
-    /// <summary>How long a server may neither read nor close at the end.</summary>
+    /// <summary>The longest time without a read or a close by the server at the end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly int _epoll = Libc.EpollCreate(Libc.EpollCloseOnExec);
-    private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(EventsAWakeUp * Libc.EpollEventSize));
+    private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * Libc.EpollEventSize));
     private readonly List<Socket> _sockets = [];
     private readonly byte[] _write;
     private readonly int _packetBytes;
 
-    /// <summary>Bytes that the kernel took, by descriptor.</summary>
+    /// <summary>Bytes taken by the kernel, by descriptor.</summary>
     private long[] _sent = [];
 
     private FloorSender(Workload load)
     {
         _write = load.Write();
-        _packetBytes = load.WriteBytes / load.PacketsAWrite;
+        _packetBytes = load.WriteBytes / load.PacketsPerWrite;
     }
 
-    /// <summary>Packets whose every byte the kernel took.</summary>
+    /// <summary>The number of packets that the kernel took whole.</summary>
     public long Packets => _sent.Sum(bytes => bytes / _packetBytes);
 
-    /// <summary>Makes the connections, from one address.</summary>
-    /// <param name="port">The server's port on the loopback.</param>
-    /// <param name="load">How many connections, and what they write.</param>
-    /// <exception cref="SocketException">The server is not there, or a limit of the machine is reached.</exception>
+    /// <summary>Connects to the loopback port, from one address.</summary>
+    /// <exception cref="SocketException">The server does not listen, or a limit of the machine is reached.</exception>
     public static FloorSender Open(int port, Workload load)
     {
         var sender = new FloorSender(load);
@@ -63,8 +61,7 @@ internal sealed unsafe class FloorSender : IDisposable
         }
     }
 
-    /// <summary>Sends for a while.</summary>
-    /// <returns>How long it was.</returns>
+    /// <summary>Sends for the duration and returns the actual time.</summary>
     /// <exception cref="IOException">The server has closed a connection.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public TimeSpan Send(TimeSpan duration)
@@ -77,7 +74,7 @@ internal sealed unsafe class FloorSender : IDisposable
         long now = start;
         while (now < end)
         {
-            int ready = Libc.EpollWait(_epoll, _events, EventsAWakeUp, LookAtClockMilliseconds);
+            int ready = Libc.EpollWait(_epoll, _events, MaxEvents, MaxWaitMilliseconds);
             for (int i = 0; i < ready; i++)
             {
                 int socket = Libc.DescriptorOf(_events, i);
@@ -99,8 +96,8 @@ internal sealed unsafe class FloorSender : IDisposable
         return Stopwatch.GetElapsedTime(start, now);
     }
 
-    /// <summary>Sends a FIN on each connection, and waits until the server has read everything and closed it in turn.</summary>
-    /// <exception cref="IOException">It does not.</exception>
+    /// <summary>Sends a FIN on each connection and waits until the server has read everything and closed.</summary>
+    /// <exception cref="IOException">The server does not close in time.</exception>
     public void Finish()
     {
         _sockets.ForEach(socket => socket.Shutdown(SocketShutdown.Send));
@@ -125,7 +122,7 @@ internal sealed unsafe class FloorSender : IDisposable
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         _sockets.Add(socket);
-        socket.NoDelay = true; // a packet of its own for each write, whatever came before
+        socket.NoDelay = true; // one TCP segment per write
         socket.Connect(IPAddress.Loopback, port);
         socket.Blocking = false;
         if (Libc.EpollAdd(_epoll, (int)socket.Handle, Libc.EpollOut) != 0)

@@ -6,20 +6,20 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>Sends, and reads the server's accounts before and after. One thread.</summary>
+/// <summary>The load generator: executes orders and reads the server's accounts before and after. Not thread-safe.</summary>
 internal static unsafe class LoadGenerator
 {
-    /// <summary>Connections of one wave of a <see cref="ConnectOrder"/>.</summary>
+    /// <summary>Connections that a <see cref="ConnectOrder"/> opens together.</summary>
     private const int Wave = 64;
 
     private const int HalfSentPayload = 65_000;
     private const int HalfSentBytes = 40_000;
-    private const int PacketsOfAnActiveConnection = 3;
+    private const int ActivePackets = 3;
 
     private static readonly Workload OnePacket = new("", 1, 1, 25, 0);
 
-    /// <summary>Does what is asked; what goes wrong on the way is an answer too.</summary>
-    public static LoadReading Carry(LoadOrder order)
+    /// <summary>Executes an order; a failure is a reading too.</summary>
+    public static LoadReading Execute(LoadOrder order)
     {
         try
         {
@@ -55,7 +55,7 @@ internal static unsafe class LoadGenerator
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Settling.WaitFor(server);
         var reading = new SendReading(
-            Packets: sweeps * connections.Count * load.PacketsAWrite,
+            Packets: sweeps * connections.Count * load.PacketsPerWrite,
             sweeps,
             late,
             seconds,
@@ -69,13 +69,13 @@ internal static unsafe class LoadGenerator
         return reading;
     }
 
-    /// <summary>Sweep after sweep: a write to each connection, one behind the other, and then nothing until the next sweep is due.</summary>
+    /// <summary>Sends in sweeps: one write to each connection, then nothing until the next sweep is due.</summary>
     private static (long Sweeps, long Late) SendPaced(SendOrder order, ClientConnections connections)
     {
         byte[] write = order.Workload.Write();
-        double sweepsASecond = (double)order.Workload.WritesASecond / connections.Count;
-        long sweeps = Math.Max(1, (long)(sweepsASecond * order.Seconds));
-        var pacer = new Pacer(sweepsASecond);
+        double sweepsPerSecond = (double)order.Workload.WritesPerSecond / connections.Count;
+        long sweeps = Math.Max(1, (long)(sweepsPerSecond * order.Seconds));
+        var pacer = new Pacer(sweepsPerSecond);
         for (long i = 0; i < sweeps; i++)
         {
             pacer.WaitFor(i);
@@ -130,7 +130,7 @@ internal static unsafe class LoadGenerator
         using (ClientConnections connections = ClientConnections.Open(order.Port, order.Connections))
         {
             idle = Resident();
-            for (int i = 0; i < PacketsOfAnActiveConnection; i++)
+            for (int i = 0; i < ActivePackets; i++)
             {
                 connections.WriteToAll(packet, packet.Length);
                 Settling.WaitFor(server);
@@ -146,7 +146,7 @@ internal static unsafe class LoadGenerator
         _ = HalfSend(order, Resident);
         Thread.Sleep(TimeSpan.FromSeconds(order.RestSeconds));
         return new MemoryReading(
-            (long)PacketsOfAnActiveConnection * order.Connections,
+            (long)ActivePackets * order.Connections,
             order.Connections,
             atRest,
             idle,

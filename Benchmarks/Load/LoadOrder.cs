@@ -2,30 +2,23 @@ using System.Text.Json.Serialization;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>One measurement that the load generator is asked for: a line of JSON on its standard input.</summary>
+/// <summary>An order to the load generator for one measurement: one line of JSON on its standard input.</summary>
 /// <param name="Port">The server's port on the loopback.</param>
-/// <param name="ProcessId">The server's process, whose accounts are read.</param>
+/// <param name="ProcessId">The server's process.</param>
 [JsonDerivedType(typeof(SendOrder), "send")]
 [JsonDerivedType(typeof(ConnectOrder), "connect")]
 [JsonDerivedType(typeof(MemoryOrder), "memory")]
 internal abstract record LoadOrder(int Port, int ProcessId);
 
-/// <summary>Send a <see cref="Load.Workload"/>.</summary>
-/// <param name="Port">The server's port.</param>
-/// <param name="ProcessId">The server's process.</param>
-/// <param name="Workload">What to send.</param>
-/// <param name="Seconds">How long.</param>
+/// <summary>The order to send a <see cref="Load.Workload"/>.</summary>
 internal sealed record SendOrder(int Port, int ProcessId, Workload Workload, double Seconds) : LoadOrder(Port, ProcessId);
 
-/// <summary>Make connections, one wave after another: each sends one packet and is closed, and its close by the server awaited.</summary>
-/// <param name="Port">The server's port.</param>
-/// <param name="ProcessId">The server's process.</param>
-/// <param name="Seconds">How long.</param>
+/// <summary>The order to connect, send one packet per connection, close, and await the server's close, in waves.</summary>
 internal sealed record ConnectOrder(int Port, int ProcessId, double Seconds) : LoadOrder(Port, ProcessId);
 
-/// <summary>Look at what connections cost in memory: idle ones, ones that sent 3 packets, ones that sent half a packet.</summary>
+/// <summary>The order to measure the memory of connections: idle, after 3 packets, after half a packet.</summary>
 /// <param name="Port">The server's port.</param>
-/// <param name="ProcessId">The server's process, fresh but for a warm-up: memory once taken would hide what is taken now.</param>
+/// <param name="ProcessId">The server's process, new but for a warm-up: earlier memory would hide what connections need.</param>
 /// <param name="Connections">Connections at a time.</param>
-/// <param name="RestSeconds">How long to wait after all have closed before looking at what came back.</param>
+/// <param name="RestSeconds">The time from the last close to the measurement of released memory.</param>
 internal sealed record MemoryOrder(int Port, int ProcessId, int Connections, double RestSeconds) : LoadOrder(Port, ProcessId);

@@ -3,10 +3,10 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>The timetable of sweeps: an open loop, which does not wait for a slow server.</summary>
+/// <summary>The timetable of sweeps: an open loop that does not wait for a slow server.</summary>
 /// <remarks>
-/// Sleeps until a sweep is due, so that it leaves both cores to the server; a timer slack of 1 ns lets the kernel wake it in time
-/// (50 µs by default). One thread's: the slack is the thread's own.
+/// It sleeps until a sweep is due and leaves the cores to the server. A timer slack of 1 ns (default 50 µs) makes the kernel
+/// wake it in time. Slack belongs to a thread, so the pacer stays on one.
 /// </remarks>
 internal sealed unsafe class Pacer
 {
@@ -19,19 +19,17 @@ internal sealed unsafe class Pacer
     private readonly double _interval;
 
     /// <summary>Starts the timetable now.</summary>
-    /// <param name="sweepsASecond">Above 0.</param>
-    public Pacer(double sweepsASecond)
+    public Pacer(double sweepsPerSecond)
     {
         _ = Libc.ProcessControl(SetTimerSlack, 1, 0, 0, 0);
-        _interval = 1e9 / sweepsASecond;
+        _interval = 1e9 / sweepsPerSecond;
         _start = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Sweeps that began more than a millisecond behind their time.</summary>
+    /// <summary>The number of sweeps that started more than one millisecond late.</summary>
     public long Late { get; private set; }
 
-    /// <summary>Waits until a sweep is due.</summary>
-    /// <param name="sweep">The sweep's number, from 0.</param>
+    /// <summary>Waits until a sweep is due; sweeps count from 0.</summary>
     public void WaitFor(long sweep)
     {
         long due = _start + (long)(sweep * _interval);

@@ -3,26 +3,26 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>Waits until a server has nothing left to do, as far as one can tell from outside: it takes no CPU time.</summary>
+/// <summary>Waits for an idle server: one that uses almost no CPU time.</summary>
 internal static class Settling
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(25);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
-    /// <summary>Quiet = below a twentieth of one core, twice in a row: timers and the like go on for ever.</summary>
-    private const int QuietLooks = 2;
+    /// <summary>Idle = below 5 % of one core, twice in a row; timers always use a little.</summary>
+    private const int IdleChecks = 2;
 
-    private const double QuietShare = 0.05;
+    private const double IdleShare = 0.05;
 
-    /// <summary>Returns when it is quiet, or after 10 s.</summary>
+    /// <summary>Waits until the server is idle, at most 10 s.</summary>
     public static void WaitFor(ProcessAccounts server)
     {
         long start = Stopwatch.GetTimestamp();
-        for (int quiet = 0; quiet < QuietLooks && Stopwatch.GetElapsedTime(start) < Longest;)
+        for (int idle = 0; idle < IdleChecks && Stopwatch.GetElapsedTime(start) < MaxWait;)
         {
             long before = server.CpuNanoseconds;
-            Thread.Sleep(Look);
-            quiet = server.CpuNanoseconds - before < Look.TotalNanoseconds * QuietShare ? quiet + 1 : 0;
+            Thread.Sleep(CheckInterval);
+                        idle = server.CpuNanoseconds - before < CheckInterval.TotalNanoseconds * IdleShare ? idle + 1 : 0;
         }
     }
 }

@@ -2,21 +2,21 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Load;
 
-/// <summary>What is sent: how many connections, how large a write, how often.</summary>
-/// <param name="Name">How the tables name it.</param>
-/// <param name="Connections">Open connections; writes go to them in turn.</param>
-/// <param name="PacketsAWrite">Packets in one write.</param>
+/// <summary>A load: its connections, the size of its writes, their rate.</summary>
+/// <param name="Name">The name in tables.</param>
+/// <param name="Connections">Open connections; they are written to in turn.</param>
+/// <param name="PacketsPerWrite">Packets in one write.</param>
 /// <param name="PayloadBytes">Payload of each packet.</param>
-/// <param name="WritesASecond">Over all connections, in sweeps; 0 = as fast as the server takes them.</param>
-internal sealed record Workload(string Name, int Connections, int PacketsAWrite, int PayloadBytes, int WritesASecond)
+/// <param name="WritesPerSecond">Over all connections, in sweeps; 0 = as fast as the server reads.</param>
+internal sealed record Workload(string Name, int Connections, int PacketsPerWrite, int PayloadBytes, int WritesPerSecond)
 {
-    /// <summary>Bytes of one write.</summary>
-    public int WriteBytes => PacketsAWrite * (PacketHeader.Size + PayloadBytes);
+    /// <summary>The size of one write.</summary>
+    public int WriteBytes => PacketsPerWrite * (PacketHeader.Size + PayloadBytes);
 
-    /// <summary>Whether it is sent as fast as the server takes it.</summary>
-    public bool IsFullSpeed => WritesASecond == 0;
+    /// <summary>Whether it is sent as fast as the server reads.</summary>
+    public bool IsFullSpeed => WritesPerSecond == 0;
 
-    /// <summary>One write: packets side by side, made once and sent again and again.</summary>
+    /// <summary>Returns the bytes of one write, in pinned memory.</summary>
     public byte[] Write()
     {
         byte[] write = GC.AllocateUninitializedArray<byte>(WriteBytes, pinned: true);

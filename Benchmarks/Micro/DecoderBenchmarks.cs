@@ -6,10 +6,9 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>What cutting a read into packets costs, with a handler that visits each of them.</summary>
+/// <summary>The cost of decoding a read, with a handler that visits each packet.</summary>
 /// <remarks>
-/// The read comes as the event loop hands it down: a view of a buffer that is used again. Whole packets only; what an unfinished one
-/// costs, <see cref="DecodeSplit"/> tells.
+/// As from the event loop, a read is a view of a reused buffer. <see cref="DecodeSplit"/> adds the cost of an unfinished packet.
 /// </remarks>
 public class DecoderBenchmarks
 {
@@ -17,28 +16,28 @@ public class DecoderBenchmarks
     private EmbeddedChannel _channel = null!;
     private IByteBuffer _read = null!;
 
-    /// <summary>Reads of one packet and of many, up to what a receive buffer of 64 KiB holds.</summary>
+    /// <summary>Reads of one packet and of many, up to the receive buffer's 64 KiB.</summary>
     public static IEnumerable<ReadShape> Reads { get; } =
     [
         new(1, 0), new(1, 25), new(1, 1000), new(16, 25), new(16, 1000), new(64, 25), new(64, 1000), new(1000, 25), new(9000, 0),
     ];
 
-    /// <summary>What each read brings: packets x payload bytes.</summary>
+    /// <summary>The content of each read: packets x payload bytes.</summary>
     [ParamsSource(nameof(Reads))]
     public ReadShape Read { get; set; }
 
-    /// <summary>Makes the channel and the read.</summary>
+    /// <summary>Creates the channel and the read.</summary>
     [GlobalSetup]
     public void Prepare()
     {
         _channel = new EmbeddedChannel(new PacketDecoder(), _visitor);
-        _channel.Configuration.AutoRead = false; // else the channel's own read request would be part of the figure
+        _channel.Configuration.AutoRead = false; // otherwise the figure includes the channel's read request
         _channel.Configuration.Allocator = PooledByteBufferAllocator.Default;
         byte[] packets = Read.Bytes();
         _read = PooledByteBufferAllocator.Default.HeapBuffer(packets.Length).WriteBytes(packets);
     }
 
-    /// <summary>Gives the buffer back.</summary>
+    /// <summary>Releases the buffer.</summary>
     [GlobalCleanup]
     public void Release()
     {
@@ -46,7 +45,7 @@ public class DecoderBenchmarks
         _channel.FinishAndReleaseAll();
     }
 
-    /// <summary>One read of whole packets.</summary>
+    /// <summary>Decodes one read of whole packets.</summary>
     [Benchmark]
     public int Decode()
     {
@@ -54,7 +53,7 @@ public class DecoderBenchmarks
         return _visitor.Packets;
     }
 
-    /// <summary>The same bytes in two reads, cut inside the last packet.</summary>
+    /// <summary>Decodes the same bytes in two reads, split inside the last packet.</summary>
     [Benchmark]
     public int DecodeSplit()
     {

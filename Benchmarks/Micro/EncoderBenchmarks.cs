@@ -5,18 +5,18 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>What writing a packet costs.</summary>
+/// <summary>The cost of writing a packet.</summary>
 public class EncoderBenchmarks
 {
     private EmbeddedChannel _channel = null!;
     private OutgoingPacket _packet = null!;
     private byte[] _destination = [];
 
-    /// <summary>Bytes of the payload.</summary>
+    /// <summary>The payload's size.</summary>
     [Params(0, 25, 1000)]
     public int Payload { get; set; }
 
-    /// <summary>Makes the channel and the packet.</summary>
+    /// <summary>Creates the channel and the packet.</summary>
     [GlobalSetup]
     public void Prepare()
     {
@@ -26,15 +26,15 @@ public class EncoderBenchmarks
         _destination = new byte[PacketHeader.Size + Payload];
     }
 
-    /// <summary>Ends the channel.</summary>
+    /// <summary>Closes the channel.</summary>
     [GlobalCleanup]
     public void Release() => _channel.FinishAndReleaseAll();
 
-    /// <summary>Header and payload into memory that is there.</summary>
+    /// <summary>Writes header and payload into existing memory.</summary>
     [Benchmark]
     public int Write() => PacketEncoder.Write(_destination, 1, _packet.Payload.Span);
 
-    /// <summary>Through a pipeline, into a buffer from the pool.</summary>
+    /// <summary>Writes through a pipeline into a pooled buffer.</summary>
     [Benchmark]
     public void Encode()
     {

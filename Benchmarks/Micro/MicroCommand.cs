@@ -15,32 +15,35 @@ namespace DotNettyFraming.Benchmarks.Micro;
 
 /// <summary>The mode <c>micro</c>: BenchmarkDotNet for decoder, encoder and event-loop wake-up.</summary>
 /// <remarks>
-/// In this process, where BenchmarkDotNet would rather generate, restore and build a project for each benchmark: ours has
-/// everything set as the server has it, and a run needs no network.
+/// The benchmarks run in this process: it has the server's settings and needs no network. BenchmarkDotNet's default generates,
+/// restores and builds a project per benchmark.
 /// </remarks>
 internal static class MicroCommand
 {
     /// <summary>The mode's name.</summary>
     public const string Mode = "micro";
 
-    /// <summary>Runs all micro-benchmarks.</summary>
-    /// <returns>The exit code.</returns>
+    /// <summary>Runs all micro-benchmarks and returns the exit code.</summary>
     public static int Run(string[] arguments)
     {
         var set = new OptionSet<(bool Quick, string? Output)>(
-            $"{Program.Name} {Mode}", "Micro-benchmarks of the decoder, the encoder and the event loop.", EnvironmentPrefix.Benchmarks, default);
+            $"{Program.Name} {Mode}",
+            "Micro-benchmarks of the decoder, the encoder and the event loop.",
+            EnvironmentPrefix.Benchmarks,
+            default);
         set.Add(
-            "--quick", OptionKind.Flag, false, (o, v) => o with { Quick = v }, "Each benchmark once, to see that it works. The figures mean nothing.");
+            "--quick", OptionKind.Flag, false, (o, v) => o with { Quick = v },
+            "Runs each benchmark once, only to test that it works; the figures mean nothing.");
         set.Add(
             "--output", OptionKind.Path("FOLDER"), null!, (o, v) => o with { Output = v },
-            "Where BenchmarkDotNet's reports go.", "BenchmarkDotNet.Artifacts");
+            "Folder of BenchmarkDotNet's reports.", "BenchmarkDotNet.Artifacts");
         ParsedOptions<(bool Quick, string? Output)> parsed = set.Parse(arguments);
         if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
             return exitCode;
         }
 
-        ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Disabled; // as the server does
+        ResourceLeakDetector.Level = ResourceLeakDetector.DetectionLevel.Disabled; // as in the server
         IConfig config = Configure(parsed.Options.Quick, parsed.Options.Output);
         Summary[] summaries = BenchmarkRunner.Run(
             [typeof(DecoderBenchmarks), typeof(EncoderBenchmarks), typeof(WakeUpBenchmarks)], config);
@@ -56,7 +59,7 @@ internal static class MicroCommand
             .AddJob(job)
             .AddLogger(ConsoleLogger.Default)
             .AddColumnProvider(DefaultColumnProviders.Instance)
-            .AddColumn(new TimeAPacketColumn())
+            .AddColumn(new TimePerPacketColumn())
             .AddDiagnoser(MemoryDiagnoser.Default)
             .AddExporter(MarkdownExporter.GitHub);
         if (output is not null)
@@ -64,7 +67,7 @@ internal static class MicroCommand
             config = config.WithArtifactsPath(output);
         }
 
-        // The tests build everything in Debug, and ask for no figures.
+        // The tests may run a Debug build; they use no figures.
         return quick ? config.WithOptions(ConfigOptions.DisableOptimizationsValidator) : config;
     }
 }

@@ -2,13 +2,12 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>What one read from a socket brings.</summary>
-/// <param name="Packets">Whole packets in it.</param>
-/// <param name="PayloadBytes">Payload of each.</param>
+/// <summary>The content of one read from a socket.</summary>
+/// <param name="Packets">The number of whole packets.</param>
+/// <param name="PayloadBytes">The payload of each.</param>
 public readonly record struct ReadShape(int Packets, int PayloadBytes)
 {
-    /// <summary>The bytes of such a read.</summary>
-    /// <returns>Packets side by side.</returns>
+    /// <summary>Returns the bytes of such a read.</summary>
     public byte[] Bytes()
     {
         byte[] bytes = new byte[Packets * (PacketHeader.Size + PayloadBytes)];

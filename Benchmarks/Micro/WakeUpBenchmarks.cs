@@ -4,7 +4,7 @@ using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Benchmarks.Micro;
 
-/// <summary>What it takes to have something done on an event loop, and to know that it was: there and back between two threads.</summary>
+/// <summary>The cost of running a task on an event loop and of waiting for it on another thread.</summary>
 public class WakeUpBenchmarks : IDisposable
 {
     private readonly ManualResetEventSlim _done = new();
@@ -12,7 +12,7 @@ public class WakeUpBenchmarks : IDisposable
     private IEventLoopGroup _group = null!;
     private IEventLoop _loop = null!;
 
-    /// <summary>Whose event loop.</summary>
+    /// <summary>The event loop's transport.</summary>
     [Params("epoll", "sockets")]
     public string Transport { get; set; } = "";
 
@@ -30,18 +30,18 @@ public class WakeUpBenchmarks : IDisposable
         _loop = _group.GetNext();
     }
 
-    /// <summary>Ends it.</summary>
+    /// <summary>Stops the loop.</summary>
     [GlobalCleanup]
     public Task Stop() => _group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.FromSeconds(1));
 
-    /// <summary>BenchmarkDotNet calls it when it is done with the class.</summary>
+    /// <summary>Disposes the benchmark; BenchmarkDotNet calls it at the end.</summary>
     public void Dispose()
     {
         _done.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>One task, awaited by a thread that spins a little and then sleeps.</summary>
+    /// <summary>Runs one task; the waiting thread spins a little and then sleeps.</summary>
     [Benchmark]
     public void RoundTrip()
     {

@@ -7,28 +7,28 @@ using DotNettyFraming.Hosting;
 namespace DotNettyFraming.Benchmarks.Peers;
 
 /// <summary>One epoll loop of the <see cref="FloorServer"/>.</summary>
-/// <remarks><see cref="Run"/> is its thread; <see cref="Add"/> and <see cref="Packets"/> may be called on any.</remarks>
+/// <remarks><see cref="Run"/> owns the thread; <see cref="Add"/> and <see cref="Packets"/> may be called on any.</remarks>
 internal sealed unsafe class FloorLoop
 {
-    private const int EventsAWakeUp = 256;
+    private const int MaxEvents = 256;
     private const int ReceiveBytes = 64 * 1024;
     private const int HeaderBytes = 7;
-    private const long MostDescriptors = 1 << 20; // of a process, by fs.nr_open's default
+    private const long MaxDescriptors = 1 << 20; // fs.nr_open's default per process
     private const byte Prefix = (byte)'&';
 
     private readonly int _epoll = Libc.EpollCreate(Libc.EpollCloseOnExec);
-    private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(EventsAWakeUp * Libc.EpollEventSize));
+    private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * Libc.EpollEventSize));
     private readonly byte* _buffer = (byte*)NativeMemory.Alloc(ReceiveBytes);
 
-    /// <summary>By descriptor; an array a loop, so that two loops never write to the same cache line.</summary>
-    private readonly Unfinished[] _unfinished = new Unfinished[Math.Min(OpenFileLimit.Read()?.Hard ?? MostDescriptors, MostDescriptors)];
+    /// <summary>By descriptor; one array per loop, so that two loops never write to the same cache line.</summary>
+    private readonly Unfinished[] _unfinished = new Unfinished[Math.Min(OpenFileLimit.Read()?.Hard ?? MaxDescriptors, MaxDescriptors)];
 
     private long _packets;
 
-    /// <summary>Packets seen.</summary>
+    /// <summary>The number of whole packets received.</summary>
     public long Packets => Volatile.Read(ref _packets);
 
-    /// <summary>Gives it a connection; epoll_ctl(2) may be called while the loop waits.</summary>
+    /// <summary>Adds a connection; epoll_ctl(2) is allowed while the loop waits.</summary>
     public void Add(int connection)
     {
         _unfinished[connection] = default;
@@ -38,13 +38,13 @@ internal sealed unsafe class FloorLoop
         }
     }
 
-    /// <summary>The loop; never returns.</summary>
+    /// <summary>Runs the loop; never returns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run()
     {
         while (true)
         {
-            int ready = Libc.EpollWait(_epoll, _events, EventsAWakeUp, -1);
+            int ready = Libc.EpollWait(_epoll, _events, MaxEvents, -1);
             for (int i = 0; i < ready; i++)
             {
                 int connection = Libc.DescriptorOf(_events, i);
@@ -59,8 +59,7 @@ internal sealed unsafe class FloorLoop
         }
     }
 
-    /// <summary>Walks from header to header.</summary>
-    /// <returns>False at a wrong prefix.</returns>
+    /// <summary>Walks from header to header; returns false at a wrong prefix.</summary>
     private bool Parse(ref Unfinished unfinished, byte* next, byte* end)
     {
         long packets = _packets;
@@ -105,19 +104,18 @@ internal sealed unsafe class FloorLoop
         return true;
     }
 
-    /// <summary>What a connection's last read ended in.</summary>
+    /// <summary>The unfinished packet at the end of a connection's last read.</summary>
     private struct Unfinished
     {
-        /// <summary>Bytes of a packet whose header has been seen and which have not come yet.</summary>
+        /// <summary>Missing bytes of a packet with a complete header.</summary>
         public int Missing;
 
-        /// <summary>Bytes of a header that is not whole, 0 to 6.</summary>
+        /// <summary>Bytes of an incomplete header, 0 to 6.</summary>
         public int HeaderBytes;
 
         private int _length;
 
-        /// <summary>Takes one byte of a header that is spread over reads; with the last one, the payload behind it.</summary>
-        /// <returns>Packets that are whole by this: 0 or 1.</returns>
+        /// <summary>Takes one byte of a split header, and with its last byte the payload; returns the packets completed, 0 or 1.</summary>
         public int TakeHeaderByte(ref byte* next, byte* end)
         {
             _length = HeaderBytes switch

@@ -4,12 +4,11 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Benchmarks.Peers;
 
-/// <summary>The floor: bare epoll loops that look at headers and do nothing else. What no server can do without.</summary>
+/// <summary>The floor: bare epoll loops that parse headers, the minimum that every server needs.</summary>
 /// <remarks>
-/// In C#, with the system calls of a C program and no allocation once it runs. One thread accepts and hands connections in turn
-/// to as many loops as our server has, so that the same work is compared. A wake-up costs epoll_wait and, for each connection that
-/// is ready, one recv of at most 64 KiB, the size of our server's; nothing is kept of a packet but how much of it is missing,
-/// so its row for half-sent packets shows what the other servers' bytes cost, and no floor for them.
+/// C# with the system calls of a C program, without allocation. One thread accepts and assigns connections in turn to as many
+/// loops as our server has. A wake-up costs epoll_wait and, per ready connection, one recv of at most 64 KiB, our server's
+/// size. It stores no payload, so it is no floor for half-sent packets.
 /// </remarks>
 internal sealed class FloorServer(int loops) : IPeer
 {

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Benchmarks.Peers;
 
-/// <summary>A <see cref="ConnectionHandler"/> on Kestrel, reading from a pipe as its documentation shows.</summary>
+/// <summary>A <see cref="ConnectionHandler"/> on Kestrel that reads from a pipe as in its documentation.</summary>
 internal sealed class KestrelServer : IPeer
 {
     private const int Backlog = 4096;

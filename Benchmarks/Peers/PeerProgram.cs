@@ -8,15 +8,15 @@ namespace DotNettyFraming.Benchmarks.Peers;
 
 /// <summary>The mode <c>serve</c>: runs a peer until SIGTERM or SIGINT.</summary>
 /// <remarks>
-/// The contract that every server of the comparison keeps, ours and the one in Go too: a line that ends in
-/// <c>listening on ADDRESS:PORT</c> when it is ready, and <c>packets.processed=N</c> in its last one.
+/// The contract of every server in the comparison, ours and the one in Go included: a line that ends in
+/// <c>listening on ADDRESS:PORT</c> when it is ready, and <c>packets.processed=N</c> in its last line.
 /// </remarks>
 internal static class PeerProgram
 {
     /// <summary>The mode's name.</summary>
     public const string Mode = "serve";
 
-    /// <summary>What can be served, by name.</summary>
+    /// <summary>The peers by name.</summary>
     public static readonly IReadOnlyDictionary<string, Func<IPeer>> Peers = new Dictionary<string, Func<IPeer>>
     {
         ["floor"] = () => new FloorServer(Environment.ProcessorCount),
@@ -24,9 +24,7 @@ internal static class PeerProgram
         ["kestrel"] = () => new KestrelServer(),
     };
 
-    /// <summary>Serves until told to stop.</summary>
-    /// <param name="arguments">The peer's name, and options.</param>
-    /// <returns>The exit code.</returns>
+    /// <summary>Runs the peer named by the first argument until a signal, and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
         if (arguments.Length == 0 || !Peers.TryGetValue(arguments[0], out Func<IPeer>? make))
@@ -37,7 +35,9 @@ internal static class PeerProgram
 
         var set = new OptionSet<int>(
             $"{Program.Name} {Mode} {arguments[0]}", "One of the servers that ours is compared with.", EnvironmentPrefix.Benchmarks, 0);
-        set.Add("--port", OptionKind.Integer(0, (int)ushort.MaxValue, "PORT"), 0, (_, port) => port, "TCP port on 127.0.0.1; 0 picks a free one.");
+        set.Add(
+            "--port", OptionKind.Integer(0, (int)ushort.MaxValue, "PORT"), 0, (_, port) => port,
+            "TCP port on 127.0.0.1; 0 picks a free one.");
         ParsedOptions<int> parsed = set.Parse(arguments[1..]);
         if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
@@ -52,7 +52,7 @@ internal static class PeerProgram
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"listening on {endpoint}"));
         await stop.Task;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"stopped: packets.processed={peer.PacketsProcessed}"));
-        Environment.Exit(ExitCode.Success); // the peers' threads are not waited for: all connections are closed by now
+        Environment.Exit(ExitCode.Success); // without waiting for the peer's threads: all connections are closed
         return ExitCode.Success;
 
         void Stop(PosixSignalContext context)

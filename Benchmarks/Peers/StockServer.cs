@@ -8,10 +8,10 @@ using DotNetty.Transport.Channels.Sockets;
 
 namespace DotNettyFraming.Benchmarks.Peers;
 
-/// <summary>DotNetty as it comes: its socket transport, its decoder, a handler that checks and a handler that counts.</summary>
+/// <summary>DotNetty as published: its socket transport, its decoder, a handler that checks and a handler that counts.</summary>
 /// <remarks>
-/// As in DotNetty's examples, but for three lines that make it comparable: as many event loops as our server has (its default is
-/// twice the processors), the same backlog, and no leak detection, which samples one buffer in 128 otherwise.
+/// As in DotNetty's examples, with three settings for comparability: our server's number of event loops (the default is twice
+/// the processors), its backlog, and no leak detection (the default samples one buffer in 128).
 /// </remarks>
 internal sealed class StockServer(int loops) : IPeer
 {
@@ -43,7 +43,7 @@ internal sealed class StockServer(int loops) : IPeer
         return (IPEndPoint)listener.LocalAddress;
     }
 
-    /// <summary>In: frames → Out: frames that begin as packets do.</summary>
+    /// <summary>In: frames. Out: frames with a valid prefix.</summary>
     private sealed class PrefixHandler : ChannelHandlerAdapter
     {
         public override void ChannelRead(IChannelHandlerContext context, object message)
@@ -61,20 +61,20 @@ internal sealed class StockServer(int loops) : IPeer
         }
     }
 
-    /// <summary>In: frames. Adds up for itself, and tells the server once a read.</summary>
+    /// <summary>In: frames. Counts them and adds the count to the server's once per read.</summary>
     private sealed class CountingHandler(StockServer server) : SimpleChannelInboundHandler<IByteBuffer>
     {
         private long _packets;
 
         public override void ChannelReadComplete(IChannelHandlerContext context)
         {
-            Tell();
+            Publish();
             context.FireChannelReadComplete();
         }
 
         public override void ChannelInactive(IChannelHandlerContext context)
         {
-            Tell();
+            Publish();
             context.FireChannelInactive();
         }
 
@@ -82,7 +82,7 @@ internal sealed class StockServer(int loops) : IPeer
 
         protected override void ChannelRead0(IChannelHandlerContext ctx, IByteBuffer msg) => _packets++;
 
-        private void Tell()
+        private void Publish()
         {
             Interlocked.Add(ref server._packets, _packets);
             _packets = 0;

@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Benchmarks.Report;
 
-/// <summary>What a figure was measured on.</summary>
+/// <summary>The machine of a measurement.</summary>
 internal static class MachineDescription
 {
-    /// <summary>Processor, memory, kernel, runtime, date: one item each.</summary>
+    /// <summary>Returns processor, memory, kernel, runtime and date, one item each.</summary>
     public static IReadOnlyList<string> Lines(DateTimeOffset now) =>
     [
-        string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} processors, {Processor()}, {RuntimeInformation.OSArchitecture}"),
+        $"{Environment.ProcessorCount} processors, {Processor()}, {RuntimeInformation.OSArchitecture}",
         string.Create(CultureInfo.InvariantCulture, $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 20} MiB of memory"),
         $"{RuntimeInformation.OSDescription}, kernel {Environment.OSVersion.Version}",
         RuntimeInformation.FrameworkDescription,

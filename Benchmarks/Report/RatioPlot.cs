@@ -5,18 +5,20 @@ using ScottPlot.Plottables;
 
 namespace DotNettyFraming.Benchmarks.Report;
 
-/// <summary>A plot of the ratios to the floor: a group of bars a load, a bar a server, with the spread of its rounds.</summary>
+/// <summary>A plot of the ratios to the floor: one group of bars per load, one bar per server, with the spread of its rounds.</summary>
 internal static class RatioPlot
 {
     private const int Width = 1200;
     private const int Height = 600;
     private const double GroupGap = 1.0; // in bars
 
-    /// <summary>Draws it.</summary>
-    /// <returns>False where there is nothing to draw: no floor, or no load at a fixed rate.</returns>
+    /// <summary>Draws the plot; returns false without a floor or a load at a fixed rate.</summary>
     public static bool Save(ComparisonResult result, string file)
     {
-        Workload[] loads = [.. Workloads.All.Where(load => !load.IsFullSpeed && RatioOf(result, result.Contestants[0], load) is not null)];
+        Workload[] loads =
+        [
+            .. Workloads.All.Where(load => !load.IsFullSpeed && RatioOf(result, result.Contestants[0], load) is not null),
+        ];
         Contestant[] bars = [.. result.Contestants.Where(contestant => contestant.Role != ContestantRole.Floor)];
         if (loads.Length == 0 || bars.Length == 0)
         {
@@ -44,7 +46,7 @@ internal static class RatioPlot
             [.. loads.Select((_, i) => (i * group) + ((bars.Length - 1) / 2.0))], [.. loads.Select(load => load.Name)]);
         plot.Axes.Margins(bottom: 0);
         plot.Axes.SetLimitsX(-GroupGap, loads.Length * group);
-        plot.Title("CPU time a packet, as a ratio to the floor (medians; lines: least and greatest round)");
+        plot.Title("CPU time per packet as a ratio to the floor (medians; lines: minimum to maximum)");
         plot.ShowLegend(Edge.Bottom);
         plot.SavePng(file, Width, Height);
         return true;
@@ -61,7 +63,7 @@ internal static class RatioPlot
         }
     }
 
-    /// <summary>A line from the least to the greatest round: a bar's own error would reach as far up as down.</summary>
+    /// <summary>Adds a line from minimum to maximum; a bar's error property is symmetric.</summary>
     private static void AddSpreads(Plot plot, ComparisonResult result, Contestant contestant, Workload[] loads, int index, double group)
     {
         for (int i = 0; i < loads.Length; i++)
@@ -75,5 +77,5 @@ internal static class RatioPlot
     }
 
     private static Statistics? RatioOf(ComparisonResult result, Contestant contestant, Workload load) =>
-        result.Ratio<SendReading>(contestant, result.With(ContestantRole.Floor), load.Name, reading => reading.CpuNanosecondsAPacket);
+        result.Ratio<SendReading>(contestant, result.With(ContestantRole.Floor), load.Name, reading => reading.CpuNanosecondsPerPacket);
 }

@@ -2,18 +2,19 @@ using System.Text;
 
 namespace DotNettyFraming.Benchmarks.Report;
 
-/// <summary>A table, before it is known where it will be shown.</summary>
-/// <param name="Title">What it is about.</param>
-/// <param name="Note">How to read it, in a sentence or two.</param>
-/// <param name="Columns">Their headings; the first one is of the rows' names.</param>
-/// <param name="Rows">Each with a cell a column.</param>
+/// <summary>A table, independent of its output.</summary>
+/// <param name="Title">The title.</param>
+/// <param name="Note">An explanation of one or two sentences.</param>
+/// <param name="Columns">The headings, first that of the rows' names.</param>
+/// <param name="Rows">The rows, with one cell per column.</param>
 internal sealed record ReportTable(string Title, string Note, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    /// <summary>The table in Markdown, with its title as a heading.</summary>
+    /// <summary>Returns the table in Markdown, with its title as a heading.</summary>
     public string ToMarkdown()
     {
         var text = new StringBuilder();
-        text.Append("## ").AppendLine(Title).AppendLine().AppendLine(Note).AppendLine();
+        string oneSentencePerLine = Note.Replace(". ", $".{Environment.NewLine}", StringComparison.Ordinal);
+        text.Append("## ").AppendLine(Title).AppendLine().AppendLine(oneSentencePerLine).AppendLine();
         AppendRow(text, Columns);
         AppendRow(text, [.. Columns.Select((_, i) => i == 0 ? "---" : "---:")]);
         foreach (IReadOnlyList<string> row in Rows)

@@ -7,29 +7,34 @@ namespace DotNettyFraming.Benchmarks.Report;
 /// <summary>The tables of a comparison.</summary>
 internal static class ResultTables
 {
-    private const string Spread = "Median (least–greatest) over the rounds.";
+    private const string Spread = "Median (minimum–maximum) over the rounds.";
 
-    /// <summary>All tables that have a row, in the order of reading.</summary>
-    public static IReadOnlyList<ReportTable> From(ComparisonResult result) =>
-    [
-        .. new[] { CpuRatios(result), RivalRatios(result), Cpu(result), FullSpeed(result), Connecting(result), Memory(result), Wakeups(result), Counts(result) }
-            .Where(table => table.Rows.Count > 0),
-    ];
+    /// <summary>Returns all tables that have rows.</summary>
+    public static IReadOnlyList<ReportTable> From(ComparisonResult result)
+    {
+        ReportTable[] tables =
+        [
+            CpuRatios(result), RivalRatios(result), Cpu(result), FullSpeed(result), Connecting(result), Memory(result), Wakeups(result),
+            Counts(result),
+        ];
+        return [.. tables.Where(table => table.Rows.Count > 0)];
+    }
 
     private static ReportTable CpuRatios(ComparisonResult result) => ByLoad(
         result,
-        "CPU time a packet, as a ratio to the floor",
+        "CPU time per packet as a ratio to the floor",
         $"Each figure is divided by the floor's of the same round. {Spread}",
         load => !load.IsFullSpeed,
         (contestant, load) => Quantity.Spread(
-            result.Ratio<SendReading>(contestant, result.With(ContestantRole.Floor), load.Name, r => r.CpuNanosecondsAPacket), Quantity.Ratio));
+            result.Ratio<SendReading>(contestant, result.With(ContestantRole.Floor), load.Name, r => r.CpuNanosecondsPerPacket),
+            Quantity.Ratio));
 
     private static ReportTable RivalRatios(ComparisonResult result)
     {
         Contestant[] ours = [.. result.With(ContestantRole.Ours)];
         IEnumerable<string> rivals = result.With(ContestantRole.Rival).Select(rival => rival.Name);
         return new ReportTable(
-            "CPU time a packet, as a ratio to the best rival",
+            "CPU time per packet as a ratio to the best rival",
             $"Below 1: less than the best of {string.Join(", ", rivals)} in the same round. {Spread}",
             ["Load", .. ours.Select(contestant => contestant.Name)],
             rivals.Any() && ours.Length > 0 ? [.. LoadsOf(result).Where(load => !load.IsFullSpeed).Select(Row)] : []);
@@ -38,67 +43,67 @@ internal static class ResultTables
         [
             Describe(load),
             .. ours.Select(contestant => Quantity.Spread(
-                result.Ratio<SendReading>(contestant, result.With(ContestantRole.Rival), load.Name, r => r.CpuNanosecondsAPacket),
+                result.Ratio<SendReading>(contestant, result.With(ContestantRole.Rival), load.Name, r => r.CpuNanosecondsPerPacket),
                 Quantity.Ratio)),
         ];
     }
 
     private static ReportTable Cpu(ComparisonResult result) => ByLoad(
         result,
-        "CPU time of the server for one packet",
-        $"User and system, of the whole process, while the load comes at its fixed rate. {Spread}",
+        "CPU time of the server per packet",
+        $"User and system time of the whole process at the load's fixed rate. {Spread}",
         load => !load.IsFullSpeed,
         (contestant, load) => Quantity.Spread(
-            result.Figure<SendReading>(contestant, load.Name, r => r.CpuNanosecondsAPacket), Quantity.Time));
+            result.Figure<SendReading>(contestant, load.Name, r => r.CpuNanosecondsPerPacket), Quantity.Time));
 
     private static ReportTable FullSpeed(ComparisonResult result) => ByLoad(
         result,
-        "Packets a second, as fast as the server takes them",
-        $"Load generator and server share the machine, so this is what both together can do. {Spread}",
+        "Packets per second at full speed",
+        $"Load generator and server share the machine, so this is the limit of both together. {Spread}",
         load => load.IsFullSpeed,
         (contestant, load) => Quantity.Spread(
-            result.Figure<SendReading>(contestant, load.Name, r => r.PacketsASecond), Quantity.Rate));
+            result.Figure<SendReading>(contestant, load.Name, r => r.PacketsPerSecond), Quantity.Rate));
 
     private static ReportTable Connecting(ComparisonResult result) => ByFigure<ConnectReading>(
         result,
         "Connections",
-        $"Each is made, sends one packet, is closed, and its close by the server is awaited; 64 at a time. {Spread}",
+        $"Each connects, sends one packet, closes and waits for the server's close; 64 at a time. {Spread}",
         ComparisonPlan.ConnectLoad,
         [
-            ("accepted a second", r => r.ConnectionsASecond, Quantity.Rate),
-            ("CPU time each", r => r.CpuNanosecondsAConnection, Quantity.Time),
+            ("accepted per second", r => r.ConnectionsPerSecond, Quantity.Rate),
+            ("CPU time each", r => r.CpuNanosecondsPerConnection, Quantity.Time),
         ]);
 
     private static ReportTable Memory(ComparisonResult result) => ByFigure<MemoryReading>(
         result,
         "Resident memory",
-        "Of a fresh process. The floor keeps no payload, so its half-sent row is no floor. After the rounds of half-sent packets: what is "
-            + $"left above the server at rest, once all have closed and it had time to give it back. {Spread}",
+        "Of a new process. The floor stores no payload, so its half-sent row is no floor. The last rows are the memory above the "
+            + $"server at rest, some time after a round of half-sent packets has closed. {Spread}",
         ComparisonPlan.MemoryLoad,
         [
             ("at rest", r => r.AtRest, Quantity.Mebibytes),
-            ("an idle connection", r => r.AConnection(r.Idle), Quantity.Kibibytes),
-            ("a connection that sent 3 packets", r => r.AConnection(r.AfterThreePackets), Quantity.Kibibytes),
-            ("a half-sent packet: 40,000 of 65,007 bytes", r => r.AConnection(r.HalfSent), Quantity.Kibibytes),
+            ("per idle connection", r => r.PerConnection(r.Idle), Quantity.Kibibytes),
+            ("per connection after 3 packets", r => r.PerConnection(r.AfterThreePackets), Quantity.Kibibytes),
+            ("per half-sent packet: 40,000 of 65,007 bytes", r => r.PerConnection(r.HalfSent), Quantity.Kibibytes),
             ("left after a first round", r => r.AfterFirstRound - r.AtRest, Quantity.Mebibytes),
             ("left after a second round", r => r.AfterSecondRound - r.AtRest, Quantity.Mebibytes),
-            ("grown from the first to the second", r => r.AfterSecondRound - r.AfterFirstRound, Quantity.Mebibytes),
+            ("growth from the first to the second", r => r.AfterSecondRound - r.AfterFirstRound, Quantity.Mebibytes),
         ]);
 
     private static ReportTable Wakeups(ComparisonResult result) => ByLoad(
         result,
-        "How often a server's threads slept during a sweep",
-        "1 or more is a sign that it was done with a sweep before the next one began, so that no read found two writes. "
-            + "In brackets, sweeps that began more than 1 ms late.",
+        "Sleeps of a server's threads per sweep",
+        "1 or more indicates that the server finished a sweep before the next one started, so that no read found two writes. "
+            + "In brackets: sweeps that started more than 1 ms late.",
         load => !load.IsFullSpeed,
-        (contestant, load) => result.Figure<SendReading>(contestant, load.Name, r => r.SleepsASweep) is { } sleeps
+        (contestant, load) => result.Figure<SendReading>(contestant, load.Name, r => r.SleepsPerSweep) is { } sleeps
             && result.Figure<SendReading>(contestant, load.Name, r => (double)r.LateSweeps / r.Sweeps) is { } late
                 ? $"{Quantity.Ratio(sleeps.Median)} ({Quantity.Percent(late.Median)})"
                 : Quantity.None);
 
     private static ReportTable Counts(ComparisonResult result) => new(
         "Packets counted",
-        "Every packet sent to a process, warm-up included, against what it says it has processed.",
+        "Packets sent to a process, warm-up included, and packets that it reports as processed.",
         ["Server", "sent", "processed", ""],
         [.. result.Checks.Select(check => (IReadOnlyList<string>)
         [
@@ -140,7 +145,7 @@ internal static class ResultTables
     }
 
     private static string Describe(Workload load) =>
-        $"{load.Name}: {Integer(load.Connections)} conn, {Integer(load.PacketsAWrite)} a send"
+        $"{load.Name}: {Integer(load.Connections)} conn, {Integer(load.PacketsPerWrite)} per send"
         + (load.PayloadBytes == Workloads.Paced[0].PayloadBytes ? "" : $" of {Integer(load.PayloadBytes)} bytes");
 
     private static string Integer(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -12,11 +12,7 @@ internal static class ResultsDocument
     /// <summary>The plot's name.</summary>
     public const string PlotFileName = "RESULTS.png";
 
-    /// <summary>Writes both; replaces what is there.</summary>
-    /// <param name="folder">Made if it does not exist.</param>
-    /// <param name="arguments">The command line that gave these results.</param>
-    /// <param name="result">What was measured.</param>
-    /// <param name="tables">The same as tables.</param>
+    /// <summary>Writes both files, over existing ones, and creates the folder if it does not exist.</summary>
     public static void Write(string folder, IReadOnlyList<string> arguments, ComparisonResult result, IReadOnlyList<ReportTable> tables)
     {
         Directory.CreateDirectory(folder);
@@ -24,13 +20,13 @@ internal static class ResultsDocument
         File.WriteAllText(Path.Combine(folder, FileName), Text(arguments, result, tables, plotted, DateTimeOffset.UtcNow));
     }
 
-    /// <summary>The document's text.</summary>
+    /// <summary>Returns the document's text.</summary>
     public static string Text(
         IReadOnlyList<string> arguments, ComparisonResult result, IReadOnlyList<ReportTable> tables, bool plotted, DateTimeOffset now)
     {
         var text = new StringBuilder();
         text.AppendLine("# Results of the comparison").AppendLine()
-            .AppendLine("Written by this command, as [README.md](README.md) explains; do not edit:").AppendLine()
+            .AppendLine("Written by this command ([manual](../docs/benchmarks.md)):").AppendLine()
             .AppendLine("```").AppendJoin(' ', ["dotnet run -c Release --project Benchmarks -- compare", .. arguments]).AppendLine()
             .AppendLine("```").AppendLine();
         Itemize(text, MachineDescription.Lines(now));
@@ -38,7 +34,7 @@ internal static class ResultsDocument
         Itemize(text, result.Contestants.Select(contestant => $"`{contestant.Name}`: {contestant.Title}"));
         if (plotted)
         {
-            text.AppendLine($"![CPU time a packet, as a ratio to the floor]({PlotFileName})").AppendLine();
+            text.AppendLine($"![CPU time per packet as a ratio to the floor]({PlotFileName})").AppendLine();
         }
 
         text.AppendJoin(Environment.NewLine, tables.Select(table => table.ToMarkdown()));

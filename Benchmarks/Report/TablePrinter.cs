@@ -2,10 +2,10 @@ using Spectre.Console;
 
 namespace DotNettyFraming.Benchmarks.Report;
 
-/// <summary>Shows tables on standard output: drawn in a terminal, as Markdown where a file or a pipe takes it.</summary>
+/// <summary>Prints tables on standard output: drawn in a terminal, as Markdown into a file or pipe.</summary>
 internal static class TablePrinter
 {
-    /// <summary>Prints them.</summary>
+    /// <summary>Prints the tables.</summary>
     public static void Print(IEnumerable<ReportTable> tables)
     {
         foreach (ReportTable table in tables)

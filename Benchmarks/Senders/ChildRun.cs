@@ -5,20 +5,13 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>A program that was run to its end.</summary>
-/// <param name="ExitCode">Its exit code.</param>
-/// <param name="Output">All that it wrote to standard output.</param>
-/// <param name="Errors">All that it wrote to standard error.</param>
-/// <param name="PeakResidentBytes">The most resident memory that it had, looked at until shortly before its end.</param>
+/// <summary>A finished run of a program, with its output and its highest resident memory.</summary>
 internal sealed record ChildRun(int ExitCode, string Output, string Errors, long PeakResidentBytes)
 {
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Runs a program.</summary>
-    /// <param name="program">The executable.</param>
-    /// <param name="arguments">Its command line.</param>
-    /// <param name="patience">When it is killed.</param>
-    /// <exception cref="StartupException">It cannot be started, or did not end.</exception>
+    /// <summary>Runs a program; kills it after <paramref name="patience"/>.</summary>
+    /// <exception cref="StartupException">It cannot be started or did not end in time.</exception>
     public static async Task<ChildRun> RunAsync(string program, IReadOnlyList<string> arguments, TimeSpan patience)
     {
         using var process = new Process
@@ -63,7 +56,7 @@ internal sealed record ChildRun(int ExitCode, string Output, string Errors, long
         while (!exit.IsCompleted)
         {
             peak = accounts.PeakResidentBytes ?? peak;
-            await Task.WhenAny(exit, Task.Delay(Look, stop));
+            await Task.WhenAny(exit, Task.Delay(CheckInterval, stop));
         }
 
         await exit;

@@ -5,8 +5,7 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>The <see cref="FloorSender"/>: a mode of the benchmarks' executable.</summary>
-/// <param name="program">That executable.</param>
+/// <summary>The <see cref="FloorSender"/> as a process: a mode of the benchmarks' executable.</summary>
 internal sealed class FloorSenderProcess(string program) : ISender
 {
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
@@ -21,7 +20,7 @@ internal sealed class FloorSenderProcess(string program) : ISender
                 FloorSenderProgram.Mode,
                 "--port", Text(port),
                 "--connections", Text(load.Connections),
-                "--packets-per-write", Text(load.PacketsAWrite),
+                "--packets-per-write", Text(load.PacketsPerWrite),
                 "--duration", Text(duration.TotalMilliseconds) + "ms",
             ],
             duration + Overhead);

@@ -5,11 +5,10 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>The load client: the real executable, on one core as the <see cref="FloorSender"/> is.</summary>
-/// <param name="program">The executable.</param>
+/// <summary>The load client's executable with one event loop, since the <see cref="FloorSender"/> has one thread.</summary>
 internal sealed class LoadClientProcess(string program) : ISender
 {
-    /// <summary>The load client's exit code where some connections failed; its report says how many.</summary>
+    /// <summary>The load client's exit code if some connections failed; its report has the number.</summary>
     private const int SomeConnectionsFailed = 4;
 
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
@@ -26,7 +25,7 @@ internal sealed class LoadClientProcess(string program) : ISender
                 [
                     "--port", Text(port),
                     "--connections", Text(load.Connections),
-                    "--packets-per-write", Text(load.PacketsAWrite),
+                    "--packets-per-write", Text(load.PacketsPerWrite),
                     "--payload-bytes", Text(load.PayloadBytes),
                     "--duration", Text(duration.TotalMilliseconds) + "ms",
                     "--transport", "epoll",
@@ -55,7 +54,7 @@ internal sealed class LoadClientProcess(string program) : ISender
 
     private static string Text(double number) => number.ToString("0", CultureInfo.InvariantCulture);
 
-    /// <summary>What is read of the load client's <c>--json</c>.</summary>
+    /// <summary>The fields read from the load client's <c>--json</c>.</summary>
     private sealed record Report(ConnectionCounts Connections, PacketCounts Packets, double Seconds, double ConnectSeconds);
 
     private sealed record ConnectionCounts(int Requested, int Connected);

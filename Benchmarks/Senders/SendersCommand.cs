@@ -11,8 +11,7 @@ internal static class SendersCommand
     /// <summary>The mode's name.</summary>
     public const string Mode = "senders";
 
-    /// <summary>Runs a comparison of senders.</summary>
-    /// <returns>The exit code.</returns>
+    /// <summary>Runs a comparison of senders and returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
         ParsedOptions<SendersOptions> parsed = SendersOptions.Declare().Parse(arguments);

@@ -30,7 +30,7 @@ internal sealed record SendersOptions
         var none = new SendersOptions();
         var set = new OptionSet<SendersOptions>(
             $"{Program.Name} {SendersCommand.Mode}",
-            "Measures the load client and the least that a sender can be on this machine, in turn and repeatedly.",
+            "Measures the load client and a minimal sender on this machine, in turn and repeatedly.",
             EnvironmentPrefix.Benchmarks,
             none);
         set.Add(
@@ -43,7 +43,7 @@ internal sealed record SendersOptions
             $"Loads to measure with, comma-separated, connections x packets per write: {string.Join(", ", none.Loads)}.", "all");
         set.Add(
             "--quick", OptionKind.Flag, false, (o, v) => o with { Quick = v },
-            "A few seconds in all, to see that everything works. The figures mean nothing.");
+            "Only tests that everything works, in a few seconds; the figures mean nothing.");
         return set;
     }
 }

@@ -2,25 +2,25 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>What a comparison of senders is to measure, and how long.</summary>
+/// <summary>The measurements of a comparison of senders: its loads, rounds and duration.</summary>
 internal sealed record SendersPlan
 {
-    private const int ArticlePayload = 25; // 7 + 25 = 32 bytes
+    private const int DefaultPayload = 25; // 7 + 25 = 32 bytes
 
-    /// <summary>All loads: write sizes at 100 connections, and the ends of the range of connections. As fast as the server takes them.</summary>
+    /// <summary>All loads, at full speed: write sizes at 100 connections, and the ends of the range of connections.</summary>
     public static readonly IReadOnlyList<Workload> AllLoads =
         [Of(100, 1), Of(100, 64), Of(100, 1_000), Of(1, 1), Of(10_000, 1)];
 
-    /// <summary>What is sent.</summary>
+    /// <summary>The loads.</summary>
     public required IReadOnlyList<Workload> Loads { get; init; }
 
-    /// <summary>Times that each sender is measured with each load.</summary>
+    /// <summary>Rounds of each load.</summary>
     public required int Rounds { get; init; }
 
-    /// <summary>Length of one measurement.</summary>
+    /// <summary>The duration of one measurement.</summary>
     public required TimeSpan Duration { get; init; }
 
-    /// <summary>A plan of a few seconds in all, to see that everything works. Its figures mean nothing.</summary>
+    /// <summary>A plan of a few seconds that only tests that everything works.</summary>
     public static SendersPlan Quick { get; } = new()
     {
         Loads = [Of(100, 64), Of(300, 1)],
@@ -28,6 +28,6 @@ internal sealed record SendersPlan
         Duration = TimeSpan.FromMilliseconds(100),
     };
 
-    private static Workload Of(int connections, int packetsAWrite) =>
-        new($"{connections}x{packetsAWrite}", connections, packetsAWrite, ArticlePayload, WritesASecond: 0);
+    private static Workload Of(int connections, int packetsPerWrite) =>
+        new($"{connections}x{packetsPerWrite}", connections, packetsPerWrite, DefaultPayload, WritesPerSecond: 0);
 }

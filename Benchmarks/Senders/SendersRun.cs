@@ -5,15 +5,14 @@ using DotNettyFraming.Benchmarks.Report;
 
 namespace DotNettyFraming.Benchmarks.Senders;
 
-/// <summary>Measures: both senders in turn against one bare server, load by load, round by round.</summary>
+/// <summary>A run of a comparison of senders: both in turn against one bare server, load by load, round by round.</summary>
 /// <remarks>
-/// A B A B …: what the machine does besides hits both alike, and a ratio is taken inside one turn only. Both are fresh processes each
-/// time, as a user starts them: what the load client needs to get warm is part of its figure.
+/// The order A B A B exposes both to the same other activity of the machine; ratios are taken within one turn. Both are new
+/// processes each time, so the load client's figure includes its warm-up.
 /// </remarks>
 internal sealed class SendersRun(SendersPlan plan, Contestant server, ISender floor, ISender loadClient, Action<string> progress)
 {
-    /// <summary>Runs it all.</summary>
-    /// <returns>What was measured.</returns>
+    /// <summary>Runs all measurements.</summary>
     public async Task<SendersResult> RunAsync()
     {
         var turns = new List<SendersTurn>();
@@ -25,8 +24,8 @@ internal sealed class SendersRun(SendersPlan plan, Contestant server, ISender fl
             foreach (Workload load in plan.Loads)
             {
                 SendersTurn turn = await TakeTurnAsync(running, load);
-                progress($"round {round} of {plan.Rounds}, {load.Name}: {Quantity.Rate(turn.LoadClient.PacketsASecond)} of "
-                    + $"{Quantity.Rate(turn.Floor.PacketsASecond)}, {Quantity.Ratio(turn.Ratio)}");
+                progress($"round {round} of {plan.Rounds}, {load.Name}: {Quantity.Rate(turn.LoadClient.PacketsPerSecond)} of "
+                    + $"{Quantity.Rate(turn.Floor.PacketsPerSecond)}, {Quantity.Ratio(turn.Ratio)}");
                 turns.Add(turn);
             }
         }

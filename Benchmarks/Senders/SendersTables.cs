@@ -7,28 +7,27 @@ namespace DotNettyFraming.Benchmarks.Senders;
 /// <summary>The tables of a comparison of senders.</summary>
 internal static class SendersTables
 {
-    private const string Spread = "Median (least–greatest) over the rounds.";
+    private const string Spread = "Median (minimum–maximum) over the rounds.";
 
-    /// <summary>All tables, in the order of reading.</summary>
+    /// <summary>Returns all tables.</summary>
     public static IReadOnlyList<ReportTable> From(SendersResult result) => [Sending(result), Connecting(result), Count(result)];
 
     private static ReportTable Sending(SendersResult result) => new(
-        "Packets a second from one core",
-        $"As fast as the bare server takes them. The ratio is the load client's to the floor sender's of the same round. {Spread}",
+        "Packets per second from one core",
+        $"As fast as the bare server reads. The ratio is the load client's to the floor sender's in the same round. {Spread}",
         ["Load", "floor sender", "load client", "ratio", "floor sender's core"],
         [.. result.Loads.Select(load => (IReadOnlyList<string>)
         [
             Describe(load),
-            Quantity.Spread(result.Figure(load, turn => turn.Floor.PacketsASecond), Quantity.Rate),
-            Quantity.Spread(result.Figure(load, turn => turn.LoadClient.PacketsASecond), Quantity.Rate),
+            Quantity.Spread(result.Figure(load, turn => turn.Floor.PacketsPerSecond), Quantity.Rate),
+            Quantity.Spread(result.Figure(load, turn => turn.LoadClient.PacketsPerSecond), Quantity.Rate),
             Quantity.Spread(result.Figure(load, turn => turn.Ratio), Quantity.Ratio),
             Quantity.Spread(result.Figure(load, turn => turn.Floor.CpuSeconds!.Value / turn.Floor.Seconds), Quantity.Percent),
         ])]);
 
     private static ReportTable Connecting(SendersResult result) => new(
         "The load client's connections and memory",
-        "Time to make all connections, those not made in the worst round, and the most resident memory of its process while it connected "
-            + $"and sent. {Spread}",
+        $"Time of connecting, failed connections in the worst round, and highest resident memory of the process. {Spread}",
         ["Load", "connected in", "floor sender in", "not made", "peak resident"],
         [.. result.Loads.Select(load => (IReadOnlyList<string>)
         [
@@ -41,11 +40,17 @@ internal static class SendersTables
 
     private static ReportTable Count(SendersResult result) => new(
         "Packets counted",
-        "What both say they sent, warm-up included, against what the server says it has processed.",
+        "Packets that both report as sent, warm-up included, and packets that the server reports as processed.",
         ["Server", "sent", "processed", ""],
-        [[result.Check.Contestant, Integer(result.Check.Sent), Integer(result.Check.Processed), result.Check.IsExact ? "all" : "DIFFERENT"]]);
+        [
+            [
+                result.Check.Contestant, Integer(result.Check.Sent), Integer(result.Check.Processed),
+                result.Check.IsExact ? "all" : "DIFFERENT",
+            ],
+        ]);
 
-    private static string Describe(Workload load) => $"{load.Name}: {Integer(load.Connections)} conn, {Integer(load.PacketsAWrite)} a write";
+    private static string Describe(Workload load) =>
+        $"{load.Name}: {Integer(load.Connections)} conn, {Integer(load.PacketsPerWrite)} per write";
 
     private static string Integer(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 }

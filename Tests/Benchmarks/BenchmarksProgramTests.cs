@@ -2,21 +2,20 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>The short runs of all parts, as a user starts them, so that they never rot; no figure is looked at.</summary>
+/// <summary>Short runs of all modes of the benchmarks' program, without a check of figures.</summary>
 [CancelAfter(180_000)]
 [Category("Slow")]
 public sealed class BenchmarksProgramTests
 {
-    /// <summary>A quick run takes some seconds of a machine that has nothing else to do.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120); // some seconds on an idle machine
 
     private string _folder = "";
 
     [SetUp]
-    public void Make_folder() => _folder = Directory.CreateTempSubdirectory().FullName;
+    public void Create_folder() => _folder = Directory.CreateTempSubdirectory().FullName;
 
     [TearDown]
-    public void Remove_folder() => Directory.Delete(_folder, recursive: true);
+    public void Delete_folder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
     public async Task Quick_comparison_measures_every_peer_and_counts_every_packet()
@@ -32,7 +31,7 @@ public sealed class BenchmarksProgramTests
             Assert.That(results, Does.Match($@"\| {peer} \| [0-9,]+ \| [0-9,]+ \| all \|"));
         }
 
-        Assert.That(results, Does.Contain("Packets a second").And.Contain("Connections").And.Contain("Resident memory"));
+        Assert.That(results, Does.Contain("Packets per second").And.Contain("Connections").And.Contain("Resident memory"));
         Assert.That(new FileInfo(Path.Combine(_folder, "RESULTS.png")).Length, Is.Positive);
     }
 
@@ -44,8 +43,10 @@ public sealed class BenchmarksProgramTests
         int exitCode = await run.ExitAsync(Patience);
 
         Assert.That(exitCode, Is.Zero, run.Everything);
-        Assert.That(run.Output, Has.Some.Matches(@"^\| 100x64: 100 conn, 64 a write \| [0-9.]+ [kM] \| [0-9.]+ [kM] \| [0-9.]+ \| [0-9.]+ % \|$"));
-        Assert.That(run.Output, Has.Some.Matches(@"^\| 300x1: 300 conn, 1 a write \| [0-9.]+ s \| [0-9.]+ s \| 0 \| [0-9.]+ MiB \|$"));
+        Assert.That(
+            run.Output,
+            Has.Some.Matches(@"^\| 100x64: 100 conn, 64 per write \| [0-9.]+ [kM] \| [0-9.]+ [kM] \| [0-9.]+ \| [0-9.]+ % \|$"));
+        Assert.That(run.Output, Has.Some.Matches(@"^\| 300x1: 300 conn, 1 per write \| [0-9.]+ s \| [0-9.]+ s \| 0 \| [0-9.]+ MiB \|$"));
         Assert.That(run.Output, Has.Some.Matches(@"^\| floor \| [0-9,]+ \| [0-9,]+ \| all \|$"));
     }
 
@@ -63,7 +64,7 @@ public sealed class BenchmarksProgramTests
     }
 
     [Test]
-    public async Task Comparison_of_go_alone_without_go_is_one_line_and_exit_code_1()
+    public async Task Comparison_of_Go_without_Go_is_one_line_and_exit_code_1()
     {
         using ProgramRun run = ProgramRun.Start("Benchmarks", ["compare", "--quick", "--only", "go"], ("PATH", "/nowhere"));
 
@@ -79,11 +80,11 @@ public sealed class BenchmarksProgramTests
     [TestCase("send --port 0", "--port: '0'")]
     [TestCase("serve apache", "floor, stock, kestrel")]
     [TestCase("sing", "compare")]
-    public async Task What_is_not_understood_is_told_with_exit_code_2(string arguments, string told)
+    public async Task Bad_argument_is_reported_with_exit_code_2(string arguments, string message)
     {
         using ProgramRun run = ProgramRun.Start("Benchmarks", arguments.Split(' '));
 
         Assert.That(await run.ExitAsync(), Is.EqualTo(2));
-        Assert.That(string.Join('\n', run.Errors), Does.Contain(told));
+        Assert.That(string.Join('\n', run.Errors), Does.Contain(message));
     }
 }

@@ -4,14 +4,14 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>A program that is run to its end, and watched meanwhile.</summary>
+/// <summary>Runs of other programs, with their peak memory.</summary>
 [CancelAfter(60_000)]
 public sealed class ChildRunTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     [Test]
-    public async Task Exit_code_both_outputs_and_peak_memory_are_kept()
+    public async Task Run_has_exit_code_both_outputs_and_peak_memory()
     {
         ChildRun run = await ChildRun.RunAsync("sh", ["-c", "echo out; echo err >&2; sleep 1; exit 7"], Patience);
 
@@ -20,7 +20,7 @@ public sealed class ChildRunTests
     }
 
     [Test]
-    public void Program_that_does_not_end_is_killed_and_told()
+    public void Program_that_does_not_end_is_killed_and_reported()
     {
         string file = Path.GetTempFileName();
         try
@@ -39,7 +39,7 @@ public sealed class ChildRunTests
     }
 
     [Test]
-    public void Program_that_is_not_there_is_told() => Assert.That(
+    public void Missing_program_is_reported() => Assert.That(
         async () => await ChildRun.RunAsync("/no/such/program", [], Patience),
         Throws.InstanceOf<StartupException>().With.Message.Contains("/no/such/program"));
 }

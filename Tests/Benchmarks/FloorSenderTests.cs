@@ -5,7 +5,7 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>The least that a sender can be: it counts right, and does not allocate.</summary>
+/// <summary>The minimal sender counts correctly and does not allocate.</summary>
 [CancelAfter(60_000)]
 public sealed class FloorSenderTests
 {
@@ -13,11 +13,11 @@ public sealed class FloorSenderTests
 
     [TestCase(1, 1)]
     [TestCase(10, 1)]
-    [TestCase(3, 100_000)] // 3.2 MB: the kernel takes it in parts
-    public async Task Packets_said_to_be_sent_are_those_that_the_server_counts(int connections, int packetsAWrite)
+    [TestCase(3, 100_000)] // 3.2 MB: partial writes
+    public async Task Reported_packets_are_those_that_the_server_counts(int connections, int packetsPerWrite)
     {
         using ServerProcess server = await ServerProcess.StartAsync(Programs.InTests(Contestants.Floor));
-        using FloorSender sender = FloorSender.Open(server.Port, Load(connections, packetsAWrite));
+        using FloorSender sender = FloorSender.Open(server.Port, Load(connections, packetsPerWrite));
 
         TimeSpan took = sender.Send(Briefly);
         sender.Finish();
@@ -43,7 +43,7 @@ public sealed class FloorSenderTests
     }
 
     [Test]
-    public void Server_that_is_not_there_refuses()
+    public void Missing_server_refuses()
     {
         using Socket listener = Listener();
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
@@ -65,7 +65,8 @@ public sealed class FloorSenderTests
         Assert.That(() => sender.Send(TimeSpan.FromSeconds(20)), Throws.InstanceOf<IOException>());
     }
 
-    private static Workload Load(int connections, int packetsAWrite) => new("", connections, packetsAWrite, PayloadBytes: 25, WritesASecond: 0);
+    private static Workload Load(int connections, int packetsPerWrite) =>
+        new("", connections, packetsPerWrite, PayloadBytes: 25, WritesPerSecond: 0);
 
     private static Socket Listener()
     {

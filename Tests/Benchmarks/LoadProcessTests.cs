@@ -7,7 +7,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 public sealed class LoadProcessTests
 {
     [Test]
-    public void Answer_to_a_long_order_has_two_minutes_beyond_it()
+    public void Time_out_is_two_minutes_beyond_the_order()
     {
         Assert.That(LoadProcess.PatienceFor(new SendOrder(1, 1, Workloads.All[0], Seconds: 120)), Is.EqualTo(TimeSpan.FromMinutes(4)));
         Assert.That(LoadProcess.PatienceFor(new ConnectOrder(1, 1, Seconds: 600)), Is.EqualTo(TimeSpan.FromMinutes(12)));
@@ -15,7 +15,7 @@ public sealed class LoadProcessTests
     }
 
     [Test]
-    public void Comparison_of_nobody_is_one_line() => Assert.That(
+    public void Comparison_without_servers_is_one_line() => Assert.That(
         async () => await Contestants.PrepareAsync([], _ => { }),
         Throws.InstanceOf<StartupException>().With.Message.EqualTo("there is no server to measure"));
 }

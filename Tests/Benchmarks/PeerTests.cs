@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>The contract that all servers of the comparison keep, ours too: only then do their figures mean the same.</summary>
+/// <summary>The contract of all servers of the comparison, ours included, so that their figures are comparable.</summary>
 [CancelAfter(60_000)]
 [Category("Slow")]
 public sealed class PeerTests
@@ -15,10 +15,10 @@ public sealed class PeerTests
     private static IEnumerable<string> Names => Contestants.All.Select(contestant => contestant.Name);
 
     [OneTimeTearDown]
-    public void Remove_what_was_built() => Contestants.CleanUp();
+    public void Delete_built_programs() => Contestants.CleanUp();
 
     [TestCaseSource(nameof(Names))]
-    public async Task Peer_counts_each_packet_once_however_the_bytes_come(string name)
+    public async Task Peer_counts_each_packet_once_however_bytes_are_grouped(string name)
     {
         using ServerProcess server = await StartAsync(name);
         byte[] packets = Wire.Packets(Payloads);
@@ -32,7 +32,7 @@ public sealed class PeerTests
     }
 
     [TestCaseSource(nameof(Names))]
-    public async Task Peer_discards_an_unfinished_packet_when_its_peer_closes(string name)
+    public async Task Peer_discards_an_unfinished_packet_at_a_close(string name)
     {
         using ServerProcess server = await StartAsync(name);
 
@@ -49,7 +49,7 @@ public sealed class PeerTests
 
         await peer.SendAsync(Wire.Packet(25));
         await peer.SendAsync("XXXXXXX\0\0"u8.ToArray());
-        await peer.SendAsync(new byte[ushort.MaxValue]); // DotNetty's decoder waits for a whole packet before a handler sees its prefix
+        await peer.SendAsync(new byte[ushort.MaxValue]); // DotNetty's decoder checks no prefix before a whole packet
         await peer.ClosedByServerAsync();
 
         Assert.That(await server.StopAsync(), Is.EqualTo(1));

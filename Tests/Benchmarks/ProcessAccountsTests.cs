@@ -4,14 +4,14 @@ using DotNettyFraming.Benchmarks.Interop;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>The operating system's accounts, read of this very process, whose figures the runtime knows too.</summary>
+/// <summary>The operating system's accounts of this process, compared with the runtime's.</summary>
 [CancelAfter(30_000)]
 public sealed class ProcessAccountsTests
 {
     private readonly ProcessAccounts _accounts = new(Environment.ProcessId);
 
     [Test]
-    public void Cpu_time_is_what_the_runtime_says_of_the_process()
+    public void Cpu_time_equals_the_runtimes()
     {
         TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
         var read = TimeSpan.FromTicks(_accounts.CpuNanoseconds / TimeSpan.NanosecondsPerTick);
@@ -43,16 +43,16 @@ public sealed class ProcessAccountsTests
             return _accounts.Sleeps > before;
         }
 
-        // More than one try: a thread of the test host that ends meanwhile takes its own count with it.
+        // Repeated: a thread that ends in the meantime takes its count with it.
         Assert.That(Enumerable.Range(0, 100).Any(_ => Counted()), Is.True);
     }
 
     [Test]
-    public void Resident_memory_is_that_of_the_process() =>
+    public void Resident_memory_equals_the_runtimes() =>
         Assert.That(_accounts.ResidentBytes, Is.EqualTo(Environment.WorkingSet).Within(20).Percent);
 
     [Test]
-    public void Peak_of_resident_memory_stays_when_memory_is_given_back()
+    public void Peak_of_resident_memory_stays_after_memory_is_freed()
     {
         const int Bytes = 64 << 20;
         const int Page = 4096;

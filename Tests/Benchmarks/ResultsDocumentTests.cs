@@ -11,7 +11,7 @@ public sealed class ResultsDocumentTests
     private readonly ComparisonResult _result = SampleResult.Make();
 
     [Test]
-    public void Document_says_command_machine_and_date()
+    public void Document_has_command_machine_and_date()
     {
         string text = Text(_result);
 
@@ -28,13 +28,13 @@ public sealed class ResultsDocumentTests
         string text = Text(_result);
 
         Assert.That(text, Does.Contain(
-            "| W1: 100 conn, 1 a send | 1.00 (1.00–1.00) | 1.10 (1.00–1.20) | 2.00 (1.00–4.40) | 1.50 (1.25–2.20) |"));
-        Assert.That(text, Does.Contain("| W1: 100 conn, 1 a send | 0.80 (0.50–1.20) |"));
+            "| W1: 100 conn, 1 per send | 1.00 (1.00–1.00) | 1.10 (1.00–1.20) | 2.00 (1.00–4.40) | 1.50 (1.25–2.20) |"));
+        Assert.That(text, Does.Contain("| W1: 100 conn, 1 per send | 0.80 (0.50–1.20) |"));
         Assert.That(text, Does.Contain("| 2.00 µs (1.00 µs–4.00 µs) | 2.40 µs (1.10 µs–4.00 µs) |"));
     }
 
     [Test]
-    public void Count_that_differs_is_shown()
+    public void Different_count_is_shown()
     {
         string text = Text(_result with { Checks = [new CountCheck("ours", 1_000, 999)] });
 
@@ -45,7 +45,7 @@ public sealed class ResultsDocumentTests
     public void Table_without_rows_is_left_out() => Assert.That(Text(_result), Does.Not.Contain("Resident memory"));
 
     [Test]
-    public void Document_and_plot_are_written_side_by_side()
+    public void Document_and_plot_are_written_into_one_folder()
     {
         string folder = Directory.CreateTempSubdirectory().FullName;
         try
@@ -53,7 +53,8 @@ public sealed class ResultsDocumentTests
             ResultsDocument.Write(folder, ["--rounds", "3"], _result, ResultTables.From(_result));
 
             Assert.That(File.ReadAllText(Path.Combine(folder, "RESULTS.md")), Does.Contain("](RESULTS.png)"));
-            Assert.That(File.ReadAllBytes(Path.Combine(folder, "RESULTS.png")).Take(4), Is.EqualTo(new byte[] { 0x89, 0x50, 0x4E, 0x47 }));
+            Assert.That(
+                File.ReadAllBytes(Path.Combine(folder, "RESULTS.png")).Take(4), Is.EqualTo(new byte[] { 0x89, 0x50, 0x4E, 0x47 }));
         }
         finally
         {

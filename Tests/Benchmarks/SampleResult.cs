@@ -3,7 +3,7 @@ using DotNettyFraming.Benchmarks.Load;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>A comparison as it might have come out: figures that one can divide in one's head.</summary>
+/// <summary>A comparison with round figures.</summary>
 internal static class SampleResult
 {
     public static readonly Contestant Floor = new("floor", "the floor", ContestantRole.Floor, "", []);
@@ -11,7 +11,7 @@ internal static class SampleResult
     public static readonly Contestant Slow = new("slow", "a slow rival", ContestantRole.Rival, "", []);
     public static readonly Contestant Fast = new("fast", "a fast rival", ContestantRole.Rival, "", []);
 
-    /// <summary>W1, nanoseconds a packet in three rounds each.</summary>
+    /// <summary>Returns three rounds of W1 per contestant, given as nanoseconds per packet.</summary>
     public static ComparisonResult Make() => new(
         [Floor, Ours, Slow, Fast],
         [
@@ -22,7 +22,7 @@ internal static class SampleResult
         ],
         [new CountCheck("floor", 3_000, 3_000), new CountCheck("ours", 3_000, 3_000)]);
 
-    private static IEnumerable<Sample> Rounds(Contestant contestant, params long[] nanosecondsAPacket) => nanosecondsAPacket.Select(
+    private static IEnumerable<Sample> Rounds(Contestant contestant, params long[] nanosecondsPerPacket) => nanosecondsPerPacket.Select(
         (nanoseconds, round) => new Sample(contestant.Name, "W1", round + 1, new SendReading(
             Packets: 1_000, Sweeps: 10, LateSweeps: 1, Seconds: 0.5, CpuNanoseconds: 1_000 * nanoseconds, Sleeps: 25)));
 }

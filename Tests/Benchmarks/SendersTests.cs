@@ -5,7 +5,7 @@ using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 
-/// <summary>How turns become ratios and tables, and how a count that differs is found.</summary>
+/// <summary>The comparison of senders: ratios, tables, and the detection of a wrong count.</summary>
 [CancelAfter(60_000)]
 public sealed class SendersTests
 {
@@ -26,19 +26,20 @@ public sealed class SendersTests
         string text = Text(Result(processed: 500));
 
         Assert.That(text, Does.Contain(
-            "| 100x1: 100 conn, 1 a write | 100.0 k (50.0 k–200.0 k) | 80.0 k (75.0 k–100.0 k) | 0.80 (0.50–1.50) | 50.0 % (50.0 %–50.0 %) |"));
+            "| 100x1: 100 conn, 1 per write | 100.0 k (50.0 k–200.0 k) | 80.0 k (75.0 k–100.0 k) "
+            + "| 0.80 (0.50–1.50) | 50.0 % (50.0 %–50.0 %) |"));
         Assert.That(text, Does.Contain(
-            "| 100x1: 100 conn, 1 a write | 0.20 s (0.20 s–0.20 s) | 0.10 s (0.10 s–0.10 s) | 7 | 60.0 MiB (60.0 MiB–60.0 MiB) |"));
+            "| 100x1: 100 conn, 1 per write | 0.20 s (0.20 s–0.20 s) | 0.10 s (0.10 s–0.10 s) | 7 | 60.0 MiB (60.0 MiB–60.0 MiB) |"));
         Assert.That(text, Does.Contain("| floor | 500 | 500 | all |"));
     }
 
     [Test]
-    public void Count_that_differs_is_shown() =>
+    public void Different_count_is_shown() =>
         Assert.That(Text(Result(processed: 499)), Does.Contain("| floor | 500 | 499 | DIFFERENT |"));
 
     [TestCase(0, true)]
     [TestCase(1, false)]
-    public async Task Sender_that_claims_more_than_it_sent_is_found_out(int tooMany, bool exact)
+    public async Task Sender_that_reports_too_many_packets_is_detected(int tooMany, bool exact)
     {
         var plan = new SendersPlan { Loads = [Load with { Connections = 3 }], Rounds = 2, Duration = TimeSpan.FromMilliseconds(20) };
         var run = new SendersRun(plan, Programs.InTests(Contestants.Floor), new InProcess(0), new InProcess(tooMany), _ => { });
@@ -46,12 +47,15 @@ public sealed class SendersTests
         SendersResult result = await run.RunAsync();
 
         Assert.That(result.Turns, Has.Count.EqualTo(2));
-        Assert.That(result.Check.Sent, Is.GreaterThan(result.Turns.Sum(turn => turn.Floor.Packets + turn.LoadClient.Packets)), "the warm-up counts too");
+        Assert.That(
+            result.Check.Sent,
+            Is.GreaterThan(result.Turns.Sum(turn => turn.Floor.Packets + turn.LoadClient.Packets)),
+            "the warm-up counts too");
         Assert.That(result.Check.IsExact, Is.EqualTo(exact));
     }
 
     [Test]
-    public void Sender_that_fails_is_told_with_what_it_said()
+    public void Failed_sender_is_reported_with_its_errors()
     {
         var sender = new FloorSenderProcess(Programs.InTests(Contestants.Floor).FileName);
 
@@ -71,7 +75,7 @@ public sealed class SendersTests
 
     private static string Text(SendersResult result) => string.Join('\n', SendersTables.From(result).Select(table => table.ToMarkdown()));
 
-    /// <summary>The floor sender in this process, which may claim packets that it has not sent.</summary>
+    /// <summary>The floor sender in this process, with an option to report too many packets.</summary>
     private sealed class InProcess(int tooMany) : ISender
     {
         public string Name => "in process";

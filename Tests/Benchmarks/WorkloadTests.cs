@@ -9,7 +9,7 @@ public sealed class WorkloadTests
     private static IEnumerable<string> Names => Workloads.All.Select(load => load.Name);
 
     [TestCaseSource(nameof(Names))]
-    public void Write_is_so_many_packets_of_that_payload(string name)
+    public void Write_has_the_loads_packets_and_payload(string name)
     {
         Workload load = Workloads.All.Single(candidate => candidate.Name == name);
         byte[] write = load.Write();
@@ -23,9 +23,9 @@ public sealed class WorkloadTests
             Assert.That(offset, Is.LessThanOrEqualTo(write.Length));
         }
 
-        Assert.That(packets, Is.EqualTo(load.PacketsAWrite));
+        Assert.That(packets, Is.EqualTo(load.PacketsPerWrite));
     }
 
     [Test]
-    public void Names_are_not_used_twice() => Assert.That(ComparisonPlan.LoadNames, Is.Unique);
+    public void Names_are_unique() => Assert.That(ComparisonPlan.LoadNames, Is.Unique);
 }

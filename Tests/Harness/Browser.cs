@@ -2,12 +2,12 @@ using Microsoft.Playwright;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Debian's Chromium without a window; nothing is ever downloaded.</summary>
+/// <summary>The installed Chromium without a window; nothing is downloaded.</summary>
 internal sealed class Browser : IAsyncDisposable
 {
     private const float LongestMilliseconds = 30_000;
 
-    // It is not to call home; QUIC and the GPU have no use here.
+    // No requests of its own, no QUIC, no GPU.
     private static readonly string[] Arguments =
     [
         "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -23,11 +23,11 @@ internal sealed class Browser : IAsyncDisposable
         _browser = browser;
     }
 
-    /// <summary>Starts it; where it is not installed, the test is ignored, and fails in CI.</summary>
+    /// <summary>Starts the browser. Skips the test where Chromium is missing; in CI fails it.</summary>
     public static async Task<Browser> StartAsync()
     {
         string executable = InstalledProgram.Find("chromium");
-        Assertions.SetDefaultExpectTimeout(LongestMilliseconds); // five seconds otherwise, which a busy machine passes
+        Assertions.SetDefaultExpectTimeout(LongestMilliseconds); // the default of 5 s is too short for a busy machine
         Environment.SetEnvironmentVariable("PLAYWRIGHT_DRIVER_SEARCH_PATH", Repository.PlaywrightPackage);
         IPlaywright driver = await Playwright.CreateAsync();
         try
@@ -35,7 +35,7 @@ internal sealed class Browser : IAsyncDisposable
             return new Browser(driver, await driver.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
             {
                 ExecutablePath = executable,
-                Args = Environment.IsPrivilegedProcess ? [.. Arguments, "--no-sandbox"] : Arguments, // root has no sandbox
+                Args = Environment.IsPrivilegedProcess ? [.. Arguments, "--no-sandbox"] : Arguments, // root cannot have a sandbox
                 Timeout = LongestMilliseconds,
             }));
         }
@@ -46,7 +46,7 @@ internal sealed class Browser : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens an address in a window of its own, and waits until it is loaded.</summary>
+    /// <summary>Opens an address in a new window and waits until it has loaded.</summary>
     public async Task<BrowserPage> OpenAsync(Uri address, int width, int height, ColorScheme colors = ColorScheme.Light)
     {
         IBrowserContext window = await _browser.NewContextAsync(new BrowserNewContextOptions

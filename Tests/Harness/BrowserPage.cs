@@ -3,14 +3,14 @@ using Microsoft.Playwright;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A page in its own window of a <see cref="Browser"/>, and what happened in it from its first request on.</summary>
+/// <summary>A page in its own window of a <see cref="Browser"/>, with its requests and faults since the first request.</summary>
 internal sealed class BrowserPage : IAsyncDisposable
 {
     private readonly IBrowserContext _window;
     private readonly ConcurrentQueue<string> _requests = [];
     private readonly ConcurrentQueue<string> _faults = [];
 
-    /// <summary>Begins to watch a page that has nothing in it yet.</summary>
+    /// <summary>Watches an empty page.</summary>
     public BrowserPage(IBrowserContext window, IPage page)
     {
         _window = window;
@@ -22,20 +22,19 @@ internal sealed class BrowserPage : IAsyncDisposable
         page.PageError += (_, error) => _faults.Enqueue($"script: {error}");
     }
 
-    /// <summary>The page.</summary>
     public IPage Page { get; }
 
-    /// <summary>Every address that it asked for.</summary>
+    /// <summary>Every address that the page requested.</summary>
     public IReadOnlyCollection<string> Requests => _requests;
 
-    /// <summary>Errors and warnings of its console and its scripts, and requests that failed.</summary>
+    /// <summary>Errors and warnings of its console and scripts, and failed requests.</summary>
     public IReadOnlyCollection<string> Faults => _faults;
 
-    /// <summary>How far it is wider than its window, in pixels; a reader would have to scroll sideways.</summary>
+    /// <summary>Returns the width in pixels beyond its window's; above 0 a reader must scroll sideways.</summary>
     public Task<int> ExcessWidthAsync() =>
         Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
-    /// <summary>A picture of the whole page, beside the tests' results (an attachment would be copied there once more each run).</summary>
+    /// <summary>Saves a picture of the whole page next to the test results.</summary>
     public async Task SavePictureAsync(string name)
     {
         string file = Path.Combine(Repository.Root, "Tests", "TestResults", $"{name}.png");
@@ -45,9 +44,9 @@ internal sealed class BrowserPage : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await _window.DisposeAsync();
 
-    private void Fault(bool isOne, string what)
+    private void Fault(bool isFault, string what)
     {
-        if (isOne)
+        if (isFault)
         {
             _faults.Enqueue(what);
         }

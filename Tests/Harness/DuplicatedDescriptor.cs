@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A second descriptor of a .NET socket (dup(2)), which child processes inherit: to hand a socket over as a service manager does.</summary>
+/// <summary>A duplicate of a socket's descriptor (<c>dup(2)</c>) that child processes inherit, as from a service manager.</summary>
 internal sealed class DuplicatedDescriptor : IDisposable
 {
     private bool _given;
@@ -16,7 +16,7 @@ internal sealed class DuplicatedDescriptor : IDisposable
 
     public int Number { get; }
 
-    /// <summary>Whoever gets it closes it.</summary>
+    /// <summary>Returns the descriptor and passes its ownership to the caller.</summary>
     public int Give()
     {
         _given = true;

@@ -2,7 +2,7 @@ using NUnit.Framework.Constraints;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Waiting for what another thread is about to do: bounded, and no longer than it takes.</summary>
+/// <summary>Bounded waits for another thread.</summary>
 internal static class Eventually
 {
     /// <summary>Waits until <paramref name="actual"/> satisfies <paramref name="constraint"/>, and asserts that it did.</summary>

@@ -1,8 +1,8 @@
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Keeps what is written until <see cref="Release"/>, or until something is read; so a client's last words of a handshake and its first data go as one.</summary>
-/// <param name="send">Where what was written goes.</param>
-/// <param name="read">Reads; 0 = nothing will come.</param>
+/// <summary>A stream that collects writes until a read or <see cref="Release"/>: a handshake's end and first data are one write.</summary>
+/// <param name="send">Sends the collected bytes.</param>
+/// <param name="read">Reads; returns 0 at the end.</param>
 internal sealed class GluingStream(Action<byte[]> send, Func<Memory<byte>, int> read) : Stream
 {
     private readonly MemoryStream _written = new();
@@ -21,7 +21,7 @@ internal sealed class GluingStream(Action<byte[]> send, Func<Memory<byte>, int> 
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Sends what was written.</summary>
+    /// <summary>Sends the collected bytes.</summary>
     public void Release()
     {
         if (_written.Length > 0)
@@ -42,7 +42,7 @@ internal sealed class GluingStream(Action<byte[]> send, Func<Memory<byte>, int> 
 
     public override void Flush()
     {
-        // SslStream flushes each flight; that is what this stream is there to undo.
+        // Ignored: SslStream flushes each flight separately.
     }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();

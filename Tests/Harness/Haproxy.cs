@@ -5,7 +5,7 @@ using System.Text;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Debian's HAProxy in front of a server, passing TCP connections on with PROXY headers; killed at the end of its test.</summary>
+/// <summary>HAProxy in front of a server: passes TCP connections on with PROXY headers.</summary>
 internal sealed class Haproxy : IDisposable
 {
     private readonly Process _process;
@@ -24,18 +24,18 @@ internal sealed class Haproxy : IDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>Where it listens, on 127.0.0.1 and on ::1.</summary>
+    /// <summary>The port that it listens on, on 127.0.0.1 and, with IPv6, on ::1.</summary>
     public int Port { get; }
 
-    /// <summary>Starts it; where it is not installed, the test is ignored, and fails in CI.</summary>
-    /// <param name="server">Where it passes connections on to.</param>
-    /// <param name="serverOptions">What stands behind that on its <c>server</c> line: <c>send-proxy</c>, <c>send-proxy-v2</c>.</param>
+    /// <summary>Starts HAProxy. Skips the test where it is missing; in CI fails it.</summary>
+    /// <param name="server">The address that connections are passed on to.</param>
+    /// <param name="serverOptions">The options of its <c>server</c> line: <c>send-proxy</c>, <c>send-proxy-v2</c>.</param>
     public static Haproxy Start(IPEndPoint server, string serverOptions)
     {
         string executable = InstalledProgram.Find("haproxy");
         string folder = Directory.CreateTempSubdirectory("framing-haproxy-").FullName;
         string configuration = Path.Combine(folder, "haproxy.cfg");
-        int port = FreePort();
+        int port = Machine.FreePort();
         File.WriteAllText(configuration, $"""
             global
                 maxconn 100
@@ -46,7 +46,7 @@ internal sealed class Haproxy : IDisposable
                 timeout server 60s
             listen framing
                 bind 127.0.0.1:{port}
-                bind [::1]:{port}
+                {(Machine.HasIPv6 ? $"bind [::1]:{port}" : "")}
                 server framing {server} {serverOptions}
 
             """);
@@ -58,9 +58,10 @@ internal sealed class Haproxy : IDisposable
         return new Haproxy(new Process { StartInfo = start }, folder, port);
     }
 
-    /// <summary>Connects to it, as soon as it listens.</summary>
+    /// <summary>Connects, as soon as it listens.</summary>
     public async Task<Socket> ConnectAsync(IPAddress address)
     {
+        Machine.RequireFamilyOf($"{address}");
         using var timeout = new CancellationTokenSource(Peer.Patience);
         while (true)
         {
@@ -74,7 +75,7 @@ internal sealed class Haproxy : IDisposable
             {
                 socket.Dispose();
                 Assert.That(_process.HasExited, Is.False, Said);
-                await Task.Delay(5, timeout.Token); // it tells nobody when it is ready
+                await Task.Delay(5, timeout.Token); // it does not report when it is ready
             }
         }
     }
@@ -90,14 +91,6 @@ internal sealed class Haproxy : IDisposable
 
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    /// <summary>It cannot be told to pick a port: one that was free a moment ago.</summary>
-    private static int FreePort()
-    {
-        using var listener = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
-        listener.Bind(new IPEndPoint(IPAddress.IPv6Any, 0));
-        return ((IPEndPoint)listener.LocalEndPoint!).Port;
     }
 
     private void Keep(string? line)

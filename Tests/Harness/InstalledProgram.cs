@@ -1,14 +1,14 @@
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Programs that tests need and that may be missing.</summary>
+/// <summary>Programs that tests need and a machine may not have.</summary>
 internal static class InstalledProgram
 {
-    /// <summary>Where it is. Where it is not installed, the test is ignored, and fails in CI.</summary>
-    /// <param name="program">Its executable.</param>
-    /// <param name="package">Its Debian package, where that has another name.</param>
+    /// <summary>Returns the program's path. Skips the test where it is missing; in CI fails it.</summary>
+    /// <param name="program">The executable's name.</param>
+    /// <param name="package">The Debian package, if it has another name.</param>
     public static string Find(string program, string? package = null)
     {
-        // Debian keeps servers in sbin, which users other than root do not have on their path.
+        // Debian keeps servers in sbin, which is only on root's path.
         string[] folders = [.. Environment.GetEnvironmentVariable("PATH")?.Split(Path.PathSeparator) ?? [], "/usr/sbin"];
         string? executable = folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
         if (executable is null)

@@ -2,13 +2,13 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Bytes of packets, as a peer would send them.</summary>
+/// <summary>Packets as bytes on the wire.</summary>
 internal static class Packets
 {
-    /// <summary>The article's packet: 7 + 25 bytes.</summary>
+    /// <summary>The load client's default packet: 7 + 25 bytes.</summary>
     public static byte[] Article { get; } = Of("1234512345123451234512345"u8.ToArray(), 0x5CCE4380);
 
-    /// <summary>One packet.</summary>
+    /// <summary>Returns a packet with this payload.</summary>
     public static byte[] Of(byte[] payload, uint time = 1)
     {
         byte[] packet = new byte[PacketHeader.Size + payload.Length];
@@ -16,7 +16,7 @@ internal static class Packets
         return packet;
     }
 
-    /// <summary>One packet with a payload of so many bytes.</summary>
+    /// <summary>Returns a packet with a payload of this length.</summary>
     public static byte[] OfLength(int payloadBytes, uint time = 1)
     {
         byte[] payload = new byte[payloadBytes];
@@ -28,9 +28,9 @@ internal static class Packets
         return Of(payload, time);
     }
 
-    /// <summary>Several things glued together.</summary>
+    /// <summary>Returns the parts as one array.</summary>
     public static byte[] Glue(params byte[][] parts) => [.. parts.SelectMany(part => part)];
 
-    /// <summary>The same packet over and over.</summary>
+    /// <summary>Returns the packet repeated <paramref name="times"/> times.</summary>
     public static byte[] Repeat(byte[] packet, int times) => Glue([.. Enumerable.Repeat(packet, times)]);
 }

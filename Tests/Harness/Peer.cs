@@ -3,19 +3,17 @@ using System.Net.Sockets;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A peer of the server: a raw .NET socket, and not our own client. Everything it does has a time-out.</summary>
+/// <summary>A peer of the server: a raw .NET socket with a time-out on every operation.</summary>
 internal sealed class Peer : IDisposable
 {
-    /// <summary>What every wait in the tests is bounded by: far above what a good run takes, and a failure when passed.</summary>
+    /// <summary>The time-out of every wait in the tests, far above the time of a good run.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private Peer(Socket socket) => Socket = socket;
 
     public Socket Socket { get; }
 
-    /// <summary>Connects.</summary>
-    /// <param name="server">The server, of whose address only the port counts.</param>
-    /// <param name="address">An address of this machine that leads there, where not the usual one.</param>
+    /// <summary>Connects to the server's port on <paramref name="address"/>; null = the IPv4 loopback.</summary>
     public static async Task<Peer> ConnectAsync(IPEndPoint server, IPAddress? address = null)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -33,8 +31,7 @@ internal sealed class Peer : IDisposable
         }
     }
 
-    /// <summary>Waits until the server ends the connection, in whichever way.</summary>
-    /// <exception cref="OperationCanceledException">It did not.</exception>
+    /// <summary>Waits until the server closes or resets the connection.</summary>
     public async Task ClosedByServerAsync()
     {
         using var timeout = new CancellationTokenSource(Patience);
@@ -47,7 +44,7 @@ internal sealed class Peer : IDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.ConnectionAborted)
         {
-            // A close with unread input is seen as a reset: closed all the same.
+            // A close with unread input arrives as a reset.
         }
     }
 

@@ -3,7 +3,7 @@ using DotNettyFraming.Server.Profiling.Pprof;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A profile as a reader finds it.</summary>
+/// <summary>A parsed profile in pprof format.</summary>
 internal sealed class PprofFile
 {
     private readonly Dictionary<ulong, Location> _locations;
@@ -30,10 +30,10 @@ internal sealed class PprofFile
 
     public IEnumerable<string> Comments => Profile.Comment.Select(Text);
 
-    /// <summary>What was sampled with this method, or type, innermost.</summary>
+    /// <summary>Returns the sum of samples whose innermost frame is this method or type.</summary>
     public (long Objects, long Bytes) Flat(string function) => Sum(Samples.Where(sample => sample.Stack[0] == function));
 
-    /// <summary>What is innermost where the most bytes are.</summary>
+    /// <summary>The innermost frame with the most bytes.</summary>
     public string Top => Samples.GroupBy(sample => sample.Stack[0]).MaxBy(group => Sum(group).Bytes)!.Key;
 
     private static (long Objects, long Bytes) Sum(IEnumerable<Sampled> samples) =>
@@ -53,6 +53,6 @@ internal sealed class PprofFile
 
     private string Text(long index) => Profile.StringTable[(int)index];
 
-    /// <summary>A sample: its functions, the innermost first; the innermost one's file and line; its label; its values.</summary>
+    /// <summary>A sample: functions, innermost first; file and line of the innermost; label; values.</summary>
     internal sealed record Sampled(IReadOnlyList<string> Stack, string File, long Line, string Type, long Objects, long Bytes);
 }

@@ -4,7 +4,7 @@ using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Keeps the bytes of every packet, per connection.</summary>
+/// <summary>A processor that keeps the bytes of every packet, per connection.</summary>
 internal sealed class RecordingProcessor : IPacketProcessor
 {
     public ConcurrentDictionary<long, ConcurrentQueue<byte[]>> ByConnection { get; } = new();
@@ -26,12 +26,12 @@ internal sealed class RecordingProcessor : IPacketProcessor
     }
 }
 
-/// <summary>Completes each batch when the test says so.</summary>
+/// <summary>A processor that completes batches only on the test's request.</summary>
 internal sealed class GatedProcessor : IPacketProcessor
 {
     private readonly ConcurrentQueue<TaskCompletionSource> _open = new();
 
-    /// <summary>Batches taken in so far.</summary>
+    /// <summary>The number of batches received.</summary>
     public int Batches;
 
     public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
@@ -42,7 +42,7 @@ internal sealed class GatedProcessor : IPacketProcessor
         return new ValueTask(gate.Task);
     }
 
-    /// <summary>Completes all batches that wait.</summary>
+    /// <summary>Completes all pending batches.</summary>
     public void CompleteAll()
     {
         while (_open.TryDequeue(out TaskCompletionSource? gate))
@@ -51,7 +51,7 @@ internal sealed class GatedProcessor : IPacketProcessor
         }
     }
 
-    /// <summary>The gates, oldest first, for completing out of order.</summary>
+    /// <summary>Returns the pending batches' gates, oldest first, for completion in any order.</summary>
     public TaskCompletionSource[] TakeGates()
     {
         TaskCompletionSource[] gates = [.. _open];
@@ -60,7 +60,7 @@ internal sealed class GatedProcessor : IPacketProcessor
     }
 }
 
-/// <summary>Fails on packets whose payload is <c>poison</c>, at once or later.</summary>
+/// <summary>A processor that fails on packets with payload <c>poison</c>, immediately or later.</summary>
 internal sealed class PoisonedProcessor(bool later) : IPacketProcessor
 {
     public static byte[] Poison { get; } = Packets.Of("poison"u8.ToArray());

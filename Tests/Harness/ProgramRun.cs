@@ -6,10 +6,10 @@ using System.Text.RegularExpressions;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>One of our programs as a child process; killed at the end of its test, whatever happens.</summary>
+/// <summary>One of our programs as a child process; killed when disposed.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
-    /// <summary>What stands before the admin port's address in a server's log.</summary>
+    /// <summary>The text before the admin port's address in a server's log.</summary>
     public const string AdminLine = "admin HTTP at ";
 
     private readonly Process _process;
@@ -20,25 +20,30 @@ internal sealed partial class ProgramRun : IDisposable
 
     public int Id => _process.Id;
 
-    /// <summary>Lines written to standard output so far.</summary>
+    /// <summary>The lines of standard output so far.</summary>
     public IReadOnlyCollection<string> Output => _output;
 
-    /// <summary>Lines written to standard error so far.</summary>
+    /// <summary>The lines of standard error so far.</summary>
     public IReadOnlyCollection<string> Errors => _errors;
 
     public static ProgramRun Start(string project, string[] arguments, params (string Name, string Value)[] environment) =>
         StartFile(Repository.Program(project), arguments, environment);
 
-    /// <summary>Starts one of our programs from elsewhere, or through another program that becomes it.</summary>
+    /// <summary>Starts one of our programs from another folder, or through a program that executes it.</summary>
     public static ProgramRun StartFile(string file, string[] arguments, params (string Name, string Value)[] environment)
     {
+        if (arguments.Contains("epoll"))
+        {
+            Machine.RequireLinux("epoll");
+        }
+
         var start = new ProcessStartInfo(file, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
-        // Tests run beside each other, and beside a server of somebody's own: none takes the default port unasked.
+        // The default admin port may be taken, by another test or by a server on this machine.
         start.Environment["FRAMING_ADMIN"] = "off";
         foreach ((string name, string value) in environment)
         {
@@ -55,23 +60,29 @@ internal sealed partial class ProgramRun : IDisposable
         return run;
     }
 
-    /// <summary>A server on a free port of the loopback, ready.</summary>
+    /// <summary>Starts a server on a free loopback port and waits until it is ready.</summary>
     public static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartServerAsync(params string[] arguments) =>
         ListeningAsync(Start("Server", ["--port", "0", "--log-directory", "none", .. arguments]));
 
-    /// <summary>A server that answers HTTP too, on a free port of the loopback, ready.</summary>
+    /// <summary>Starts a server with an admin port, both on free loopback ports, and waits until it is ready.</summary>
     public static async Task<(ProgramRun Run, IPEndPoint Endpoint, Uri Admin)> StartWithAdminAsync(params string[] arguments)
     {
         (ProgramRun run, IPEndPoint endpoint) = await StartServerAsync(["--admin", "127.0.0.1:0", .. arguments]);
-        string line = await run.LineAsync(AdminLine);
-        return (run, endpoint, new Uri(line[(line.IndexOf(AdminLine, StringComparison.Ordinal) + AdminLine.Length)..]));
+        return (run, endpoint, await run.AdminAsync());
     }
 
-    /// <summary>Waits until a program says where it listens.</summary>
+    /// <summary>Waits until a program reports its listening address.</summary>
     public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> ListeningAsync(ProgramRun run)
     {
         string line = await run.LineAsync("listening on ");
         return (run, new IPEndPoint(IPAddress.Loopback, int.Parse(PortAtEnd().Match(line).Value)));
+    }
+
+    /// <summary>Waits until a server reports its admin port's address.</summary>
+    public async Task<Uri> AdminAsync()
+    {
+        string line = await LineAsync(AdminLine);
+        return new Uri(line[(line.IndexOf(AdminLine, StringComparison.Ordinal) + AdminLine.Length)..]);
     }
 
     /// <summary>Waits for a line of standard output that contains <paramref name="text"/>.</summary>
@@ -87,9 +98,9 @@ internal sealed partial class ProgramRun : IDisposable
 
             if (_process.HasExited)
             {
-                _process.WaitForExit(); // for what is still on its way from it
+                _process.WaitForExit(); // until its output has arrived
                 return _output.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal))
-                    ?? throw new AssertionException($"it ended: {Everything()}");
+                    ?? throw new AssertionException($"the program ended: {Everything()}");
             }
 
             Assert.That(timeout.IsCancellationRequested, Is.False, () => $"no '{text}' in: {Everything()}");
@@ -97,9 +108,7 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
-    /// <summary>Waits for the end.</summary>
-    /// <param name="patience">How long, for a program that has much to do.</param>
-    /// <returns>The exit code.</returns>
+    /// <summary>Waits for the program's end and returns its exit code.</summary>
     public async Task<int> ExitAsync(TimeSpan? patience = null)
     {
         using var timeout = new CancellationTokenSource(patience ?? Peer.Patience);
@@ -107,27 +116,31 @@ internal sealed partial class ProgramRun : IDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Sends a signal, as <c>kill</c> does.</summary>
-    public void Signal(PosixSignal signal)
+    /// <summary>Sends a signal.</summary>
+    public void Signal(PosixSignal signal) => Signals.Send(Id, signal);
+
+    /// <summary>Stops a server with SIGTERM, asserts exit code 0, and returns the counters of its <c>stopped:</c> line.</summary>
+    public async Task<Dictionary<string, long>> StopAsync()
     {
-        using Process kill = Process.Start("kill", [$"-{signal.ToString()[3..]}", $"{Id}"]);
-        kill.WaitForExit(Peer.Patience);
+        Signal(PosixSignal.SIGTERM);
+        Assert.That(await ExitAsync(), Is.Zero, Everything);
+        return StoppedCounters();
     }
 
-    /// <summary>Kills it, as a crash would end it.</summary>
+    /// <summary>Kills the program, as a crash would.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>The counters of the server's <c>stopped:</c> line.</summary>
+    /// <summary>Returns the counters of the server's <c>stopped:</c> line.</summary>
     public Dictionary<string, long> StoppedCounters() => Output.Single(line => line.Contains("stopped:", StringComparison.Ordinal))
         .Split("stopped: ")[1].Split(' ').Select(pair => pair.Split('=')).ToDictionary(pair => pair[0], pair => long.Parse(pair[1]));
 
-    /// <summary>Resident memory, KiB.</summary>
+    /// <summary>Returns the resident memory in KiB.</summary>
     public long ResidentKiB() => MemoryKiB("VmRSS:");
 
-    /// <summary>Resident memory at its highest so far, KiB.</summary>
+    /// <summary>Returns the highest resident memory so far in KiB.</summary>
     public long PeakResidentKiB() => MemoryKiB("VmHWM:");
 
-    /// <summary>Processor time used so far, in user and kernel.</summary>
+    /// <summary>Returns the CPU time used so far, in user and kernel mode.</summary>
     public TimeSpan ProcessorTime()
     {
         _process.Refresh();
@@ -141,14 +154,18 @@ internal sealed partial class ProgramRun : IDisposable
         if (!_process.HasExited)
         {
             _process.Kill();
-            _process.WaitForExit(Peer.Patience); // until then it may write files
+            _process.WaitForExit(Peer.Patience); // it may write files until it has ended
         }
 
         _process.Dispose();
     }
 
-    private long MemoryKiB(string name) => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith(name, StringComparison.Ordinal))
-        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])).Single();
+    private long MemoryKiB(string name)
+    {
+        Machine.RequireLinux("/proc");
+        string line = File.ReadLines($"/proc/{Id}/status").Single(line => line.StartsWith(name, StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+    }
 
     private static void Keep(ConcurrentQueue<string> lines, string? line)
     {

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Keeps what is logged, for assertions.</summary>
+/// <summary>A logger that keeps its lines for assertions.</summary>
 internal sealed class RecordingLogger : ILogger
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Message)> _lines = new();
@@ -17,6 +17,7 @@ internal sealed class RecordingLogger : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         _lines.Enqueue((logLevel, formatter(state, exception)));
 }

@@ -2,16 +2,16 @@ using System.Reflection;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>The checkout that the tests were built from.</summary>
+/// <summary>Paths in the repository that the tests were built from.</summary>
 internal static class Repository
 {
-    /// <summary>Its root folder.</summary>
+    /// <summary>The root folder.</summary>
     public static string Root { get; } = Metadata("RepositoryRoot");
 
-    /// <summary>The folder of Playwright's package, in which its driver lies.</summary>
+    /// <summary>The folder of Playwright's package, which contains its driver.</summary>
     public static string PlaywrightPackage { get; } = Metadata("PlaywrightPackage");
 
-    /// <summary>The executable of <c>Server</c> or <c>LoadClient</c>, built as the tests are.</summary>
+    /// <summary>Returns the executable of <c>Server</c> or <c>LoadClient</c>, in the tests' build configuration.</summary>
     public static string Program(string project) => Path.Combine(Root, project, Metadata("ProgramOutput"), $"DotNettyFraming.{project}");
 
     private static string Metadata(string key) => typeof(Repository).Assembly

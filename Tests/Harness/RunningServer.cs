@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>The real server in the test's process, on a free port, with its counters at hand.</summary>
+/// <summary>A server in the test's process, on a free port, with access to its counters and log.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
     private readonly DataPort _server;
@@ -34,7 +34,7 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public RecordingLogger Log { get; }
 
-    /// <summary>Where its admin port answers; only of a server that was started with one.</summary>
+    /// <summary>The admin port's address, if the server was started with one.</summary>
     public Uri Admin => _admin!.Url;
 
     public static async Task<RunningServer> StartAsync(
@@ -44,6 +44,11 @@ internal sealed class RunningServer : IAsyncDisposable
         TimeProvider? time = null,
         bool admin = false)
     {
+        if (transport == TransportChoice.Epoll)
+        {
+            Machine.RequireLinux("epoll");
+        }
+
         ServerOptions options = new() { Transport = transport, Address = IPAddress.Loopback, Port = 0, EventLoops = 2 };
         options = configure?.Invoke(options) ?? options;
         var counters = new ServerCounters();
@@ -56,7 +61,13 @@ internal sealed class RunningServer : IAsyncDisposable
         if (admin)
         {
             var life = new ServerLife(TimeProvider.System);
-            adminServer = new AdminServer(new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback), server, counters, life, TimeProvider.System, NullLoggerFactory.Instance);
+            adminServer = new AdminServer(
+                            new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback),
+                            server,
+                            counters,
+                            life,
+                            TimeProvider.System,
+                            NullLoggerFactory.Instance);
             await adminServer.StartAsync(CancellationToken.None);
             life.BeginServing();
         }
@@ -66,10 +77,10 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);
 
-    /// <summary>Waits until every event loop has run what it had to run by now.</summary>
+    /// <summary>Waits until every event loop has run its queued tasks.</summary>
     public Task LoopsAsync() => _server.LoopsAsync().WaitAsync(Peer.Patience);
 
-    /// <summary>Waits until the server has seen the end of <paramref name="count"/> connections, and checks its books.</summary>
+    /// <summary>Waits until <paramref name="count"/> connections closed for this reason, and checks the counters' identities.</summary>
     public void AssertClosed(CloseReason reason, int count = 1)
     {
         Eventually.That(() => Counters.Closed(reason), Is.EqualTo(count), $"connections.closed.{reason}");
@@ -77,7 +88,7 @@ internal sealed class RunningServer : IAsyncDisposable
         AssertBooksBalance();
     }
 
-    /// <summary>The identities that hold at rest.</summary>
+    /// <summary>Asserts the counters' identities that hold at rest.</summary>
     public void AssertBooksBalance()
     {
         Dictionary<string, long> c = Counters.Named().ToDictionary();
@@ -88,8 +99,9 @@ internal sealed class RunningServer : IAsyncDisposable
                 (7 * c["packets.received"]) + c["bytes.payload"] + c["bytes.discarded"] + c["bytes.unfinished"],
                 Is.EqualTo(c["bytes.received"]),
                 "bytes");
+            long closed = c.Where(pair => pair.Key.StartsWith("connections.closed.", StringComparison.Ordinal)).Sum(pair => pair.Value);
             Assert.That(
-                c["connections.open"] + c.Where(pair => pair.Key.StartsWith("connections.closed.", StringComparison.Ordinal)).Sum(pair => pair.Value),
+                c["connections.open"] + closed,
                 Is.EqualTo(c["connections.accepted"]),
                 "connections");
         });

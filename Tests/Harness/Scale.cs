@@ -1,6 +1,6 @@
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>Counts of the stress tests: those of the gate, or the full ones with <c>FRAMING_TESTS_FULL=1</c> (<c>.ci/soak</c>).</summary>
+/// <summary>The counts of stress tests: smaller in <c>.ci/run</c>, full with <c>FRAMING_TESTS_FULL=1</c> (<c>.ci/soak</c>).</summary>
 internal static class Scale
 {
     /// <summary>Returns the count for this run.</summary>

@@ -5,10 +5,10 @@ using NUnit.Framework.Internal;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>The tests of category <c>Slow</c>, which a run without a filter leaves out.</summary>
+/// <summary>Counts tests of category <c>Slow</c>, which a run without a filter leaves out.</summary>
 internal static class SlowTests
 {
-    /// <summary>Writes the number of slow test cases of an assembly where Directory.Build.targets reads it.</summary>
+    /// <summary>Writes the number of an assembly's slow test cases to the file that Directory.Build.targets reads.</summary>
     public static void WriteCount(Assembly assembly)
     {
         ITest all = new DefaultTestAssemblyBuilder().Build(assembly, new Dictionary<string, object>());

@@ -4,15 +4,13 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A certificate authority made for one test, with what it signs as files; nothing of it outlives the test.</summary>
+/// <summary>A certificate authority for one test, with a folder for its files that is deleted with it.</summary>
 internal sealed class TestCertificates : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("framing-tls-").FullName;
     private readonly X509Certificate2 _authority;
 
-    /// <summary>Makes the authority.</summary>
-    /// <param name="name">Its common name.</param>
-    /// <param name="issuer">The authority that signs this one; null = it signs itself.</param>
+    /// <summary>Creates the authority, signed by <paramref name="issuer"/> or by itself.</summary>
     public TestCertificates(string name = "authority", TestCertificates? issuer = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -33,13 +31,13 @@ internal sealed class TestCertificates : IDisposable
         AuthorityFile = Write("ca.pem", _authority.ExportCertificatePem());
     }
 
-    /// <summary>The authority's certificate, PEM.</summary>
+    /// <summary>The PEM file of the authority's certificate.</summary>
     public string AuthorityFile { get; }
 
-    /// <summary>A path in the folder that goes with the test.</summary>
+    /// <summary>Returns a path in the folder.</summary>
     public string PathOf(string file) => Path.Combine(_folder, file);
 
-    /// <summary>Writes a file into the folder that goes with the test.</summary>
+    /// <summary>Writes a file into the folder and returns its path.</summary>
     public string Write(string file, string text)
     {
         File.WriteAllText(PathOf(file), text);
@@ -51,11 +49,11 @@ internal sealed class TestCertificates : IDisposable
         return PathOf(file);
     }
 
-    /// <summary>A certificate for 127.0.0.1, ::1 and localhost, or for another host, with its key.</summary>
-    /// <param name="name">Its common name.</param>
-    /// <param name="host">The host, if another.</param>
-    /// <param name="validFor">How long from now; negative = it is expired.</param>
-    /// <param name="fetchFrom">Where it says that its issuer, its revocation list and its status can be fetched.</param>
+    /// <summary>Returns a certificate with its key, for 127.0.0.1, ::1 and localhost or for another host.</summary>
+    /// <param name="name">The common name.</param>
+    /// <param name="host">The other host.</param>
+    /// <param name="validFor">The time from now until it expires; negative = expired.</param>
+    /// <param name="fetchFrom">The URL that it gives for its issuer, revocation list and status.</param>
     public X509Certificate2 Issue(string name = "peer", string? host = null, TimeSpan? validFor = null, string? fetchFrom = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -75,13 +73,13 @@ internal sealed class TestCertificates : IDisposable
             request.CertificateExtensions.Add(CertificateRevocationListBuilder.BuildCrlDistributionPointExtension([fetchFrom]));
         }
 
-        DateTimeOffset begins = _authority.NotBefore;
+        DateTimeOffset starts = _authority.NotBefore;
         DateTimeOffset ends = validFor is { } time ? DateTimeOffset.UtcNow + time : _authority.NotAfter;
-        using X509Certificate2 signed = request.Create(_authority, begins, ends, RandomNumberGenerator.GetBytes(8));
+        using X509Certificate2 signed = request.Create(_authority, starts, ends, RandomNumberGenerator.GetBytes(8));
         return signed.CopyWithPrivateKey(key);
     }
 
-    /// <summary>A certificate and its key as two PEM files.</summary>
+    /// <summary>Writes a new certificate and its key as two PEM files.</summary>
     public (string Certificate, string Key) IssueFiles(
         string name = "peer", string? host = null, TimeSpan? validFor = null, string? fetchFrom = null)
     {

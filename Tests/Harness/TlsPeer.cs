@@ -6,7 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace DotNettyFraming.Tests.Harness;
 
-/// <summary>A peer that encrypts, with .NET's own stream. Everything it does has a time-out.</summary>
+/// <summary>A TLS peer with .NET's own stream and a time-out on every operation.</summary>
 internal sealed class TlsPeer : IDisposable
 {
     private readonly Peer _peer;
@@ -18,21 +18,24 @@ internal sealed class TlsPeer : IDisposable
         _peer = peer;
         peer.Socket.ReceiveTimeout = peer.Socket.SendTimeout = (int)Peer.Patience.TotalMilliseconds;
         _glue = glued ? new GluingStream(bytes => peer.Socket.Send(bytes), room => peer.Socket.Receive(room.Span)) : null;
-        Stream = new SslStream((Stream?)_glue ?? new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, certificate, _, _) => certificate is not null);
+        Stream = new SslStream(
+                    (Stream?)_glue ?? new NetworkStream(peer.Socket),
+                    leaveInnerStreamOpen: false,
+                    (_, certificate, _, _) => certificate is not null);
     }
 
     public Socket Socket => _peer.Socket;
 
     public SslStream Stream { get; }
 
-    /// <summary>The name in the server's certificate.</summary>
+    /// <summary>The subject of the server's certificate.</summary>
     public string ServerName => Stream.RemoteCertificate!.Subject;
 
-    /// <summary>Connects and completes the handshake, as far as the peer's side can tell.</summary>
-    /// <param name="server">Where to.</param>
-    /// <param name="protocol">The version.</param>
-    /// <param name="certificate">The peer's own.</param>
-    /// <param name="glued">What is sent next goes in one piece with the handshake's end.</param>
+    /// <summary>Connects and completes the peer's side of the handshake.</summary>
+    /// <param name="server">The server's address.</param>
+    /// <param name="protocol">The TLS version.</param>
+    /// <param name="certificate">The peer's certificate.</param>
+    /// <param name="glued">True = the next data is sent in one piece with the handshake's end.</param>
     public static async Task<TlsPeer> ConnectAsync(
         IPEndPoint server, SslProtocols protocol = SslProtocols.None, X509Certificate2? certificate = null, bool glued = false)
     {
@@ -45,10 +48,16 @@ internal sealed class TlsPeer : IDisposable
                 {
                     TargetHost = "localhost",
                     EnabledSslProtocols = protocol,
-                    // The peer itself fetches nothing of what the certificates name.
-                    CertificateChainPolicy = new X509ChainPolicy { DisableCertificateDownloads = true, RevocationMode = X509RevocationMode.NoCheck },
-                    ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
-                    AllowTlsResume = false, // each connection is to show its own certificate
+                    // The peer must not fetch the certificates' URLs itself: a test counts such connections.
+                    CertificateChainPolicy = new X509ChainPolicy
+                    {
+                        DisableCertificateDownloads = true,
+                        RevocationMode = X509RevocationMode.NoCheck,
+                    },
+                    ClientCertificateContext = certificate is null
+                        ? null
+                        : SslStreamCertificateContext.Create(certificate, null, offline: true),
+                    AllowTlsResume = false, // each connection must show its own certificate
                 },
                 timeout.Token);
             return peer;
@@ -67,14 +76,14 @@ internal sealed class TlsPeer : IDisposable
         _glue?.Release();
     }
 
-    /// <summary>Says that nothing more will come (close_notify), without a FIN.</summary>
+    /// <summary>Sends <c>close_notify</c> without a FIN.</summary>
     public async Task EndAsync()
     {
         await Stream.ShutdownAsync().WaitAsync(Peer.Patience);
         _glue?.Release();
     }
 
-    /// <summary>Waits until the server ends the connection, in whichever way.</summary>
+    /// <summary>Waits until the server closes or resets the connection.</summary>
     public Task ClosedByServerAsync() => _peer.ClosedByServerAsync();
 
     public void Dispose()

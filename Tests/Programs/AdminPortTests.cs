@@ -2,13 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Json;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>The admin port of the server as its users run it.</summary>
+/// <summary>The admin port of the server program.</summary>
 [CancelAfter(90_000)]
 [Category("Slow")]
 public sealed class AdminPortTests
@@ -27,27 +26,26 @@ public sealed class AdminPortTests
             await peer.ClosedByServerAsync();
         }
 
-        Eventually.That(() => Number(Statistics(admin), "connections", "closed", "InvalidPrefix"), Is.EqualTo(1));
-        JsonElement statistics = Statistics(admin);
-        server.Signal(PosixSignal.SIGTERM);
-        await server.ExitAsync();
+        Eventually.That(() => AdminStatistics.Read(admin)["connections.closed.InvalidPrefix"], Is.EqualTo(1));
+        var statistics = AdminStatistics.Read(admin);
 
-        Assert.That(statistics.GetProperty("uptimeSeconds").GetInt64(), Is.InRange(0, 60));
-        foreach ((string name, long value) in server.StoppedCounters())
+        Assert.That(statistics["uptimeSeconds"], Is.InRange(0, 60));
+        foreach ((string name, long value) in await server.StopAsync())
         {
-            Assert.That(Number(statistics, name.Split('.')), Is.EqualTo(value), name);
+            Assert.That(statistics[name], Is.EqualTo(value), name);
         }
     }
 
     [Test]
-    public async Task Drain_is_told_while_it_lasts()
+    public async Task Health_reports_draining_until_the_end()
     {
-        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--work", "1h", "--drain-timeout", "1h", "--report-every", "1");
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(
+            "--work", "1h", "--drain-timeout", "1h", "--report-every", "1");
         using ProgramRun server = run;
         Assert.That(await StatusAsync(new Uri(admin, "health/ready")), Is.EqualTo((HttpStatusCode.OK, "ready\n")));
         using Peer peer = await Peer.ConnectAsync(endpoint);
         await peer.SendAsync(Article);
-        Eventually.That(() => Number(Statistics(admin), "packets", "received"), Is.EqualTo(1));
+        Eventually.That(() => AdminStatistics.Read(admin)["packets.received"], Is.EqualTo(1));
 
         server.Signal(PosixSignal.SIGTERM);
         await server.LineAsync("stopping:");
@@ -56,15 +54,15 @@ public sealed class AdminPortTests
         {
             Assert.That(() => StatusAsync(new Uri(admin, "health/ready")), Is.EqualTo((HttpStatusCode.ServiceUnavailable, "draining\n")));
             Assert.That(() => StatusAsync(new Uri(admin, "health/live")), Is.EqualTo((HttpStatusCode.OK, "alive\n")));
-            Assert.That(() => Number(Statistics(admin), "connections", "open"), Is.EqualTo(1));
+            Assert.That(() => AdminStatistics.Read(admin)["connections.open"], Is.EqualTo(1));
         });
-        await Task.Delay(200); // two wishes, not one
+        await Task.Delay(200); // signals within 100 ms count as one
         server.Signal(PosixSignal.SIGTERM);
         Assert.That(await server.ExitAsync(), Is.EqualTo(130), server.Everything);
     }
 
     [Test]
-    public async Task Start_says_where_it_is_before_it_is_ready_and_listening_on_only_once()
+    public async Task Admin_address_is_logged_before_the_one_line_of_readiness()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -84,7 +82,8 @@ public sealed class AdminPortTests
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
 
-        using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--admin", $"{other.LocalEndpoint}"]);
+        using ProgramRun server = ProgramRun.Start(
+            "Server", ["--port", "0", "--log-directory", "none", "--admin", $"{other.LocalEndpoint}"]);
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(1));
         Assert.That(server.Errors, Is.EqualTo(new[] { $"--admin {other.LocalEndpoint}: cannot listen: Address already in use" }));
@@ -92,11 +91,11 @@ public sealed class AdminPortTests
     }
 
     [Test]
-    public async Task Data_port_in_use_ends_the_admin_port_too()
+    public async Task Data_port_in_use_ends_a_server_with_an_admin_port()
     {
-        using var other = new TcpListener(IPAddress.IPv6Any, 0);
-        other.Start();
-        int port = ((IPEndPoint)other.LocalEndpoint).Port;
+        using var other = new TcpListener(IPAddress.Any, 0);
+                other.Start();
+                int port = ((IPEndPoint)other.LocalEndpoint).Port;
 
         using ProgramRun server = ProgramRun.Start("Server", ["--port", $"{port}", "--log-directory", "none", "--admin", "127.0.0.1:0"]);
 
@@ -118,7 +117,7 @@ public sealed class AdminPortTests
         Assert.Multiple(() =>
         {
             Assert.That(Listeners(off.Id), Is.EqualTo(1));
-            Assert.That(Listeners(on.Id), Is.EqualTo(2), "this test can tell");
+            Assert.That(Listeners(on.Id), Is.EqualTo(2), "the count finds an admin port");
             Assert.That(Loaded(off.Id), Has.None.Contains("Kestrel").And.None.Contains("OpenTelemetry").And.None.Contains("Routing"));
             Assert.That(Loaded(on.Id), Has.Some.Contains("Kestrel"));
             Assert.That(off.Output, Has.None.Contains(ProgramRun.AdminLine));
@@ -130,7 +129,7 @@ public sealed class AdminPortTests
     [TestCase("[::1]", HttpStatusCode.OK)]
     [TestCase("evil.example", HttpStatusCode.BadRequest)]
     [TestCase("127.0.0.1.evil.example:9998", HttpStatusCode.BadRequest)]
-    public async Task Loopback_answers_to_its_own_names_only(string host, HttpStatusCode expected)
+    public async Task Loopback_answers_only_to_its_own_names(string host, HttpStatusCode expected)
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -146,7 +145,7 @@ public sealed class AdminPortTests
 
     [Test]
     [Platform("Linux")]
-    public async Task Environment_of_aspnet_images_changes_nothing_and_is_not_mentioned()
+    public async Task Environment_of_ASP_NET_images_changes_nothing_and_is_not_logged()
     {
         (ProgramRun server, _) = await ProgramRun.ListeningAsync(ProgramRun.Start(
             "Server",
@@ -156,8 +155,7 @@ public sealed class AdminPortTests
             ("ASPNETCORE_Kestrel__Limits__MaxRequestLineSize", "1"),
             ("DOTNET_KESTREL__ENDPOINTS__A__URL", "http://127.0.0.1:8082")));
         using ProgramRun run = server;
-        string line = await server.LineAsync(ProgramRun.AdminLine);
-        var admin = new Uri(line[(line.IndexOf(ProgramRun.AdminLine, StringComparison.Ordinal) + ProgramRun.AdminLine.Length)..]);
+        Uri admin = await server.AdminAsync();
 
         Assert.That(await StatusAsync(new Uri(admin, "health/live")), Is.EqualTo((HttpStatusCode.OK, "alive\n")));
         Assert.That(Listeners(server.Id), Is.EqualTo(2));
@@ -189,31 +187,13 @@ public sealed class AdminPortTests
         Assert.That(Encoding.Latin1.GetString(answer), Is.EqualTo(expected));
     }
 
-    /// <summary>The statistics of a server, which is asked anew.</summary>
-    private static JsonElement Statistics(Uri admin)
-    {
-        using Stream body = Http.Send(new HttpRequestMessage(HttpMethod.Get, new Uri(admin, "api/stats"))).Content.ReadAsStream();
-        using var document = JsonDocument.Parse(body);
-        return document.RootElement.Clone();
-    }
-
-    private static long Number(JsonElement json, params ReadOnlySpan<string> path)
-    {
-        foreach (string name in path)
-        {
-            json = json.GetProperty(name);
-        }
-
-        return json.GetInt64();
-    }
-
     private static async Task<(HttpStatusCode Status, string Body)> StatusAsync(Uri url)
     {
         using HttpResponseMessage response = await Http.GetAsync(url);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
-    /// <summary>Sockets of a process that listen: those of its descriptors that the kernel's tables have in state 0A.</summary>
+    /// <summary>Counts a process's listening sockets: its descriptors in the kernel's tables with state 0A.</summary>
     private static int Listeners(int process)
     {
         string[] listening = [.. new[] { "tcp", "tcp6" }.SelectMany(table => File.ReadLines($"/proc/{process}/net/{table}").Skip(1))
@@ -222,6 +202,7 @@ public sealed class AdminPortTests
         return Directory.GetFiles($"/proc/{process}/fd").Count(file => listening.Contains(new FileInfo(file).LinkTarget));
     }
 
-    /// <summary>Files that a process has mapped: its assemblies among them.</summary>
-    private static string[] Loaded(int process) => [.. File.ReadLines($"/proc/{process}/maps").Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..])).Distinct()];
+    /// <summary>Returns the names of the files that a process has mapped, assemblies among them.</summary>
+    private static string[] Loaded(int process) =>
+        [.. File.ReadLines($"/proc/{process}/maps").Select(line => Path.GetFileName(line[(line.LastIndexOf(' ') + 1)..])).Distinct()];
 }

@@ -6,7 +6,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>Health checks are answered whatever else the admin port has to do (FAULTS 44).</summary>
+/// <summary>FAULTS 44: health checks are answered during attacks on the admin port.</summary>
 [CancelAfter(90_000)]
 public sealed class HealthUnderAttackTests
 {
@@ -14,7 +14,7 @@ public sealed class HealthUnderAttackTests
     private static readonly byte[] Silent = "GET /he"u8.ToArray();
 
     [Test]
-    public async Task Health_is_answered_beside_connections_that_stay([Values(64, 200)] int connections, [Values] bool silent)
+    public async Task Health_is_answered_next_to_connections_that_stay_open([Values(64, 200)] int connections, [Values] bool silent)
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -24,7 +24,7 @@ public sealed class HealthUnderAttackTests
             await socket.SendAsync(silent ? Silent : Metrics);
             return socket;
         }));
-        await ProbeAsync(admin); // compiles what is cold
+        await ProbeAsync(admin); // the first time compiles the code
 
         TimeSpan[] took = [await ProbeAsync(admin), await ProbeAsync(admin), await ProbeAsync(admin)];
 
@@ -33,7 +33,7 @@ public sealed class HealthUnderAttackTests
     }
 
     [Test]
-    public async Task Health_is_answered_within_200_ms_in_a_flood()
+    public async Task Health_is_answered_within_200_ms_during_a_flood()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -53,10 +53,10 @@ public sealed class HealthUnderAttackTests
         await end.CancelAsync();
         await Task.WhenAll(flooders).WaitAsync(Peer.Patience);
         TestContext.Out.WriteLine(string.Join(' ', took.Select(time => $"{time.TotalMilliseconds:0}")));
-        Assert.That(took.Order().ElementAt(7).TotalMilliseconds, Is.LessThan(200), "the median, as the flooders share the processors");
+        Assert.That(took.Order().ElementAt(7).TotalMilliseconds, Is.LessThan(200), "the median, since the flooders share the CPUs");
     }
 
-    /// <summary>A check as a load balancer makes it: a connection of its own.</summary>
+    /// <summary>Checks the health as a load balancer does, over a new connection, and returns the time.</summary>
     private static async Task<TimeSpan> ProbeAsync(Uri admin)
     {
         long start = Stopwatch.GetTimestamp();
@@ -87,7 +87,7 @@ public sealed class HealthUnderAttackTests
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
             {
-                // Closed on it, or the flood is over.
+                // Closed by the server, or the flood is over.
             }
         }
     }

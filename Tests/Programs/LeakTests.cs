@@ -1,12 +1,11 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>FAULTS 15, and what else comes and goes: as many descriptors afterwards as before, and as much memory.</summary>
-/// <remarks>A first round of the same comes before the figures are taken: code is compiled, pools and heaps get their size.</remarks>
+/// <summary>FAULTS 15: descriptors and memory return to earlier levels after connects, closes and hostile peers.</summary>
+/// <remarks>A first round precedes the measurement: it compiles code and sizes pools and heaps.</remarks>
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [Category("Slow")]
@@ -38,16 +37,17 @@ public sealed partial class LeakTests(string transport)
         await ConnectAndCloseAsync(endpoint, Connects);
 
         Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors));
-        Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
-        TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
-        await StopAsync(server, accepted: 2 * Connects);
+        Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; garbage is collected after a quiet period");
+                TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
+                await StopAsync(server, accepted: 2 * Connects);
     }
 
     [Test]
     public async Task Hostile_connections_of_every_kind_leave_nothing_behind()
     {
         int connections = Kinds.Length * PeersPerKind;
-        (ProgramRun run, IPEndPoint endpoint) = await StartAsync("--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync(
+            "--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
         using ProgramRun server = run;
         await AttackAsync(endpoint, 1);
         int descriptors = Descriptors.Of(server.Id);
@@ -56,7 +56,7 @@ public sealed partial class LeakTests(string transport)
         await AttackAsync(endpoint, connections);
 
         Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors + 10));
-        Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; a collection follows when it has been quiet");
+        Eventually.That(() => server.ResidentKiB(), Is.LessThan(memory + (20 * MiB)), "KiB; garbage is collected after a quiet period");
         TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
         await StopAsync(server, accepted: connections);
     }
@@ -66,9 +66,7 @@ public sealed partial class LeakTests(string transport)
 
     private static async Task StopAsync(ProgramRun server, int accepted)
     {
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
-        Dictionary<string, long> counters = server.StoppedCounters();
+        Dictionary<string, long> counters = await server.StopAsync();
         Assert.Multiple(() =>
         {
             Assert.That(counters["connections.accepted"], Is.GreaterThanOrEqualTo(accepted));
@@ -78,9 +76,8 @@ public sealed partial class LeakTests(string transport)
         });
     }
 
-    /// <summary>Eight at a time, to as many loopback addresses, so that TIME_WAIT does not use up the ports.</summary>
-    /// <remarks>Every hundredth waits for the server to close it, and with it for all that came before: the queue of the listener neither
-    /// overflows nor has anything left in it at the end.</remarks>
+    /// <summary>Connects and closes, eight at a time to eight loopback addresses, so that TIME_WAIT does not exhaust the ports.</summary>
+    /// <remarks>Every hundredth peer waits for the server to close it, so that the listener's queue never overflows.</remarks>
     private static Task ConnectAndCloseAsync(IPEndPoint server, int count) =>
         Task.WhenAll(Enumerable.Range(1, 8).Select(worker => Task.Run(async () =>
         {
@@ -96,7 +93,7 @@ public sealed partial class LeakTests(string transport)
             }
         })));
 
-    /// <summary>The load client's hostile peers, one kind after another and again, beside a little ordinary load.</summary>
+    /// <summary>Runs the load client's hostile peers, one kind after another, next to a little ordinary load.</summary>
     private static async Task AttackAsync(IPEndPoint server, int connections)
     {
         for (int made = 0, run = 0; made < connections || run % Kinds.Length != 0; run++)
@@ -105,10 +102,12 @@ public sealed partial class LeakTests(string transport)
                 "LoadClient",
                 [
                     "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "3s",
-                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
-                ]);
-            Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
-            made += client.Output.Select(line => PeersMade().Match(line)).Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
+                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3",
+                                        "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
+                                    ]);
+                                Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
+                                made += client.Output.Select(line => PeersMade().Match(line))
+                            .Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
         }
     }
 

@@ -22,7 +22,7 @@ public sealed class ListenerLostTests
 
         await DestroyListenerAsync(endpoint.Port);
         long destroyed = Stopwatch.GetTimestamp();
-        await peer.SendAsync(Article); // a second of work: the drain lasts as long
+        await peer.SendAsync(Article); // one second of work: the drain takes as long
         string line = await server.LineAsync("ERROR");
         TimeSpan noticed = Stopwatch.GetElapsedTime(destroyed);
         using HttpResponseMessage ready = await http.GetAsync(new Uri(admin, "health/ready"));
@@ -34,19 +34,16 @@ public sealed class ListenerLostTests
             Assert.That(noticed.TotalSeconds, Is.LessThan(2), "it is checked once per second");
             Assert.That(ready.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
             Assert.That(server.Output.Count(text => text.Contains("ERROR", StringComparison.Ordinal)), Is.EqualTo(1), server.Everything);
-            Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(1), "the open connection was drained");
+            Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(1), "the open connection is drained");
         });
     }
 
-    /// <summary>Destroys it as an administrator can; the kernel tells the owner nothing.</summary>
+    /// <summary>Destroys the socket as an administrator can; the kernel does not notify the owner.</summary>
     private static async Task DestroyListenerAsync(int port)
     {
-        using Process ss = Process.Start(
-            new ProcessStartInfo(InstalledProgram.Find("ss", "iproute2"), ["-KHt", "state", "listening", $"( sport = :{port} )"]) { RedirectStandardOutput = true })!;
-        using var timeout = new CancellationTokenSource(Peer.Patience);
-        string destroyed = await ss.StandardOutput.ReadToEndAsync(timeout.Token);
-        await ss.WaitForExitAsync(timeout.Token);
-        if (destroyed.Length == 0)
+        ToolRun ss = await ToolRun.RunAsync(
+            InstalledProgram.Find("ss", "iproute2"), ["-KHt", "state", "listening", $"( sport = :{port} )"]);
+        if (ss.Output.Length == 0)
         {
             const string Missing = "`ss -K` destroys no socket here: it needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY";
             Assert.That(Environment.GetEnvironmentVariable("CI"), Is.Null, Missing);

@@ -10,14 +10,15 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>The live page in a real browser, of the server as its users run it.</summary>
+/// <summary>The live page of the server program in a real browser.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed partial class LivePageTests
 {
-    /// <summary>A headline's figure by its label.</summary>
+    /// <summary>A script that returns a headline's figure by its label.</summary>
     private const string Headline =
-        "label => [...document.querySelectorAll('.headlines dt')].find(dt => dt.textContent === label)?.nextElementSibling.textContent ?? ''";
+        "label => [...document.querySelectorAll('.headlines dt')]"
+        + ".find(dt => dt.textContent === label)?.nextElementSibling.textContent ?? ''";
 
     private Browser? _browser;
 
@@ -35,7 +36,7 @@ public sealed partial class LivePageTests
 
     [TestCase(1280, ColorScheme.Light)]
     [TestCase(390, ColorScheme.Dark)]
-    public async Task Page_shows_load_as_it_comes_and_asks_nobody_else(int width, ColorScheme colors, CancellationToken cancel)
+    public async Task Page_shows_load_as_it_arrives_and_requests_no_other_host(int width, ColorScheme colors, CancellationToken cancel)
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--packet-timeout", "2s");
         using ProgramRun server = run;
@@ -55,7 +56,9 @@ public sealed partial class LivePageTests
 
         Assert.That(await FigureAsync(page, "Connections open"), Does.Match("^[1-9][0-9]*$"));
         Assert.That(await page.Page.Locator("#oldest tbody tr").CountAsync(), Is.EqualTo(10));
-        Assert.That(await page.Page.Locator("#oldest tbody th").First.TextContentAsync(), Does.StartWith("127.0.0.1:").Or.StartWith("[::ffff:127"));
+        Assert.That(
+            await page.Page.Locator("#oldest tbody th").First.TextContentAsync(),
+            Does.StartWith("127.0.0.1:").Or.StartWith("[::ffff:127"));
         Assert.That(await DrawnLinesAsync(page, "packets"), Is.EqualTo(2));
         Assert.That(await page.Page.Locator(".plot .main-svg").CountAsync(), Is.AtLeast(8));
         Assert.That(await page.ExcessWidthAsync(), Is.Zero);
@@ -76,19 +79,20 @@ public sealed partial class LivePageTests
         await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900, ColorScheme.Light);
         await page.Page.WaitForSelectorAsync("#connections .js-line", new() { State = WaitForSelectorState.Attached });
         const string Colours =
-            "() => getComputedStyle(document.body).backgroundColor + getComputedStyle(document.querySelector('#connections .js-line')).stroke";
+            "() => getComputedStyle(document.body).backgroundColor"
+            + " + getComputedStyle(document.querySelector('#connections .js-line')).stroke";
         string light = await page.Page.EvaluateAsync<string>(Colours);
-        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).ClickAsync(); // so that no answer draws them anew
+        await page.Page.GetByRole(AriaRole.Button, new() { Name = "Pause" }).ClickAsync(); // so that no answer redraws them
 
         await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Dark });
 
         await page.Page.WaitForFunctionAsync(
-            "light => { const now = (" + Colours + ")(); return !now.includes(light.split(')')[0]) && !now.includes(light.split(')')[1]); }", light);
+            "light => { const now = (" + Colours + ")(); return light.split(')').slice(0, 2).every(part => !now.includes(part)); }", light);
         Assert.That(page.Faults, Is.Empty);
     }
 
     [Test]
-    public async Task Pause_is_reached_and_used_by_keyboard()
+    public async Task Pause_works_by_keyboard()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -106,8 +110,8 @@ public sealed partial class LivePageTests
         using Peer peer = await Peer.ConnectAsync(endpoint);
         await peer.SendAsync(Article);
         int asked = page.Requests.Count;
-        await page.Page.EvaluateAsync("() => new Promise(done => setTimeout(done, 2500))"); // nothing is to happen, which takes a while
-        Assert.That(page.Requests.Count - asked, Is.AtMost(1), "a question may have been on its way");
+        await page.Page.EvaluateAsync("() => new Promise(done => setTimeout(done, 2500))"); // two updates would come in this time
+        Assert.That(page.Requests.Count - asked, Is.AtMost(1), "one request may have been under way");
         Assert.That(await FigureAsync(page, "Connections open"), Is.EqualTo("0"));
 
         await page.Page.Keyboard.PressAsync("Space");
@@ -117,7 +121,7 @@ public sealed partial class LivePageTests
     }
 
     [Test]
-    public async Task Notice_says_since_when_there_is_no_answer_and_goes_when_there_is_one()
+    public async Task Notice_shows_since_when_there_is_no_answer_and_disappears()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -130,14 +134,15 @@ public sealed partial class LivePageTests
 
         await Assertions.Expect(notice).ToHaveTextAsync(SinceWhen());
         await page.SavePictureAsync("live-page-no-answer");
-        using ProgramRun next = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--admin", $"127.0.0.1:{admin.Port}"]);
+        using ProgramRun next = ProgramRun.Start(
+            "Server", ["--port", "0", "--log-directory", "none", "--admin", $"127.0.0.1:{admin.Port}"]);
         await next.LineAsync("listening on ");
         await Assertions.Expect(notice).ToBeHiddenAsync();
         await page.Page.WaitForFunctionAsync($"() => ({Headline})('Connections open') === '0'");
     }
 
     [Test]
-    public async Task Drain_is_seen()
+    public async Task Drain_is_shown()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--work", "1h", "--drain-timeout", "6s");
         using ProgramRun server = run;
@@ -152,7 +157,7 @@ public sealed partial class LivePageTests
     }
 
     [Test]
-    public async Task Everything_has_a_name_for_who_does_not_see_it()
+    public async Task Everything_has_a_name_for_screen_readers()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -184,7 +189,7 @@ public sealed partial class LivePageTests
 
     [TestCase(1280, ColorScheme.Light)]
     [TestCase(390, ColorScheme.Dark)]
-    public async Task Axe_finds_nothing_that_keeps_a_reader_out(int width, ColorScheme colors)
+    public async Task Axe_finds_no_accessibility_violation(int width, ColorScheme colors)
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -200,24 +205,28 @@ public sealed partial class LivePageTests
 
         Assert.That(result.Passes, Is.Not.Empty);
         Assert.That(
-            result.Violations.SelectMany(violation => violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")), Is.Empty);
+            result.Violations.SelectMany(violation =>
+                    violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")),
+                Is.Empty);
     }
 
     [Test]
-    public async Task Samples_that_do_not_follow_each_other_are_a_gap_and_no_line()
+    public async Task Missing_samples_are_a_gap_in_the_line()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
         await using BrowserPage page = await _browser!.OpenAsync(admin, 1280, height: 900, ColorScheme.Light);
 
-        // A second; a night in which the machine slept, whose clock went on; a second; one sample missed.
+        // One second; a night in which the machine slept; one second; one sample missing.
         string[] rates = await page.Page.EvaluateAsync<string[]>(
             """
             async () => {
               const { History } = await import('/page/history.js');
               const sample = (n, time, total) => ({ n, time, seconds: 1, total });
               const history = new History();
-              history.take({ run: 1, samples: [sample(1, 0, 0), sample(2, 1000, 10), sample(3, 40000000, 30), sample(4, 40001000, 60), sample(6, 40003000, 99)] });
+              const samples =
+                [sample(1, 0, 0), sample(2, 1000, 10), sample(3, 40000000, 30), sample(4, 40001000, 60), sample(6, 40003000, 99)];
+              history.take({ run: 1, samples });
               return history.rates(sample => sample.total).map(rate => `${rate}`);
             }
             """);
@@ -225,7 +234,7 @@ public sealed partial class LivePageTests
         Assert.That(rates, Is.EqualTo(new[] { "null", "10", "null", "30", "null" }));
     }
 
-    /// <summary>Peers that close, then load until it is ended, or for 35 s.</summary>
+    /// <summary>Runs peers that close, then load until <paramref name="end"/>, or for 35 s.</summary>
     private static async Task<ClientRun> LoadAsync(IPEndPoint endpoint, CancellationToken end)
     {
         await ClientRun.AgainstAsync(endpoint.Port, "--connections 5 --packets 500 --payload-bytes 200", end);

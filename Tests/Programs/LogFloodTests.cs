@@ -2,13 +2,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>FAULTS 27: hostile peers while an operator has turned on Debug, for libraries too.</summary>
+/// <summary>FAULTS 27: hostile peers with Debug logging on, libraries included.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 [NonParallelizable]
@@ -29,20 +28,19 @@ public sealed partial class LogFloodTests
             using ProgramRun server = StartAtDebug(folder);
             (_, IPEndPoint endpoint) = await ProgramRun.ListeningAsync(server);
             long made = await FloodAsync(endpoint);
-            server.Signal(PosixSignal.SIGTERM);
-            Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+            Dictionary<string, long> counters = await server.StopAsync();
 
             byte[] file = await File.ReadAllBytesAsync(Directory.GetFiles(Path.Combine(folder, "logs")).Single());
             string[] lines = await File.ReadAllLinesAsync(Directory.GetFiles(Path.Combine(folder, "logs")).Single());
             Assert.Multiple(() =>
             {
-                Assert.That(server.StoppedCounters()["connections.closed.InvalidPrefix"], Is.EqualTo(made));
+                Assert.That(counters["connections.closed.InvalidPrefix"], Is.EqualTo(made));
                 Assert.That(MostInASecond(lines), Is.LessThanOrEqualTo(LinesPerSecond), "file");
                 Assert.That(MostInASecond(server.Output), Is.LessThanOrEqualTo(LinesPerSecond), "standard output");
                 Assert.That(file.Where(value => value is < 0x20 and not (byte)'\n' or 0x7F), Is.Empty, "raw control bytes");
-                Assert.That(lines.Sum(ConnectionsTold), Is.EqualTo(made), "written and summed up");
+                Assert.That(lines.Sum(ConnectionsReported), Is.EqualTo(made), "written or counted in a summary");
             });
-            TestContext.Out.WriteLine($"{made} connections, {lines.Length} lines, at most {MostInASecond(lines)} in a second");
+            TestContext.Out.WriteLine($"{made} connections, {lines.Length} lines, at most {MostInASecond(lines)} per second");
         }
         finally
         {
@@ -50,7 +48,7 @@ public sealed partial class LogFloodTests
         }
     }
 
-    /// <summary>A copy of the server beside an nlog.config of its own.</summary>
+    /// <summary>Starts a copy of the server with its own nlog.config at Debug.</summary>
     private static ProgramRun StartAtDebug(string folder)
     {
         string built = Repository.Program("Server");
@@ -68,7 +66,7 @@ public sealed partial class LogFloodTests
             Path.Combine(folder, Path.GetFileName(built)), ["--port", "0", "--log-directory", Path.Combine(folder, "logs")]);
     }
 
-    /// <summary>Connections one after another on several threads: each sends what a terminal would obey, and waits for its close.</summary>
+    /// <summary>Connects on four threads in a loop; each peer sends terminal control characters and waits for its close.</summary>
     private static async Task<long> FloodAsync(IPEndPoint server)
     {
         long made = 0;
@@ -84,7 +82,7 @@ public sealed partial class LogFloodTests
                     {
                         ReceiveTimeout = (int)Peer.Patience.TotalMilliseconds,
                         SendTimeout = (int)Peer.Patience.TotalMilliseconds,
-                        LingerState = new LingerOption(true, 0), // its port is free again at once
+                        LingerState = new LingerOption(true, 0), // its port is free again immediately
                     };
                     socket.Connect(server);
                     Interlocked.Increment(ref made);
@@ -105,8 +103,8 @@ public sealed partial class LogFloodTests
         return times.Select((time, first) => times.Skip(first).TakeWhile(later => later - time < TimeSpan.FromSeconds(1)).Count()).Max();
     }
 
-    /// <summary>Of how many closed connections a line tells.</summary>
-    private static long ConnectionsTold(string line) =>
+    /// <summary>Returns the number of closed connections that a line reports.</summary>
+    private static long ConnectionsReported(string line) =>
         SumOfCloses().Match(line) is { Success: true } sum ? long.Parse(sum.Groups[1].Value, CultureInfo.InvariantCulture)
         : line.EndsWith(" closed: InvalidPrefix", StringComparison.Ordinal) ? 1 : 0;
 

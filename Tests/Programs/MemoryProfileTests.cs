@@ -7,7 +7,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary><c>--memory-profile</c> as its users run it, and read what it wrote.</summary>
+/// <summary><c>--memory-profile</c> of the server program, and its file read by pprof.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed class MemoryProfileTests
@@ -17,18 +17,18 @@ public sealed class MemoryProfileTests
     private string File => Path.Combine(_folder, "memory.pb.gz");
 
     [SetUp]
-    public void Make_a_folder() => _folder = Directory.CreateTempSubdirectory("memory-profile").FullName;
+    public void Create_folder() => _folder = Directory.CreateTempSubdirectory("memory-profile").FullName;
 
     [TearDown]
-    public void Remove_it() => Directory.Delete(_folder, recursive: true);
+    public void Delete_folder() => Directory.Delete(_folder, recursive: true);
 
     [Test]
-    public async Task Stopped_server_leaves_a_whole_profile_and_nothing_beside_it()
+    public async Task Stopped_server_leaves_a_whole_profile_and_no_other_file()
     {
-        await System.IO.File.WriteAllTextAsync(File, "what was there before");
+        await System.IO.File.WriteAllTextAsync(File, "before");
 
         ProgramRun server = await RunServerAsync(whileItRuns: () =>
-            Assert.That(System.IO.File.ReadAllText(File), Is.EqualTo("what was there before"), "until there is a whole one"));
+            Assert.That(System.IO.File.ReadAllText(File), Is.EqualTo("before"), "replaced only by a whole profile"));
 
         Assert.That(Directory.EnumerateFiles(_folder), Is.EqualTo(new[] { File }));
         Assert.That(server.Output, Has.Some.Contains("stopped:").And.Some.Contains($"bytes in {File}"));
@@ -39,7 +39,7 @@ public sealed class MemoryProfileTests
             Assert.That(
                 profile.Samples.SelectMany(sample => sample.Stack),
                 Has.Some.EqualTo("DotNettyFraming.Transport.EpollEventLoop.Poll").Or.Some.StartsWith("DotNetty.Transport."),
-                "the server's work");
+                "a frame of the server's work");
         });
     }
 
@@ -54,16 +54,10 @@ public sealed class MemoryProfileTests
 
         (await RunServerAsync()).Dispose();
         string written = Path.Combine(_folder, "report");
-        using Process pprof = Process.Start(new ProcessStartInfo(go, ["tool", "pprof", report, "-output", written, File])
-        {
-            RedirectStandardError = true,
-            Environment = { ["HOME"] = _folder },
-        })!;
-        Task<string> errors = pprof.StandardError.ReadToEndAsync();
-        using var timeout = new CancellationTokenSource(Peer.Patience);
-        await pprof.WaitForExitAsync(timeout.Token);
+        ToolRun pprof = await ToolRun.RunAsync(
+            go, ["tool", "pprof", report, "-output", written, File], environment: ("HOME", _folder));
 
-        Assert.That(pprof.ExitCode, Is.Zero, await errors);
+        Assert.That(pprof.ExitCode, Is.Zero, pprof.Errors);
         string text = await System.IO.File.ReadAllTextAsync(written);
         Assert.That(text, report switch
         {
@@ -75,7 +69,7 @@ public sealed class MemoryProfileTests
     }
 
     [Test]
-    public async Task File_that_cannot_be_written_is_one_line_and_exit_code_1_before_anything_listens([Values] bool check)
+    public async Task Unwritable_file_is_one_line_and_exit_code_1_before_listening([Values] bool check)
     {
         string path = Path.Combine(_folder, "missing", "memory.pb.gz");
         using ProgramRun server = ProgramRun.Start(
@@ -87,7 +81,7 @@ public sealed class MemoryProfileTests
     }
 
     [Test]
-    public async Task Profile_that_cannot_take_its_place_at_the_end_is_one_line_and_leaves_nothing_behind()
+    public async Task Profile_that_cannot_be_renamed_is_one_line_and_leaves_no_file()
     {
         (ProgramRun run, _) = await ProgramRun.StartServerAsync("--memory-profile", File);
         using ProgramRun server = run;
@@ -103,7 +97,7 @@ public sealed class MemoryProfileTests
     [Test]
     [Platform("Linux", Reason = "Modes of files.")]
     [UnsupportedOSPlatform("windows")]
-    public async Task Profile_is_for_its_owner_only_and_a_shared_folder_is_warned_of()
+    public async Task Profile_is_readable_by_its_owner_only_and_a_shared_folder_warns()
     {
         System.IO.File.SetUnixFileMode(_folder, (UnixFileMode)0x1FF); // 0777
 
@@ -136,7 +130,8 @@ public sealed class MemoryProfileTests
         using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path]);
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(1));
-        Assert.That(server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: '{link}' is a link of another user."));
+        Assert.That(
+            server.Errors.Single(), Is.EqualTo($"--memory-profile: '{path}' cannot be written: '{link}' is a link of another user."));
         Assert.That(await System.IO.File.ReadAllTextAsync(secret), Is.EqualTo("secret"));
     }
 
@@ -150,9 +145,8 @@ public sealed class MemoryProfileTests
         (ProgramRun run, _) = await ProgramRun.StartServerAsync("--memory-profile", link);
         using ProgramRun server = run;
 
-        server.Signal(PosixSignal.SIGTERM);
+        await server.StopAsync();
 
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
         Assert.That(new FileInfo(link).LinkTarget, Is.EqualTo("target"));
         Assert.That(new FileInfo(Path.Combine(_folder, "target")).Length, Is.GreaterThan(100));
     }
@@ -160,7 +154,7 @@ public sealed class MemoryProfileTests
     [TestCase("/dev/null")]
     [TestCase("/tmp")]
     [Platform("Linux", Reason = "Its paths.")]
-    public async Task What_is_no_file_is_not_replaced_by_one(string path)
+    public async Task Path_that_is_no_regular_file_is_refused(string path)
     {
         using ProgramRun server = ProgramRun.Start("Server", ["--port", "0", "--log-directory", "none", "--memory-profile", path]);
 
@@ -169,30 +163,33 @@ public sealed class MemoryProfileTests
     }
 
     [Test]
-    public async Task Runtime_that_gives_no_diagnostics_is_one_line_and_exit_code_1()
+    public async Task Runtime_without_diagnostics_is_one_line_and_exit_code_1()
     {
         using ProgramRun server = ProgramRun.Start(
             "Server", ["--port", "0", "--log-directory", "none", "--memory-profile", File], ("DOTNET_EnableDiagnostics", "0"));
 
         Assert.That(await server.ExitAsync(), Is.EqualTo(1));
-        Assert.That(server.Errors.Single(), Is.EqualTo("--memory-profile: the runtime gives no diagnostics: DOTNET_EnableDiagnostics=0 turns them off"));
+        Assert.That(
+            server.Errors.Single(),
+            Is.EqualTo("--memory-profile: the runtime gives no diagnostics: DOTNET_EnableDiagnostics=0 turns them off"));
         Assert.That(Directory.EnumerateFiles(_folder), Is.Empty);
     }
 
     [Test]
-    [Platform("Linux", Reason = "/proc/PID/maps says which assemblies are loaded.")]
-    public async Task Nothing_of_it_is_loaded_where_nobody_asks([Values] bool asked)
+    [Platform("Linux", Reason = "/proc/PID/maps lists the loaded assemblies.")]
+    public async Task Profiling_libraries_are_loaded_only_with_the_option([Values] bool asked)
     {
         (ProgramRun run, _) = await ProgramRun.StartServerAsync(asked ? ["--memory-profile", File] : []);
         using ProgramRun server = run;
 
         IEnumerable<string> loaded = System.IO.File.ReadLines($"/proc/{server.Id}/maps")
-            .Where(line => line.Contains("/Microsoft.Diagnostics.", StringComparison.Ordinal) || line.Contains("/Google.Protobuf", StringComparison.Ordinal));
+            .Where(line => line.Contains("/Microsoft.Diagnostics.", StringComparison.Ordinal)
+                    || line.Contains("/Google.Protobuf", StringComparison.Ordinal));
 
         Assert.That(loaded.Any(), Is.EqualTo(asked));
     }
 
-    /// <summary>A server that has served, and was stopped.</summary>
+    /// <summary>Runs a server that processes 10,000 packets, and stops it.</summary>
     private async Task<ProgramRun> RunServerAsync(Action? whileItRuns = null)
     {
         (ProgramRun server, IPEndPoint endpoint) = await ProgramRun.StartServerAsync("--report-every", "10000", "--memory-profile", File);
@@ -205,8 +202,7 @@ public sealed class MemoryProfileTests
 
         await server.LineAsync("processed 10000 packets");
         whileItRuns?.Invoke();
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
-        return server;
+        await server.StopAsync();
+                return server;
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -9,14 +8,14 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>What the server tells about itself to a Prometheus, and to a collector of OpenTelemetry's.</summary>
+/// <summary>The server's metrics for Prometheus and for an OpenTelemetry collector.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed partial class MetricsTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };
 
-    /// <summary>What scripts hold on to, with the labels that they do.</summary>
+    /// <summary>The metrics and labels that scripts depend on.</summary>
     private static readonly string[] Promised =
     [
         "framing_connections_open", "framing_connections_paused", "framing_connections_accepted_total",
@@ -27,15 +26,15 @@ public sealed partial class MetricsTests
         "framing_packet_age_seconds_bucket{le=\"86400\"}", "framing_packet_age_seconds_sum", "framing_packet_age_seconds_count",
         "framing_clock_skew_total", "framing_event_loop_busy_ratio{loop=\"0\"}", "framing_event_loop_busy_ratio{loop=\"accept\"}",
         "framing_event_loop_queue_length{loop=\"0\"}", "framing_accept_errors_total{errno=\"EMFILE\"}",
-        // Ours, beyond what is promised.
+        // Beyond the promised ones.
         "framing_connections_refused_total{reason=\"TooManyConnections\"}", "framing_connections_limit", "framing_paused_seconds_total",
-        "framing_clock_unset_total", "framing_processor_queue_length", "framing_unfinished_allocated_bytes", "framing_unfinished_limit_bytes", "framing_uptime_seconds",
-        "dotnet_process_memory_working_set_bytes",
+        "framing_clock_unset_total", "framing_processor_queue_length", "framing_unfinished_allocated_bytes",
+        "framing_unfinished_limit_bytes", "framing_uptime_seconds", "dotnet_process_memory_working_set_bytes",
     ];
 
     [Test]
     [Platform("Linux")]
-    public async Task Metrics_have_every_name_promised_and_the_counters_values()
+    public async Task Metrics_have_every_promised_name_and_the_counters_values()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--transport", "epoll");
         using ProgramRun server = run;
@@ -50,7 +49,7 @@ public sealed partial class MetricsTests
             Assert.That(metrics["framing_read_packets_sum"], Is.EqualTo(12));
             Assert.That(metrics["framing_read_packets_count"], Is.EqualTo(3));
             Assert.That(metrics["framing_packet_age_seconds_count"], Is.EqualTo(2));
-            Assert.That(metrics["framing_packet_age_seconds_bucket{le=\"86400\"}"], Is.EqualTo(1), "the article's packet is from 2019");
+            Assert.That(metrics["framing_packet_age_seconds_bucket{le=\"86400\"}"], Is.EqualTo(1), "the default packet is from 2019");
             Assert.That(metrics["framing_clock_skew_total"], Is.EqualTo(1));
             Assert.That(
                 metrics["framing_bytes_received_total"],
@@ -60,7 +59,7 @@ public sealed partial class MetricsTests
     }
 
     [Test]
-    public async Task Device_without_a_clock_is_counted_apart_and_in_no_age()
+    public async Task Packet_of_a_device_without_a_clock_is_counted_but_has_no_age()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -85,7 +84,7 @@ public sealed partial class MetricsTests
     }
 
     [Test]
-    public async Task Transport_that_does_not_tell_leaves_out_what_it_cannot_know()
+    public async Task Sockets_transport_has_no_loop_or_accept_metrics()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--transport", "sockets");
         using ProgramRun server = run;
@@ -98,7 +97,7 @@ public sealed partial class MetricsTests
     }
 
     [Test]
-    public async Task Promtool_finds_nothing_to_say()
+    public async Task Promtool_finds_no_fault()
     {
         string promtool = InstalledProgram.Find("promtool", "prometheus");
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
@@ -106,31 +105,33 @@ public sealed partial class MetricsTests
         await SendAsync(endpoint);
         string metrics = await Http.GetStringAsync(new Uri(admin, "metrics"));
 
-        (int exitCode, string said) = await RunAsync(promtool, ["check", "metrics"], metrics);
+        ToolRun check = await ToolRun.RunAsync(promtool, ["check", "metrics"], metrics);
 
-        Assert.That(said, Is.Empty);
-        Assert.That(exitCode, Is.Zero);
+        Assert.That(check.Output + check.Errors, Is.Empty);
+        Assert.That(check.ExitCode, Is.Zero);
     }
 
     [Test]
-    public async Task Alert_rules_are_rules_about_metrics_that_there_are()
+    public async Task Alert_rules_and_dashboard_use_existing_metrics()
     {
         string promtool = InstalledProgram.Find("promtool", "prometheus");
         string folder = Path.Combine(Repository.Root, "Server", "Admin");
         string rules = Path.Combine(folder, "Prometheus", "alerts.yml");
 
-        (int exitCode, string said) = await RunAsync(promtool, ["check", "config", Path.Combine(folder, "Prometheus", "prometheus.yml")], "");
+        ToolRun check = await ToolRun.RunAsync(promtool, ["check", "config", Path.Combine(folder, "Prometheus", "prometheus.yml")]);
 
-        Assert.That(exitCode, Is.Zero, said);
-        Assert.That(said, Does.Contain("SUCCESS: 12 rules found"));
+        Assert.That(check.ExitCode, Is.Zero, check.Errors);
+        Assert.That(check.Output, Does.Contain("SUCCESS: 12 rules found"));
         string[] files = [rules, Path.Combine(folder, "Grafana", "dashboard.json")];
-        IEnumerable<string> used = files.SelectMany(file => MetricName().Matches(File.ReadAllText(file)).Select(match => match.Value)).Distinct();
+        IEnumerable<string> used = files
+            .SelectMany(file => MetricName().Matches(File.ReadAllText(file)).Select(match => match.Value))
+            .Distinct();
         string[] known = [.. Promised.Select(name => name.Split('{')[0]), "dotnet_gc_last_collection_heap_size_bytes"];
         Assert.That(used.Except(known), Is.Empty);
     }
 
     [Test]
-    public async Task Dashboard_is_json_with_a_query_in_each_panel()
+    public async Task Dashboard_has_a_query_in_each_panel()
     {
         string file = Path.Combine(Repository.Root, "Server", "Admin", "Grafana", "dashboard.json");
         using var dashboard = JsonDocument.Parse(await File.ReadAllTextAsync(file));
@@ -138,11 +139,14 @@ public sealed partial class MetricsTests
 
         Assert.That(panels, Is.Not.Empty);
         Assert.That(panels.Select(panel => panel.GetProperty("id").GetInt32()), Is.Unique);
-        Assert.That(panels.SelectMany(panel => panel.GetProperty("targets").EnumerateArray()).Select(target => target.GetProperty("expr").GetString()), Has.All.Contains("_"));
+        Assert.That(
+            panels.SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
+                .Select(target => target.GetProperty("expr").GetString()),
+            Has.All.Contains("_"));
     }
 
     [Test]
-    public async Task Prometheus_scrapes_it(CancellationToken cancel)
+    public async Task Prometheus_scrapes_the_server(CancellationToken cancel)
     {
         string prometheus = InstalledProgram.Find("prometheus");
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
@@ -151,15 +155,16 @@ public sealed partial class MetricsTests
         string folder = Directory.CreateTempSubdirectory("framing-prometheus-").FullName;
         try
         {
-            // Our own configuration, with another target and less patience.
+            // The project's configuration with another target and shorter intervals.
             string source = Path.Combine(Repository.Root, "Server", "Admin", "Prometheus");
             File.Copy(Path.Combine(source, "alerts.yml"), Path.Combine(folder, "alerts.yml"));
             string configuration = await File.ReadAllTextAsync(Path.Combine(source, "prometheus.yml"), cancel);
             await File.WriteAllTextAsync(
                 Path.Combine(folder, "prometheus.yml"),
-                configuration.Replace("127.0.0.1:9998", admin.Authority, StringComparison.Ordinal).Replace("15s", "1s", StringComparison.Ordinal),
+                configuration.Replace("127.0.0.1:9998", admin.Authority, StringComparison.Ordinal)
+                    .Replace("15s", "1s", StringComparison.Ordinal),
                 cancel);
-            var own = new Uri($"http://127.0.0.1:{FreePort()}/");
+            var own = new Uri($"http://127.0.0.1:{Machine.FreePort()}/");
             using ProgramRun scraper = ProgramRun.StartFile(
                 prometheus,
                 [
@@ -169,7 +174,9 @@ public sealed partial class MetricsTests
             string query = new Uri(own, "api/v1/query?query=framing_packets_processed_total").AbsoluteUri;
             Eventually.That(() => Ask(query), Does.Contain("\"12\""), scraper.Everything());
             Assert.That(Ask(new Uri(own, "api/v1/query?query=up").AbsoluteUri), Does.Contain("\"job\":\"framing\"").And.Contain("\"1\""));
-            Assert.That(Ask(new Uri(own, "api/v1/rules").AbsoluteUri), Does.Contain("FramingPacketsDropped").And.Not.Contain("\"health\":\"err\""));
+            Assert.That(
+                Ask(new Uri(own, "api/v1/rules").AbsoluteUri),
+                Does.Contain("FramingPacketsDropped").And.Not.Contain("\"health\":\"err\""));
         }
         finally
         {
@@ -178,7 +185,7 @@ public sealed partial class MetricsTests
     }
 
     [Test]
-    public async Task Collector_that_is_named_receives_them()
+    public async Task OpenTelemetry_collector_receives_metrics()
     {
         using var collector = new TcpListener(IPAddress.Loopback, 0);
         collector.Start();
@@ -196,14 +203,14 @@ public sealed partial class MetricsTests
         while (!received.ToString().Contains("framing.packets.processed", StringComparison.Ordinal))
         {
             int count = await export.ReceiveAsync(buffer, timeout.Token);
-            Assert.That(count, Is.Positive, "the export ended without it");
+            Assert.That(count, Is.Positive, "the export ended without the counter");
             received.Append(Encoding.Latin1.GetString(buffer, 0, count));
         }
 
         Assert.That(received.ToString(), Does.StartWith("POST /v1/metrics HTTP/1.1").And.Contain("DotNettyFraming.Server"));
     }
 
-    /// <summary>Three reads: ten packets of 2019, one from the future, one of now with a bad prefix behind it.</summary>
+    /// <summary>Sends three reads: ten packets of 2019, one from the future, one of now followed by a bad prefix.</summary>
     private static async Task SendAsync(IPEndPoint endpoint)
     {
         uint now = (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -216,7 +223,7 @@ public sealed partial class MetricsTests
         }
     }
 
-    /// <summary>Scrapes until a metric has a value, past the exporter's cache.</summary>
+    /// <summary>Scrapes until a metric has a value; the exporter caches.</summary>
     private static async Task<Dictionary<string, double>> ScrapeAsync(Uri admin, string metric, double value)
     {
         Dictionary<string, double> metrics = [];
@@ -241,31 +248,6 @@ public sealed partial class MetricsTests
         {
             return ""; // not ready yet
         }
-    }
-
-    private static async Task<(int ExitCode, string Said)> RunAsync(string file, string[] arguments, string input)
-    {
-        using var timeout = new CancellationTokenSource(Peer.Patience);
-        using Process process = Process.Start(new ProcessStartInfo(file, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(timeout.Token);
-        string said = await process.StandardError.ReadToEndAsync(timeout.Token) + await output;
-        await process.WaitForExitAsync(timeout.Token);
-        return (process.ExitCode, said);
-    }
-
-    /// <summary>Prometheus cannot be told to pick a port and say which: one that was free a moment ago.</summary>
-    private static int FreePort()
-    {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)listener.LocalEndPoint!).Port;
     }
 
     [GeneratedRegex("(?<![a-z])(framing|dotnet)_[a-z_]+")]

@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using System.Net;
-using System.Runtime.InteropServices;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>Profiles of a running server, as <c>go tool pprof URL</c> fetches them.</summary>
+/// <summary>Profiles of a running server, fetched over HTTP and by <c>go tool pprof URL</c>.</summary>
 [CancelAfter(90_000)]
 [Category("Slow")]
 public sealed class ProfileEndpointTests
@@ -14,7 +13,7 @@ public sealed class ProfileEndpointTests
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };
 
     [Test]
-    public async Task Go_tool_pprof_fetches_allocations_and_the_heap_by_address()
+    public async Task Go_tool_pprof_fetches_allocations_and_the_heap()
     {
         string go = InstalledProgram.Find("go");
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
@@ -32,15 +31,14 @@ public sealed class ProfileEndpointTests
             Assert.That(allocations, Does.Contain("Type: alloc_space").And.Contain("DotNettyFraming.Codec.PacketDecoder"));
             Assert.That(heap, Does.Contain("Type: inuse_space").And.Contain("System.Byte[]"));
         });
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        await server.StopAsync();
     }
 
     [TestCase("0")]
     [TestCase("-1")]
     [TestCase("601")]
     [TestCase("five")]
-    public async Task Seconds_that_make_no_sense_are_one_line(string seconds)
+    public async Task Seconds_out_of_range_are_one_line(string seconds)
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -61,7 +59,7 @@ public sealed class ProfileEndpointTests
         using ProgramRun server = run;
 
         Assert.That(await AskAsync("debug/pprof/heap"), Is.EqualTo(expected));
-        Assert.That(await AskAsync("health/live"), Is.EqualTo(HttpStatusCode.OK), "what costs nothing");
+        Assert.That(await AskAsync("health/live"), Is.EqualTo(HttpStatusCode.OK), "health is not refused");
 
         async Task<HttpStatusCode> AskAsync(string path)
         {
@@ -73,7 +71,7 @@ public sealed class ProfileEndpointTests
     }
 
     [Test]
-    public async Task Second_recording_at_once_is_told_to_wait_and_one_whose_caller_leaves_makes_room()
+    public async Task Second_recording_is_refused_until_the_first_caller_leaves()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -82,7 +80,7 @@ public sealed class ProfileEndpointTests
         Eventually.That(
             () =>
             {
-                // This one may have come before the first, which was turned away then and tries again.
+                // If this one came before the first, the first was refused and starts again.
                 HttpStatusCode status = Status(new Uri(admin, "/debug/pprof/allocs?seconds=1"));
                 first = first.IsCompleted ? RecordAsync() : first;
                 return status;
@@ -96,7 +94,7 @@ public sealed class ProfileEndpointTests
     }
 
     [Test]
-    public async Task Heap_profile_is_refused_for_ten_times_as_long_as_the_last_took()
+    public async Task Heap_profile_is_refused_for_ten_times_its_duration()
     {
         (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
@@ -111,14 +109,14 @@ public sealed class ProfileEndpointTests
         {
             Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
             Assert.That(second.Headers.RetryAfter?.Delta?.TotalSeconds, Is.InRange(1, Math.Ceiling(10 * took.TotalSeconds)));
-            Assert.That(allocations, Is.EqualTo(HttpStatusCode.OK), "which is cheap");
+            Assert.That(allocations, Is.EqualTo(HttpStatusCode.OK), "allocation profiles are cheap");
         });
     }
 
-    /// <summary>Two servers with process id 1, as containers have it that share a temporary directory: only the first has connections.</summary>
+    // Two servers with process id 1 and a shared temporary directory, as in containers: only the first has connections.
     [Test]
     [Platform("Linux")]
-    public async Task Profile_is_that_of_the_process_asked_not_of_its_namesake()
+    public async Task Profile_is_of_the_requested_process_not_of_one_with_the_same_id()
     {
         string unshare = InstalledProgram.Find("unshare", "util-linux");
         string directory = Directory.CreateTempSubdirectory("shared-tmp-").FullName;
@@ -129,7 +127,7 @@ public sealed class ProfileEndpointTests
             (ProgramRun second, _, Uri otherAdmin) = await StartAsync();
             using ProgramRun newer = second;
             Peer[] peers = await Task.WhenAll(Enumerable.Range(0, 7).Select(_ => Peer.ConnectAsync(endpoint)));
-            Eventually.That(() => Http.GetStringAsync(new Uri(admin, "api/stats")).Result, Does.Contain("\"open\":7"));
+            Eventually.That(() => AdminStatistics.Read(admin)["connections.open"], Is.EqualTo(7));
 
             Assert.That(await ConnectionsAsync(admin), Is.EqualTo(7));
             Assert.That(await ConnectionsAsync(otherAdmin), Is.Zero);
@@ -160,12 +158,14 @@ public sealed class ProfileEndpointTests
                 throw;
             }
 
-            string line = await run.LineAsync(ProgramRun.AdminLine);
-            return (run, data, new Uri(line[(line.IndexOf(ProgramRun.AdminLine, StringComparison.Ordinal) + ProgramRun.AdminLine.Length)..]));
+            return (run, data, await run.AdminAsync());
         }
 
-        static async Task<long> ConnectionsAsync(Uri admin) => new PprofFile(await Http.GetByteArrayAsync(new Uri(admin, "debug/pprof/heap")))
-            .Flat("DotNettyFraming.Server.Pipeline.Connection").Objects;
+        static async Task<long> ConnectionsAsync(Uri admin)
+        {
+            var profile = new PprofFile(await Http.GetByteArrayAsync(new Uri(admin, "debug/pprof/heap")));
+            return profile.Flat("DotNettyFraming.Server.Pipeline.Connection").Objects;
+        }
     }
 
     private static HttpStatusCode Status(Uri address)
@@ -174,7 +174,7 @@ public sealed class ProfileEndpointTests
         return answer.StatusCode;
     }
 
-    /// <summary>Reads whose tails are allocated: packets that come in pieces.</summary>
+    /// <summary>Sends packets in two pieces, so that the decoder allocates.</summary>
     private static async Task LoadAsync(IPEndPoint endpoint, CancellationToken enough)
     {
         using Peer peer = await Peer.ConnectAsync(endpoint);
@@ -188,14 +188,12 @@ public sealed class ProfileEndpointTests
 
     private static async Task<string> PprofAsync(string go, Uri address)
     {
-        var start = new ProcessStartInfo(go, ["tool", "pprof", "-timeout=50", "-top", "-nodecount=40", $"{address}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["PPROF_TMPDIR"] = Path.GetTempPath();
-        using Process pprof = Process.Start(start)!;
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        Task<string> errors = pprof.StandardError.ReadToEndAsync(timeout.Token);
-        string output = await pprof.StandardOutput.ReadToEndAsync(timeout.Token);
-        await pprof.WaitForExitAsync(timeout.Token);
-        Assert.That(pprof.ExitCode, Is.Zero, await errors);
-        return output;
+        ToolRun pprof = await ToolRun.RunAsync(
+            go,
+            ["tool", "pprof", "-timeout=50", "-top", "-nodecount=40", $"{address}"],
+            patience: TimeSpan.FromSeconds(60),
+            environment: ("PPROF_TMPDIR", Path.GetTempPath()));
+        Assert.That(pprof.ExitCode, Is.Zero, pprof.Errors);
+        return pprof.Output;
     }
 }

@@ -1,11 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using DotNettyFraming.Tests.Harness;
 
-// Two child processes at a time: most tests wait. What measures CPU time or pauses is marked NonParallelizable.
+// Two fixtures at a time: most tests wait. Those that measure CPU time or pauses are NonParallelizable.
 [assembly: Parallelizable(ParallelScope.Fixtures)]
 [assembly: LevelOfParallelism(2)]
 
-/// <summary>Once per run of this assembly. In no namespace, so that NUnit applies it to all of them.</summary>
+/// <summary>The set-up of this assembly. It has no namespace, so that NUnit applies it to all.</summary>
 [SetUpFixture]
 [SuppressMessage("Design", "CA1050:Declare types in namespaces", Justification = "NUnit would apply it to that namespace only.")]
 public sealed class ProgramsTestRun

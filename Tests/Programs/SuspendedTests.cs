@@ -1,12 +1,10 @@
-using System.Diagnostics;
 using System.Net;
-using System.Runtime.InteropServices;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>FAULTS 32 on the real clock: SIGSTOP for longer than every limit.</summary>
+/// <summary>FAULTS 32 on the real clock: SIGSTOP for longer than every time-out.</summary>
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [CancelAfter(60_000)]
@@ -24,27 +22,19 @@ public sealed class SuspendedTests(string transport)
         await server.LineAsync("processed 1 packets");
         await slow.SendAsync(Article.AsMemory(0, 10));
 
-        Send(server, "STOP");
+        Signals.Suspend(server.Id);
         await idle.SendAsync(Article);
         await slow.SendAsync(Article.AsMemory(10));
         await Task.Delay(TimeSpan.FromSeconds(2)); // the server's clock is the real one
-        Send(server, "CONT");
+        Signals.Resume(server.Id);
 
         await server.LineAsync("processed 3 packets");
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
-        Dictionary<string, long> counters = server.StoppedCounters();
+        Dictionary<string, long> counters = await server.StopAsync();
         Assert.Multiple(() =>
         {
             Assert.That(counters["packets.processed"], Is.EqualTo(3));
             Assert.That(counters["connections.closed.IdleTimeout"], Is.Zero);
             Assert.That(counters["connections.closed.PacketTimeout"], Is.Zero);
         });
-    }
-
-    private static void Send(ProgramRun server, string signal)
-    {
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{server.Id}"]);
-        Assert.That(kill.WaitForExit(Peer.Patience), Is.True);
     }
 }

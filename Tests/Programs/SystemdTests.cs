@@ -6,14 +6,14 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>The server under systemd's two protocols, without systemd: sd_notify(3) and sd_listen_fds(3).</summary>
+/// <summary>systemd's protocols without systemd: <c>sd_notify(3)</c> and <c>sd_listen_fds(3)</c>.</summary>
 [CancelAfter(90_000)]
 [Platform("Linux")]
 [Category("Slow")]
 public sealed class SystemdTests
 {
     [Test]
-    public async Task Service_manager_is_told_when_it_is_ready_and_when_it_stops()
+    public async Task Service_manager_is_notified_of_readiness_and_stop()
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
@@ -37,24 +37,23 @@ public sealed class SystemdTests
     }
 
     [Test]
-    public async Task Service_manager_that_is_not_there_is_a_warning()
+    public async Task Missing_service_manager_is_a_warning()
     {
         using ProgramRun server = ProgramRun.Start(
             "Server", ["--port", "0", "--log-directory", "none"], ("NOTIFY_SOCKET", "/proc/nowhere"));
 
         Assert.That(await server.LineAsync("NOTIFY_SOCKET"), Does.Contain("WARN").And.Contain("READY=1 could not be sent"));
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
+        await server.StopAsync();
     }
 
     [Test]
-    public async Task Restart_on_a_socket_that_is_handed_over_refuses_nobody()
+    public async Task Restart_on_a_passed_socket_refuses_no_connection()
     {
         using Socket listener = Listener();
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         for (int run = 0; run < 2; run++)
         {
-            // Nobody serves now; the connection waits.
+            // No server runs now; the connection waits in the backlog.
             using Peer peer = await Peer.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
             await peer.SendAsync(Packets.Article);
 
@@ -63,14 +62,12 @@ public sealed class SystemdTests
             await server.LineAsync("processed 1 packets");
             Assert.That(await server.LineAsync("socket activation"), Does.Contain("descriptor 3").And.Contain("are ignored"));
 
-            server.Signal(PosixSignal.SIGTERM);
-            Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
-            Assert.That(server.StoppedCounters()["packets.processed"], Is.EqualTo(1));
+            Assert.That((await server.StopAsync())["packets.processed"], Is.EqualTo(1));
         }
     }
 
     [Test]
-    public async Task Socket_shut_down_by_its_other_holder_is_an_error_and_exit_code_1()
+    public async Task Socket_shut_down_by_its_other_owner_is_exit_code_1()
     {
         using Socket listener = Listener();
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
@@ -101,7 +98,7 @@ public sealed class SystemdTests
     }
 
     [Test]
-    public async Task Transport_that_cannot_take_a_socket_over_is_one_line_and_exit_code_1()
+    public async Task Sockets_transport_with_a_passed_socket_is_one_line_and_exit_code_1()
     {
         using Socket listener = Listener();
 
@@ -124,7 +121,7 @@ public sealed class SystemdTests
         return listener;
     }
 
-    /// <summary>A server with the socket as its descriptor 3: a shell moves it there, and becomes the server, under its own process id.</summary>
+    /// <summary>Starts a server with the socket as descriptor 3: a shell moves it there and then executes the server.</summary>
     private static ProgramRun Activate(Socket socket, int count, params string[] arguments)
     {
         using var inherited = new DuplicatedDescriptor(socket);

@@ -1,10 +1,9 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>TLS as users meet it: options, files, and the load client against the server.</summary>
+/// <summary>TLS of the programs: options, files, and the load client against the server.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(120_000)]
 [Category("Slow")]
@@ -17,13 +16,16 @@ public sealed class TlsProgramTests : IDisposable
     [TestCase("--tls-certificate /nowhere/server.pem", 1, "--tls-certificate: '/nowhere/server.pem' cannot be used: ")]
     [TestCase("--tls-certificate {0}", 1, "--tls-certificate: '{0}' cannot be used: ")]
     [TestCase("--tls-certificate {1} --tls-key /nowhere/key", 1, "--tls-key: '/nowhere/key' cannot be used: ")]
-    [TestCase("--tls-certificate {1} --tls-key {2} --tls-client-ca {0}", 1, "--tls-client-ca: '{0}' cannot be used: it has no certificate in PEM")]
+    [TestCase(
+        "--tls-certificate {1} --tls-key {2} --tls-client-ca {0}",
+        1,
+        "--tls-client-ca: '{0}' cannot be used: it has no certificate in PEM")]
     [TestCase("--check --tls-certificate {0}", 1, "--tls-certificate: '{0}' cannot be used: ")]
     [TestCase("--tls-key {2}", 2, "--tls-key: needs --tls-certificate")]
     [TestCase("--tls-client-ca {1}", 2, "--tls-client-ca: needs --tls-certificate")]
-    public async Task Unreadable_certificate_or_conflict_is_one_line_that_names_it(string arguments, int exitCode, string message)
+    public async Task Unreadable_certificate_or_conflict_is_one_line(string arguments, int exitCode, string message)
     {
-        string empty = _certificates.Write("empty.txt", "nothing of use");
+        string empty = _certificates.Write("empty.txt", "no certificate");
         (string certificate, string key) = _certificates.IssueFiles("server");
         string Fill(string text) => text.Replace("{0}", empty, StringComparison.Ordinal)
             .Replace("{1}", certificate, StringComparison.Ordinal).Replace("{2}", key, StringComparison.Ordinal);
@@ -48,14 +50,12 @@ public sealed class TlsProgramTests : IDisposable
         using ProgramRun client = ProgramRun.Start(
             "LoadClient",
             [
-                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "20", "--packets", "100000", "--packets-per-write", "100",
+                "--port", $"{endpoint.Port}", "--log-directory", "none",
+                                "--connections", "20", "--packets", "100000", "--packets-per-write", "100",
                 "--tls", "--tls-ca", _certificates.AuthorityFile, "--tls-certificate", device, "--tls-key", deviceKey,
             ]);
         Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);
-        server.Signal(PosixSignal.SIGTERM);
-        Assert.That(await server.ExitAsync(), Is.Zero);
-
-        Dictionary<string, long> counters = server.StoppedCounters();
+        Dictionary<string, long> counters = await server.StopAsync();
         Assert.That(counters["packets.processed"], Is.EqualTo(100_000));
         Assert.That(counters["connections.closed.PeerClosed"], Is.EqualTo(20));
     }

@@ -6,7 +6,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 6 and 7: who breaks the protocol is closed, once, behind the packets that were good.</summary>
+/// <summary>FAULTS 6 and 7: a protocol fault closes the connection once, after the good packets before it.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -17,12 +17,12 @@ public sealed class BadPrefixTests(TransportChoice transport)
         yield return new TestCaseData(Glue([(byte)'X'], Article), 0).SetArgDisplayNames("first");
         yield return new TestCaseData(Glue(Repeat(Article, 5), [(byte)'X'], Article), 5).SetArgDisplayNames("nth");
         yield return new TestCaseData(new[] { (byte)'X' }, 0).SetArgDisplayNames("lone byte");
-        yield return new TestCaseData(Glue(Article, OfLength(40_000), [0]), 2).SetArgDisplayNames("behind a packet of many reads");
+        yield return new TestCaseData(Glue(Article, OfLength(40_000), [0]), 2).SetArgDisplayNames("after a packet of many reads");
         yield return new TestCaseData(new byte[] { (byte)'X', 0xFF, 0xFF }, 0).SetArgDisplayNames("with a length that never comes");
     }
 
     [TestCaseSource(nameof(Streams))]
-    public async Task Bad_prefix_closes_behind_the_good_packets(byte[] stream, int good)
+    public async Task Bad_prefix_closes_after_the_good_packets(byte[] stream, int good)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
@@ -39,7 +39,7 @@ public sealed class BadPrefixTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Bad_prefix_after_a_fragment_closes_behind_the_packet_completed()
+    public async Task Bad_prefix_after_a_fragment_closes_after_the_completed_packet()
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
         using Peer peer = await server.ConnectAsync();
@@ -67,7 +67,7 @@ public sealed class BadPrefixTests(TransportChoice transport)
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
 
-        // The median: a busy machine may hold any single one up.
+        // The median: a busy machine may delay any single close.
         Assert.That(times.Order().ElementAt(times.Count / 2), Is.LessThan(50), "milliseconds");
         server.AssertClosed(CloseReason.InvalidPrefix, times.Count);
     }
@@ -75,9 +75,10 @@ public sealed class BadPrefixTests(TransportChoice transport)
     [TestCase(1)]
     [TestCase(3)]
     [TestCase(7)]
-    public async Task Oversize_closes_before_anything_is_buffered(int firstPiece)
+    public async Task Oversized_packet_closes_before_anything_is_buffered(int firstPiece)
     {
-        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { MaxPayloadBytes = 1000 });
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { MaxPayloadBytes = 1000 });
         using Peer peer = await server.ConnectAsync();
         byte[] stream = Glue(OfLength(1000), OfLength(1001));
 

@@ -8,7 +8,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>The PROXY headers of the program that they were invented for.</summary>
+/// <summary>PROXY headers as HAProxy sends them.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -19,7 +19,7 @@ public sealed class BehindHaproxyTests(TransportChoice transport)
     [TestCase("send-proxy-v2", "127.0.0.1")]
     [TestCase("send-proxy-v2", "::1")]
     [TestCase("send-proxy-v2 proxy-v2-options crc32c,unique-id", "127.0.0.1")]
-    public async Task Packets_through_haproxy_come_from_the_real_peer(string serverOptions, string address)
+    public async Task Packets_through_haproxy_have_the_real_peers_address(string serverOptions, string address)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with
         {

@@ -7,7 +7,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 17: what unfinished packets hold is bounded, those that have held for the longest go first, and the others are served.</summary>
+/// <summary>FAULTS 17: memory for unfinished packets is bounded; the oldest connections are closed first and the others served.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -16,35 +16,19 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     private const int MiB = 1024 * 1024;
 
     [Test]
-    public async Task Connections_that_have_held_for_the_longest_are_closed_and_the_others_served()
+    public async Task Oldest_unfinished_packets_are_closed_and_the_others_served()
     {
         var time = new FakeTimeProvider();
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => options with { MaxBufferedBytes = 8 * MiB }, time: time);
         using Peer healthy = await server.ConnectAsync();
-        byte[] part = OfLength(65_535)[..^1];
-        List<Peer> holders = [];
-        for (int i = 1; i <= 300; i++) // 18.7 MiB in all
-        {
-            Peer holder = await server.ConnectAsync();
-            holders.Add(holder);
-            await holder.SendAsync(part);
-            if (i == 20)
-            {
-                Eventually.That(() => server.Counters.BytesAllocated, Is.GreaterThanOrEqualTo(20L * part.Length));
-                time.Advance(DeadlineSweep.Interval); // so that these are known to be older than the rest
-                await server.LoopsAsync();
-            }
-        }
+        List<Peer> holders = await ConnectHoldersAsync(server, time, OfLength(65_535)[..^1], count: 300); // 18.7 MiB in all
 
-        Eventually.That(() => server.Counters.Closed(CloseReason.BufferBudget), Is.GreaterThanOrEqualTo(170));
-        Eventually.That(() => server.Counters.BytesAllocated, Is.LessThanOrEqualTo(8L * MiB));
-        await holders[0].ClosedByServerAsync();
-        await holders[19].ClosedByServerAsync();
+        await AssertOldestClosedAsync(server, holders, closed: 170, limit: 8 * MiB);
         await healthy.SendAsync(Article);
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
 
-        // The last one came when others had been closed for it: it can still finish.
+        // The last one came after others were closed: it can still finish.
         await holders[^1].SendAsync(OfLength(65_535).AsMemory(^1..));
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(2));
         holders.ForEach(holder => holder.Dispose());
@@ -54,7 +38,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Small_budget_closes_nobody_while_little_is_held_on_each_of_many_loops()
+    public async Task Small_budget_spread_over_many_loops_closes_no_connection()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => options with { MaxBufferedBytes = MiB, EventLoops = 8 });
@@ -69,7 +53,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(16 * 1500));
         for (int i = 0; i < 50; i++)
         {
-            await server.LoopsAsync(); // shedding, if there were any, takes a round of the loops
+            await server.LoopsAsync(); // shedding would need one round of the loops
         }
 
         await Task.WhenAll(peers.Select(peer => peer.SendAsync(OfLength(2000).AsMemory(1500..))));
@@ -80,7 +64,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     }
 
     [Test]
-    public void Small_budget_is_not_collected_for_each_connection_that_is_closed()
+    public void Small_budget_does_not_collect_garbage_for_each_closed_connection()
     {
         var budget = new BufferBudget(MiB, eventLoops: 2);
         int before = GC.CollectionCount(2);
@@ -89,7 +73,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
             budget.CollectAfterShedding(64 * 1024);
         }
 
-        Assert.That(GC.CollectionCount(2) - before, Is.LessThan(5), "below 8 MiB none of ours; the runtime may have one of its own");
+        Assert.That(GC.CollectionCount(2) - before, Is.LessThan(5), "none requested below 8 MiB; the runtime may start one of its own");
         before = GC.CollectionCount(2);
         budget.CollectAfterShedding(64 * 1024);
         Assert.That(GC.CollectionCount(2), Is.GreaterThan(before));
@@ -128,7 +112,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     public void Loops_shed_in_proportion_and_only_those_above_the_average_may_pass_their_share()
     {
         var budget = new BufferBudget(8 * MiB, eventLoops: 2);
-        budget.Take(9 * MiB); // 1 MiB too much, and an eighth of the limit to be free
+        budget.Take(9 * MiB); // 1 MiB too much, and an eighth of the limit must become free
 
         Assert.That(budget.ShareToShed(6 * MiB, out bool mayPass), Is.EqualTo(2 * MiB * 6L / 9).Within(1));
         Assert.That(mayPass, Is.True);
@@ -160,5 +144,34 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         Assert.That(server.Counters.BytesAllocated, Is.LessThanOrEqualTo(7L * MiB / 8));
         await holders[0].ClosedByServerAsync();
         holders.ForEach(holder => holder.Dispose());
+    }
+
+    /// <summary>Connects peers that each send part of a packet; the first 21 are older than the rest.</summary>
+    internal static async Task<List<Peer>> ConnectHoldersAsync(RunningServer server, FakeTimeProvider time, byte[] part, int count)
+    {
+        List<Peer> holders = [];
+        for (int i = 0; i < count; i++)
+        {
+            Peer holder = await server.ConnectAsync();
+            holders.Add(holder);
+            await holder.SendAsync(part);
+            if (i == 20)
+            {
+                Eventually.That(() => server.Counters.BytesAllocated, Is.GreaterThanOrEqualTo(20L * part.Length));
+                time.Advance(DeadlineSweep.Interval);
+                await server.LoopsAsync();
+            }
+        }
+
+        return holders;
+    }
+
+    /// <summary>Asserts that the server closed at least that many connections, the oldest among them, and is within its limit.</summary>
+    internal static async Task AssertOldestClosedAsync(RunningServer server, List<Peer> holders, int closed, long limit)
+    {
+        Eventually.That(() => server.Counters.Closed(CloseReason.BufferBudget), Is.GreaterThanOrEqualTo(closed));
+        Eventually.That(() => server.Counters.BytesAllocated, Is.LessThanOrEqualTo(limit));
+        await holders[0].ClosedByServerAsync();
+        await holders[19].ClosedByServerAsync();
     }
 }

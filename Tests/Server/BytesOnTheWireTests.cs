@@ -4,7 +4,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 1, 3, 4 and 5: TCP groups bytes as it likes; the packets are the same.</summary>
+/// <summary>FAULTS 1, 3, 4 and 5: the packets are the same however TCP groups their bytes.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -44,7 +44,7 @@ public sealed class BytesOnTheWireTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Glued_packets_come_in_order_and_the_remainder_is_kept()
+    public async Task Packets_in_one_write_keep_their_order_and_the_remainder_is_kept()
     {
         var processor = new RecordingProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, processor);

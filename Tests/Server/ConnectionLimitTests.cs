@@ -7,14 +7,14 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 16: connections too many are closed at once and counted, and the others are served.</summary>
+/// <summary>FAULTS 16: connections above a limit are closed immediately and counted; the others are served.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
 public sealed class ConnectionLimitTests(TransportChoice transport)
 {
     [Test]
-    public async Task More_than_max_connections_are_refused_and_the_next_is_let_in_when_one_has_gone()
+    public async Task Connections_above_the_maximum_are_refused_until_one_closes()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => options with { MaxConnections = 3 });
@@ -40,7 +40,7 @@ public sealed class ConnectionLimitTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task More_from_one_address_than_it_may_have_are_refused_and_other_addresses_are_served()
+    public async Task Connections_above_the_limit_per_address_are_refused_others_served()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => options with { MaxConnectionsPerIp = 2 });

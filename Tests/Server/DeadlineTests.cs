@@ -8,7 +8,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 11, 12 and 22: who sends nothing, or never finishes, is closed in time, whatever the date does.</summary>
+/// <summary>FAULTS 11, 12 and 22: silent peers and unfinished packets are closed in time, whatever the date does.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -21,7 +21,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddYears(50));
 
     [Test]
-    public async Task Silent_peer_is_closed_between_the_limit_and_half_a_second_after_it()
+    public async Task Silent_peer_is_closed_within_half_a_second_after_the_limit()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -36,7 +36,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Peer_that_sends_a_byte_before_each_idle_limit_is_closed_by_the_packets_limit()
+    public async Task Byte_before_each_idle_limit_is_closed_by_the_packet_timeout()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -59,7 +59,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Peer_that_sends_whole_packets_now_and_then_stays()
+    public async Task Peer_that_sends_a_packet_before_each_limit_stays_open()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -75,7 +75,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Peer_that_the_server_holds_back_is_not_to_blame()
+    public async Task Paused_peer_does_not_time_out()
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await StartAsync(processor);
@@ -98,7 +98,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Bad_peer_whose_packets_are_never_done_with_is_closed_at_a_deadline_and_they_are_processed_all_the_same()
+    public async Task Bad_prefix_behind_a_stuck_packet_closes_at_a_deadline()
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await StartAsync(processor);
@@ -119,7 +119,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Sweeps_are_frequent_enough_to_close_within_half_a_second_of_the_limit()
+    public async Task Sweeps_close_within_half_a_second_of_a_limit_between_them()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => options with { IdleTimeout = TimeSpan.FromSeconds(60.01), EventLoops = 1 }, time: _time);
@@ -147,7 +147,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(10));
         await PassAsync(TimeSpan.FromSeconds(18), server);
 
-        _time.Advance(TimeSpan.FromMinutes(2)); // in one step: no loop has run meanwhile
+        _time.Advance(TimeSpan.FromMinutes(2)); // in one step: no loop runs meanwhile
         await server.LoopsAsync();
         await PassAsync(TimeSpan.FromSeconds(1), server);
 
@@ -155,11 +155,11 @@ public sealed class DeadlineTests(TransportChoice transport)
         await slow.SendAsync(Article.AsMemory(10));
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
         await PassAsync(TimeSpan.FromSeconds(42), server);
-        Assert.That(server.Counters.Closed(CloseReason.IdleTimeout), Is.EqualTo(1), "the silent one, after 60 s that were looked at");
+        Assert.That(server.Counters.Closed(CloseReason.IdleTimeout), Is.EqualTo(1), "the silent one, after 60 observed seconds");
     }
 
     [Test]
-    public async Task Blocked_loop_closes_no_peer_whose_bytes_wait_in_its_socket()
+    public async Task Blocked_loop_closes_no_peer_with_bytes_waiting_in_its_socket()
     {
         using var processor = new BlockingProcessor();
         await using RunningServer server = await RunningServer.StartAsync(
@@ -228,7 +228,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     private Task<RunningServer> StartAsync(GatedProcessor? processor = null, TimeProvider? time = null) => RunningServer.StartAsync(
         transport, processor, options => options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 }, time ?? _time);
 
-    /// <summary>Lets the time pass sweep by sweep, each of them done before the next.</summary>
+    /// <summary>Advances the time sweep by sweep, and waits for each.</summary>
     private async Task PassAsync(TimeSpan time, RunningServer server, FakeTimeProvider? clock = null)
     {
         for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += Step)
@@ -238,7 +238,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         }
     }
 
-    /// <summary>Blocks the event loop that calls it, until it is unblocked.</summary>
+    /// <summary>A processor that blocks its event loop until it is unblocked.</summary>
     private sealed class BlockingProcessor : IPacketProcessor, IDisposable
     {
         private readonly ManualResetEventSlim _blocked = new();
@@ -270,7 +270,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         }
     }
 
-    /// <summary>The fake clock with a date that can be set; its timestamps and timers go on as they do.</summary>
+    /// <summary>The fake clock with a date that can be set; timestamps and timers are not affected.</summary>
     private sealed class SettableDate(FakeTimeProvider time) : TimeProvider
     {
         public TimeSpan Shift { get; set; }

@@ -6,7 +6,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 25, inside one process: the orderly stop.</summary>
+/// <summary>FAULTS 25, inside one process: the graceful stop.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -18,7 +18,7 @@ public sealed class DrainTests(TransportChoice transport)
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
-        await peer.SendAsync(Repeat(OfLength(1000), 900)); // some in the server, held back, some still in its socket
+        await peer.SendAsync(Repeat(OfLength(1000), 900)); // some in the server, which pauses, some still in its socket
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
 
         Task stopping = server.StopAsync();
@@ -35,7 +35,7 @@ public sealed class DrainTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Idle_connections_do_not_hold_the_stop_up()
+    public async Task Idle_connections_do_not_delay_the_stop()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport,
@@ -51,7 +51,7 @@ public sealed class DrainTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Peer_that_keeps_sending_does_not_hold_the_stop_up()
+    public async Task Peer_that_keeps_sending_does_not_delay_the_stop()
     {
         await using RunningServer server = await RunningServer.StartAsync(
             transport,
@@ -97,7 +97,7 @@ public sealed class DrainTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task New_connections_are_refused_once_it_has_stopped()
+    public async Task New_connections_are_refused_after_the_stop()
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
         await server.StopAsync();

@@ -9,7 +9,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 18: a peer that sends as fast as it can does not make the others wait.</summary>
+/// <summary>FAULTS 18: a peer that sends as fast as it can does not delay the others.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(120_000)]
@@ -20,7 +20,7 @@ public sealed class FlooderTests(TransportChoice transport)
     private const int PacketsEach = 10;
 
     [Test]
-    public async Task Flooder_among_a_hundred_small_senders_leaves_them_their_latency()
+    public async Task Flooder_does_not_delay_a_hundred_small_senders()
     {
         var arrivals = new ArrivalProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, arrivals);
@@ -29,23 +29,25 @@ public sealed class FlooderTests(TransportChoice transport)
 
         using Peer flooder = await server.ConnectAsync();
         using var stop = new CancellationTokenSource();
-        Task<long> flood = Task.Factory.StartNew(
+        Task<long> flooding = Task.Factory.StartNew(
             () => Flood(flooder.Socket, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        TimeSpan[] beside = await LatenciesAsync(senders, arrivals);
+        TimeSpan[] flooded = await LatenciesAsync(senders, arrivals);
         await stop.CancelAsync();
-        long flooded = await flood.WaitAsync(Peer.Patience);
+        long flood = await flooding.WaitAsync(Peer.Patience);
 
-        TestContext.Out.WriteLine($"{transport}: p50 {Percentile(alone, 50)}, p99 {Percentile(alone, 99)}; beside {flooded >> 20} MiB: p50 {Percentile(beside, 50)}, p99 {Percentile(beside, 99)}");
+        TestContext.Out.WriteLine(
+            $"{transport}: p50 {Percentile(alone, 50)}, p99 {Percentile(alone, 99)}; "
+            + $"next to a flood of {flood >> 20} MiB: p50 {Percentile(flooded, 50)}, p99 {Percentile(flooded, 99)}");
         Assert.Multiple(() =>
         {
-            Assert.That(flooded, Is.GreaterThan(10L << 20), "it was a flood");
-            Assert.That(Percentile(beside, 50), Is.LessThan(TimeSpan.FromMilliseconds(20)));
-            Assert.That(Percentile(beside, 99), Is.LessThan(TimeSpan.FromMilliseconds(100)));
+            Assert.That(flood, Is.GreaterThan(10L << 20), "bytes of the flood");
+            Assert.That(Percentile(flooded, 50), Is.LessThan(TimeSpan.FromMilliseconds(20)));
+            Assert.That(Percentile(flooded, 99), Is.LessThan(TimeSpan.FromMilliseconds(100)));
         });
         Array.ForEach(senders, sender => sender.Dispose());
     }
 
-    /// <summary>From a packet's sending to its arrival at the processor: one sender after the other, so that nobody but the flooder is waited for.</summary>
+    /// <summary>Measures from sending to arrival at the processor. One sender at a time: only the flooder can delay it.</summary>
     private static async Task<TimeSpan[]> LatenciesAsync(Peer[] senders, ArrivalProcessor arrivals)
     {
         var latencies = new List<TimeSpan>();
@@ -80,7 +82,7 @@ public sealed class FlooderTests(TransportChoice transport)
         return sent;
     }
 
-    /// <summary>Says when a packet arrived, by its header's time; those of the flooder have none that is expected.</summary>
+    /// <summary>A processor that reports when a packet arrived; the header's time identifies it, and the flooder's are ignored.</summary>
     private sealed class ArrivalProcessor : IPacketProcessor
     {
         private readonly ConcurrentDictionary<uint, TaskCompletionSource<long>> _expected = new();

@@ -32,7 +32,7 @@ public sealed class PeerEndingTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Fin_behind_packets_of_a_slow_processor_loses_none()
+    public async Task Fin_loses_no_packets_of_a_slow_processor()
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, processor);
@@ -40,11 +40,11 @@ public sealed class PeerEndingTests(TransportChoice transport)
 
         await peer.SendAsync(Repeat(Article, 100));
         Eventually.That(() => server.Counters.PacketsReceived, Is.EqualTo(100));
-        await server.LoopsAsync(); // counted first, then given to the processor
+        await server.LoopsAsync(); // a packet is counted before the processor gets it
         peer.Finish();
         if (transport == TransportChoice.Sockets)
         {
-            // DotNetty's socket transport closes at the FIN; what was received is processed all the same.
+            // DotNetty's socket transport closes at the FIN; received packets are still processed.
             Eventually.That(() => server.Counters.Closed(CloseReason.PeerClosed), Is.EqualTo(1));
         }
 
@@ -80,7 +80,7 @@ public sealed class PeerEndingTests(TransportChoice transport)
             using Peer peer = await server.ConnectAsync();
             if (number % 100 == 0)
             {
-                // The listener's queue must not overflow: who is reset there is never accepted.
+                // The listener's queue must not overflow: a connection that is reset there is never accepted.
                 Eventually.That(() => server.Counters.Accepted, Is.GreaterThan(number - 1000));
             }
 
@@ -88,7 +88,8 @@ public sealed class PeerEndingTests(TransportChoice transport)
             peer.Reset();
         });
 
-        Eventually.That(() => server.Counters.Closed(CloseReason.PeerClosed) + server.Counters.Closed(CloseReason.PeerReset), Is.EqualTo(Count));
+        Eventually.That(
+            () => server.Counters.Closed(CloseReason.PeerClosed) + server.Counters.Closed(CloseReason.PeerReset), Is.EqualTo(Count));
         using Peer another = await server.ConnectAsync();
         await another.SendAsync(Article);
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));

@@ -35,18 +35,18 @@ public sealed class ProcessorTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Slow_processor_holds_the_peer_back_and_loses_nothing()
+    public async Task Slow_processor_pauses_the_peer_and_loses_nothing()
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
         byte[] packet = OfLength(1000);
-        const int Count = 20_000; // 20 MB, far above the mark and what sockets can hold
+        const int Count = 20_000; // 20 MB, far above the watermark and the sockets' buffers
 
         Task sending = peer.SendAsync(Repeat(packet, Count));
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
         long received = server.Counters.PacketsReceived;
-        Assert.That(received * packet.Length, Is.LessThan(1024 * 1024), "bytes taken in while nothing is processed");
+        Assert.That(received * packet.Length, Is.LessThan(1024 * 1024), "bytes received while nothing is processed");
 
         while (server.Counters.PacketsProcessed < Count)
         {
@@ -95,7 +95,7 @@ public sealed class ProcessorTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Full_loop_takes_in_no_more_than_its_mark_from_many_peers()
+    public async Task Loop_at_its_watermark_reads_no_more_from_any_of_many_peers()
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(
@@ -107,7 +107,7 @@ public sealed class ProcessorTests(TransportChoice transport)
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(200));
         await server.LoopsAsync();
         long received = server.Counters.BytesReceived;
-        // One read comes on top; and with DotNetty's sockets those that were scheduled before the pause, 256 bytes each.
+        // Plus one read; with DotNetty's sockets also reads that were scheduled before the pause, 256 bytes each.
         int scheduled = transport == TransportChoice.Sockets ? 200 * 256 : 0;
         Assert.That(received, Is.InRange(2_000_000, 4_194_304 + 65_536 + scheduled));
 
@@ -137,7 +137,7 @@ public sealed class ProcessorTests(TransportChoice transport)
         batch.Release();
     }
 
-    /// <summary>Timers that fire immediately, and their times added up.</summary>
+    /// <summary>Timers that fire immediately; adds up their times.</summary>
     private sealed class ImmediateTime : TimeProvider
     {
         public TimeSpan Slept { get; private set; }

@@ -10,7 +10,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 24: behind a balancer, on the wire; who is no balancer, or sends no header, is closed with its own reason.</summary>
+/// <summary>FAULTS 24: PROXY headers on the wire; an untrusted sender and a bad header each have their own close reason.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -32,7 +32,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [TestCaseSource(nameof(Headers))]
-    public async Task Header_and_packets_in_one_write_are_taken_apart(byte[] header)
+    public async Task Header_and_packets_in_one_write_are_separated(byte[] header)
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -46,7 +46,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [TestCaseSource(nameof(Headers))]
-    public async Task Header_and_packets_byte_by_byte_are_taken_apart(byte[] header)
+    public async Task Header_and_packets_byte_by_byte_are_separated(byte[] header)
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -64,7 +64,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [TestCaseSource(nameof(Wrong))]
-    public async Task Wrong_header_is_closed_at_once_and_counted_once(byte[] stream)
+    public async Task Wrong_header_closes_immediately_and_is_counted_once(byte[] stream)
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -77,7 +77,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Untrusted_sender_is_closed_although_its_header_is_right()
+    public async Task Untrusted_sender_is_closed_even_with_a_valid_header()
     {
         await using RunningServer server = await StartAsync("10.0.0.0/8");
         using Peer silent = await server.ConnectAsync();
@@ -91,7 +91,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         }
         catch (SocketException)
         {
-            // Closed before it could send: what is asserted below.
+            // Closed before it could send; asserted below.
         }
 
         await peer.ClosedByServerAsync();
@@ -111,7 +111,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Peer_that_leaves_before_its_header_is_complete_is_no_fault()
+    public async Task Peer_that_closes_before_its_header_is_complete_is_no_fault()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -137,7 +137,7 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Limit_by_address_is_that_of_the_balancers_peers_and_not_of_the_balancer()
+    public async Task Limit_per_address_counts_the_balancers_peers()
     {
         await using RunningServer server = await StartAsync(options => options with { MaxConnectionsPerIp = 1 });
         using Peer first = await server.ConnectAsync();
@@ -156,11 +156,11 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
         server.AssertClosed(CloseReason.PeerClosed);
         using Peer again = await server.ConnectAsync();
         await again.SendAsync(Glue(ProxyHeaders.Version1, Article));
-        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(3), "the place of the first is free again");
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(3), "the first connection's slot is free again");
     }
 
     [Test]
-    public async Task Header_that_does_not_come_in_time_is_closed_by_the_sweep()
+    public async Task Header_that_is_late_is_closed_by_the_sweep()
     {
         var time = new FakeTimeProvider();
         await using RunningServer server = await StartAsync(options => options, time);
@@ -186,14 +186,15 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Tls_follows_the_header_and_both_are_taken_off()
+    public async Task Tls_after_the_header_is_decrypted()
     {
         using var certificates = new TestCertificates();
         (string certificate, string key) = certificates.IssueFiles("server");
         await using RunningServer server = await StartAsync(options => options with { TlsCertificateFile = certificate, TlsKeyFile = key });
         using Peer peer = await server.ConnectAsync();
         await peer.SendAsync(ProxyHeaders.Version2);
-        await using var tls = new SslStream(new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, shown, _, _) => shown is not null);
+        await using var tls = new SslStream(
+            new NetworkStream(peer.Socket), leaveInnerStreamOpen: false, (_, shown, _, _) => shown is not null);
         using var timeout = new CancellationTokenSource(Peer.Patience);
         await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, timeout.Token);
         await tls.WriteAsync(Article, timeout.Token);
@@ -228,7 +229,8 @@ public sealed class ProxyProtocolTests(TransportChoice transport)
     private Task<RunningServer> StartAsync(string trusted, IPAddress? address) =>
         StartAsync(options => options with { Address = address, ProxyTrusted = AddressText.Networks.Parse(trusted).Value });
 
-    private Task<RunningServer> StartAsync(Func<ServerOptions, ServerOptions> configure, TimeProvider? time = null) => RunningServer.StartAsync(
+    private Task<RunningServer> StartAsync(
+        Func<ServerOptions, ServerOptions> configure, TimeProvider? time = null) => RunningServer.StartAsync(
         transport,
         configure: options => configure(options with
         {

@@ -10,14 +10,15 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 23: who must show a certificate, and shows none, or a wrong one.</summary>
+/// <summary>FAULTS 23: client certificates: valid, missing, expired, from another authority.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
 public sealed class TlsClientCertificateTests(TransportChoice transport) : TlsServerTests(transport)
 {
     [Test]
-    public async Task Client_certificate_of_the_right_authority_is_let_in([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    public async Task Client_certificate_of_the_right_authority_is_accepted(
+        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
     {
         var processor = new RecordingProcessor();
         await using RunningServer server = await StartAsync(processor, asksForCertificate: true);
@@ -33,14 +34,14 @@ public sealed class TlsClientCertificateTests(TransportChoice transport) : TlsSe
     }
 
     [Test]
-    public async Task Client_without_a_good_certificate_is_refused_and_nothing_is_fetched(
+    public async Task Client_without_a_valid_certificate_is_refused_nothing_is_fetched(
         [Values("missing", "expired", "of another authority")] string kind,
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
     {
         using var elsewhere = new TcpListener(IPAddress.Loopback, 0);
         elsewhere.Start();
         string url = $"http://{elsewhere.LocalEndpoint}/";
-        using var others = new TestCertificates("somebody else");
+        using var others = new TestCertificates("another authority");
         using X509Certificate2? device = kind switch
         {
             "missing" => null,
@@ -52,7 +53,7 @@ public sealed class TlsClientCertificateTests(TransportChoice transport) : TlsSe
         long start = Stopwatch.GetTimestamp();
         try
         {
-            // With TLS 1.3 the client's side is done before the server has looked at the certificate.
+            // With TLS 1.3 the client's handshake ends before the server checks the certificate.
             using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol, device);
             await peer.SendAsync(Article);
             await peer.ClosedByServerAsync();
@@ -66,8 +67,8 @@ public sealed class TlsClientCertificateTests(TransportChoice transport) : TlsSe
 
         server.AssertClosed(CloseReason.TlsFailed);
         Assert.That(server.Counters.BytesReceived, Is.Zero);
-        Assert.That(taken.TotalSeconds, Is.LessThan(1), "nobody waited for what nobody answers");
-        Assert.That(elsewhere.Pending(), Is.False, "a connection to where the certificates say");
+        Assert.That(taken.TotalSeconds, Is.LessThan(1), "the server does not wait for an answer from the certificate's URLs");
+        Assert.That(elsewhere.Pending(), Is.False, "a connection to the certificates' URLs");
         AssertQuietLog(server);
     }
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>A server with TLS, and the authority whose certificates it and its clients have.</summary>
+/// <summary>The base of TLS tests: a server, and the authority that signs its certificates and its clients'.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public abstract class TlsServerTests(TransportChoice transport) : IDisposable
 {
@@ -30,7 +30,7 @@ public abstract class TlsServerTests(TransportChoice transport) : IDisposable
         });
     }
 
-    /// <summary>Whatever a peer does is worth no line that anybody would see.</summary>
+    /// <summary>Asserts that nothing a peer did was logged above Debug.</summary>
     private protected static void AssertQuietLog(RunningServer server) => Assert.That(
         server.Log.Lines.Where(line => line.Level > LogLevel.Debug).Select(line => line.Message),
         Is.All.Matches("^(TLS with the certificate of CN=server|stopping)"));

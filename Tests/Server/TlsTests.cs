@@ -12,14 +12,14 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 23: encrypted connections, and what is none.</summary>
+/// <summary>FAULTS 23: TLS connections, and input that is not TLS.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(60_000)]
 public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transport)
 {
-    /// <summary>A ClientHello of TLS 1.1, which names no later version; the last that it offers is an RSA suite with AES.</summary>
+    /// <summary>A ClientHello of TLS 1.1 that names no later version; its only cipher suite is RSA with AES.</summary>
     private static readonly byte[] Hello11 = Glue(
         [22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2], new byte[32], [0, 0, 2, 0, 0x2F, 1, 0]);
 
@@ -30,7 +30,10 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
         var processor = new RecordingProcessor();
         await using RunningServer server = await StartAsync(processor);
         using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
-        byte[][] packets = [Article, OfLength(0), OfLength(65_535), OfLength(1), .. Enumerable.Repeat(Article, bytesPerWrite == 1 ? 1 : 20_000)];
+        byte[][] packets =
+        [
+            Article, OfLength(0), OfLength(65_535), OfLength(1), .. Enumerable.Repeat(Article, bytesPerWrite == 1 ? 1 : 20_000),
+        ];
         byte[] stream = Glue(bytesPerWrite == 1 ? [.. packets.Where(packet => packet.Length < 100)] : packets);
 
         foreach (byte[] write in stream.Chunk(bytesPerWrite))
@@ -49,7 +52,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Fin_without_a_word_of_tls_ends_the_input_too_and_the_fragment_is_discarded()
+    public async Task Fin_without_close_notify_ends_the_input_and_discards_the_fragment()
     {
         await using RunningServer server = await StartAsync();
         using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint);
@@ -64,7 +67,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Bad_prefix_in_a_record_closes_behind_the_good_packets()
+    public async Task Bad_prefix_in_a_record_closes_after_the_good_packets()
     {
         await using RunningServer server = await StartAsync();
         using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint);
@@ -78,7 +81,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Connections_that_say_everything_at_once_lose_nothing(
+    public async Task Handshake_data_and_close_in_one_burst_lose_nothing(
         [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol, [Values] bool withCertificate)
     {
         await using RunningServer server = await StartAsync(asksForCertificate: withCertificate);
@@ -98,7 +101,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Peer_that_never_reads_and_goes_loses_nothing([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    public async Task Peer_that_never_reads_and_closes_loses_nothing([Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
     {
         await using RunningServer server = await StartAsync();
         byte[] packets = Repeat(Article, 50_000);
@@ -106,7 +109,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
         {
             using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
             await peer.SendAsync(packets);
-            peer.Socket.Close(); // a reset, had the server sent anything since the handshake
+            peer.Socket.Close(); // this would be a reset if the server had sent anything since the handshake
         }
 
         server.AssertClosed(CloseReason.PeerClosed, 5);
@@ -116,7 +119,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     [TestCase("GET /secret HTTP/1.1\r\n\r\n")]
     [TestCase("&")]
     [TestCase("\u0016\u0003\u0001\u007Fsecret")]
-    public async Task What_is_no_tls_is_closed_at_once_and_never_logged(string text)
+    public async Task Input_that_is_not_TLS_is_closed_immediately_and_never_logged(string text)
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -132,12 +135,14 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
         Assert.That(server.Counters.BytesReceived, Is.Zero);
         Assert.That(
             server.Log.Lines.Select(line => line.Message),
-            Has.None.Contains("secret").And.None.Contains(Convert.ToHexString("secret"u8)).And.None.Contains(Convert.ToHexStringLower("secret"u8)));
+            Has.None.Contains("secret")
+                .And.None.Contains(Convert.ToHexString("secret"u8))
+                .And.None.Contains(Convert.ToHexStringLower("secret"u8)));
         AssertQuietLog(server);
     }
 
     [Test]
-    public async Task Record_cut_in_the_handshake_and_then_fin_is_a_failed_handshake()
+    public async Task Fin_inside_a_handshake_record_is_a_failed_handshake()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -151,7 +156,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Record_that_was_tampered_with_fails_behind_the_good_packets()
+    public async Task Tampered_record_fails_after_the_good_packets()
     {
         await using RunningServer server = await StartAsync();
         using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint);
@@ -166,7 +171,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Peer_that_goes_without_a_byte_has_closed_and_not_failed()
+    public async Task Peer_that_closes_without_a_byte_is_no_failure()
     {
         await using RunningServer server = await StartAsync();
         using Peer peer = await server.ConnectAsync();
@@ -199,7 +204,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task New_certificate_is_for_new_connections_and_old_ones_go_on()
+    public async Task New_certificate_serves_new_connections_and_old_ones_continue()
     {
         var time = new FakeTimeProvider();
         (string certificate, string key) = Certificates.IssueFiles("server");
@@ -221,7 +226,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
     }
 
     [Test]
-    public async Task Stop_drains_what_was_encrypted()
+    public async Task Stop_drains_encrypted_packets()
     {
         await using RunningServer server = await StartAsync();
         using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint);

@@ -6,9 +6,9 @@ using BenchmarkDotNet.Running;
 namespace DotNettyFraming.Benchmarks.Micro;
 
 /// <summary>The mean divided by the packets of a read, for benchmarks whose operation is a read.</summary>
-internal sealed class TimeAPacketColumn : IColumn
+internal sealed class TimePerPacketColumn : IColumn
 {
-    public string Id => nameof(TimeAPacketColumn);
+    public string Id => nameof(TimePerPacketColumn);
 
     public string ColumnName => "ns/packet";
 

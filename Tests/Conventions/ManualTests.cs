@@ -8,19 +8,22 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Conventions;
 
-/// <summary>The manual's tables of options are those of <c>--help</c>: same options, same defaults, same order.</summary>
-internal sealed partial class ReadmeTests
+/// <summary>The manual's tables of options equal <c>--help</c>: options, defaults, order.</summary>
+internal sealed partial class ManualTests
 {
     private static IEnumerable<TestCaseData> Programs()
     {
-        yield return new TestCaseData("docs/operations.md", "## Server options", ServerCommandLine.Declare()).SetArgDisplayNames("Server");
-        yield return new TestCaseData("docs/load-client.md", "## Load client options", LoadOptionDeclarations.Declare()).SetArgDisplayNames("LoadClient");
-        yield return new TestCaseData("docs/benchmarks.md", "## Options", CompareOptions.Declare()).SetArgDisplayNames("Benchmarks");
-        yield return new TestCaseData("docs/benchmarks.md", "### Options of senders", SendersOptions.Declare()).SetArgDisplayNames("Senders");
+        yield return Case("Server", "docs/operations.md", "## Server options", ServerCommandLine.Declare());
+        yield return Case("LoadClient", "docs/load-client.md", "## Load client options", LoadOptionDeclarations.Declare());
+        yield return Case("Benchmarks", "docs/benchmarks.md", "## Options", CompareOptions.Declare());
+        yield return Case("Senders", "docs/benchmarks.md", "### Options of senders", SendersOptions.Declare());
+
+        static TestCaseData Case(string name, string document, string heading, OptionSet set) =>
+            new TestCaseData(document, heading, set).SetArgDisplayNames(name);
     }
 
     [TestCaseSource(nameof(Programs))]
-    public void Options_in_the_manual_are_those_of_help(string document, string heading, OptionSet set)
+    public void Options_in_the_manual_equal_those_of_help(string document, string heading, OptionSet set)
     {
         IEnumerable<string> documented = File.ReadLines(Path.Combine(Repository.Root, document))
             .SkipWhile(line => line != heading).Skip(1)

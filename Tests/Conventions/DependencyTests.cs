@@ -4,8 +4,8 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Conventions;
 
-/// <summary>Who may know whom: between projects by their references, inside Server by its <c>using</c>s.</summary>
-public sealed partial class ArrowTests
+/// <summary>The allowed dependencies: between projects by their references, inside Server by its <c>using</c>s.</summary>
+public sealed partial class DependencyTests
 {
     private static readonly Dictionary<string, string[]> Projects = new()
     {
@@ -34,7 +34,7 @@ public sealed partial class ArrowTests
     private static IEnumerable<string> FolderNames => ServerFolders.Keys;
 
     [Test]
-    public void Every_project_has_its_arrows_written_down()
+    public void Every_project_is_listed_here()
     {
         IEnumerable<string> projects = Directory.EnumerateFiles(Repository.Root, "*.csproj", SearchOption.AllDirectories)
             .Select(file => Path.GetFileNameWithoutExtension(file));
@@ -43,7 +43,7 @@ public sealed partial class ArrowTests
     }
 
     [TestCaseSource(nameof(ProjectNames))]
-    public void Project_references_only_what_it_may(string project)
+    public void Project_has_only_allowed_references(string project)
     {
         IEnumerable<string> references = XDocument.Load(Path.Combine(Repository.Root, project, $"{project}.csproj"))
             .Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value));
@@ -52,7 +52,7 @@ public sealed partial class ArrowTests
     }
 
     [Test]
-    public void Codec_knows_buffers_and_codecs_only()
+    public void Codec_references_only_buffers_and_codecs()
     {
         IEnumerable<string> packages = XDocument.Load(Path.Combine(Repository.Root, "Codec", "Codec.csproj"))
             .Descendants("PackageReference").Select(reference => reference.Attribute("Include")!.Value);
@@ -70,9 +70,10 @@ public sealed partial class ArrowTests
     }
 
     [TestCaseSource(nameof(FolderNames))]
-    public void Server_folder_uses_only_what_it_may(string folder)
+    public void Server_folder_has_only_allowed_usings(string folder)
     {
-        IEnumerable<string> used = Directory.EnumerateFiles(Path.Combine(Repository.Root, "Server", folder), "*.cs", SearchOption.AllDirectories)
+        string path = Path.Combine(Repository.Root, "Server", folder);
+        IEnumerable<string> used = Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories)
             .SelectMany(File.ReadLines)
             .Select(line => ServerName().Match(line))
             .Where(match => match.Success)
@@ -89,7 +90,7 @@ public sealed partial class ArrowTests
         IEnumerable<string> packages = XDocument.Load(Path.Combine(Repository.Root, "LoadClient", "LoadClient.csproj"))
             .Descendants("PackageReference").Select(reference => reference.Attribute("Include")!.Value);
 
-        Assert.That(packages, Has.None.Matches("ScottPlot|SkiaSharp"), "their native libraries take half a gigabyte");
+        Assert.That(packages, Has.None.Matches("ScottPlot|SkiaSharp"), "their native libraries take 0.5 GB");
     }
 
     [TestCase("Server")]
