@@ -7,6 +7,7 @@ using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Pipeline.Output;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
@@ -66,6 +67,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
         {
             TlsHandshake = options.TlsHandshakeTimeout,
             Write = options.WriteTimeout,
+            MaxAge = options.MaxConnectionAge,
         };
         _states = _loops.Items
             .Select((loop, index) => (Loop: loop, State: new LoopState(
@@ -74,7 +76,11 @@ internal sealed class DataPort : IServerProbe, IDisposable
                 limits,
                 new DeadlineSweep(deadlines, time) { AvailableBytes = _transport.AvailableBytes },
                 budget,
-                options.MaxPendingBytes)))
+                options.MaxPendingBytes)
+            {
+                Acknowledger = options.Ack == AckLevel.Off ? null : new Acknowledger(options.Ack, options.AckInterval, time),
+                Sockets = _transport.Calls,
+            }))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exceeded = ShedOnEachLoop;
         ProxyRules? proxy = options.ProxyProtocol == ProxyProtocol.Required
@@ -171,8 +177,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
         _logger.Draining(_counters.Open, $"{_options.DrainTimeout.TotalSeconds} s");
         _listenerWatch?.Dispose();
         await _listener.CloseAsync().ConfigureAwait(false);
-        OnEachLoop(state => state.StartDrain(connection =>
-            connection.Pipeline.AddFirst("drain", new DrainHandler(connection, _transport.AvailableBytes))));
+        OnEachLoop(state => state.StartDrain());
 
         Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));
         if (await Task.WhenAny(drained, Task.Delay(_options.DrainTimeout)).ConfigureAwait(false) != drained)
@@ -180,7 +185,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
             await ForceAsync(drained).ConfigureAwait(false);
         }
 
-        await StopSweepsAsync().ConfigureAwait(false);
+        await StopTimersAsync().ConfigureAwait(false);
         await ShutDownLoopsAsync().ConfigureAwait(false);
     }
 
@@ -211,9 +216,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
     }
 
     /// <summary>Stops the sweeps before the loops: a DotNetty loop that gets a task during its shutdown can spin forever.</summary>
-    private ValueTask StopSweepsAsync()
+    private ValueTask StopTimersAsync()
     {
-        OnEachLoop(state => state.StopSweeps());
+        OnEachLoop(state => state.StopTimers());
         return _sweeps?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 

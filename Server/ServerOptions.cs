@@ -4,6 +4,7 @@ using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Limits;
+using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server;
 
@@ -42,6 +43,15 @@ public sealed record ServerOptions
 
     /// <summary>The time without progress of a waiting write after which the connection closes; zero = never.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The level of packets that are acknowledged.</summary>
+    public AckLevel Ack { get; init; } = AckLevel.Off;
+
+    /// <summary>The least time between two acknowledgements of a connection; zero = no limit.</summary>
+    public TimeSpan AckInterval { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>The age at which a connection is closed gracefully, ±10 %; zero = never.</summary>
+    public TimeSpan MaxConnectionAge { get; init; }
 
     /// <summary>The memory for unfinished packets on all connections, bytes as allocated.</summary>
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);

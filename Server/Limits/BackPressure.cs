@@ -15,6 +15,9 @@ internal enum PauseCauses : byte
 
     /// <summary>The client's certificates are being verified.</summary>
     Verification = 4,
+
+    /// <summary>The peer does not read its replies.</summary>
+    RepliesUnread = 8,
 }
 
 /// <summary>Pauses reading while too many packets of one event loop wait for the processor.</summary>

@@ -47,7 +47,14 @@ internal sealed class DeadlineSweep(PeerDeadlines deadlines, TimeProvider time)
         // Not in the loop above: closing removes connections from the set that it enumerates.
         foreach ((ILimitedConnection connection, CloseReason reason) in _due)
         {
-            connection.Abort(reason);
+            if (reason == CloseReason.MaxAge)
+            {
+                connection.Drain(reason);
+            }
+            else
+            {
+                connection.Abort(reason);
+            }
         }
 
         _due.Clear();

@@ -20,6 +20,9 @@ internal interface ILimitedConnection
     /// <param name="limits">The time that a peer may take.</param>
     CloseReason? JudgePeer(long now, long step, PeerDeadlines limits);
 
+    /// <summary>Ends the input as soon as the socket is empty once, and closes gracefully.</summary>
+    void Drain(CloseReason reason);
+
     /// <summary>Closes immediately. Packets that are pending are still processed.</summary>
     void Abort(CloseReason reason);
 }

@@ -19,6 +19,12 @@ internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
     /// <summary>Without reading any of the bytes that wait to be sent.</summary>
     public TimeSpan Write { get; init; }
 
+    /// <summary>From accept until a graceful close, for every peer.</summary>
+    public TimeSpan MaxAge { get; init; }
+
+    /// <summary>From the half-close until the close, if the peer does not close first. The sweep adds up to 0.4 s, so at most 1 s.</summary>
+    public TimeSpan Linger { get; init; } = TimeSpan.FromSeconds(0.6);
+
     /// <summary>From the end of the input until everything received is processed; then the connection closes anyway.</summary>
     public TimeSpan GracefulClose { get; init; } = TimeSpan.FromSeconds(30);
 }
@@ -32,7 +38,11 @@ internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
 /// <param name="HeldMark">Identifies what is held in front of the decoder; −1 for nothing.</param>
 /// <param name="UnsentMark">Identifies what is sent next; −1 when nothing waits to be sent.</param>
 internal readonly record struct PeerProgress(
-    bool IsRead, bool AwaitsProxyHeader, bool AwaitsHandshake, long Bytes, long PacketOffset, long HeldMark, long UnsentMark);
+    bool IsRead, bool AwaitsProxyHeader, bool AwaitsHandshake, long Bytes, long PacketOffset, long HeldMark, long UnsentMark)
+{
+    /// <summary>Whether the peer may be silent because its packets are not acknowledged yet.</summary>
+    public bool AwaitsAcknowledgement { get; init; }
+}
 
 /// <summary>The times since when one peer has made no progress. It costs the packet path nothing.</summary>
 /// <remarks>
@@ -58,8 +68,12 @@ internal struct PeerPatience
         if (!peer.IsRead)
         {
             _open.StandStill(step);
-            _bytes.StandStill(step);
             _packet.StandStill(step);
+        }
+
+        if (!peer.IsRead || peer.AwaitsAcknowledgement)
+        {
+            _bytes.StandStill(step);
         }
 
         long open = _open.Since(0, now);
@@ -67,23 +81,23 @@ internal struct PeerPatience
         long packet = _packet.Since(peer.PacketOffset, now);
         long unsent = _unsent.Since(peer.UnsentMark, now);
         _held.Since(peer.HeldMark, now);
-        if (peer.UnsentMark >= 0 && IsOver(unsent, limits.Write))
+        if (peer.UnsentMark >= 0 && IsPast(unsent, limits.Write))
         {
             return CloseReason.WriteTimeout;
         }
 
         return !peer.IsRead ? null
-            : peer.AwaitsProxyHeader && IsOver(open, limits.ProxyHeader) ? CloseReason.ProxyHeaderTimeout
-            : peer.AwaitsHandshake && IsOver(open, limits.TlsHandshake) ? CloseReason.TlsTimeout
-            : peer.PacketOffset >= 0 && IsOver(packet, limits.Packet) ? CloseReason.PacketTimeout
-            : IsOver(quiet, limits.Idle) ? CloseReason.IdleTimeout
+            : peer.AwaitsProxyHeader && IsPast(open, limits.ProxyHeader) ? CloseReason.ProxyHeaderTimeout
+            : peer.AwaitsHandshake && IsPast(open, limits.TlsHandshake) ? CloseReason.TlsTimeout
+            : peer.PacketOffset >= 0 && IsPast(packet, limits.Packet) ? CloseReason.PacketTimeout
+            : IsPast(quiet, limits.Idle) ? CloseReason.IdleTimeout
             : null;
 
-        bool IsOver(long since, TimeSpan limit) => limit > TimeSpan.Zero && now - since >= limit.Ticks;
+        bool IsPast(long since, TimeSpan limit) => limit > TimeSpan.Zero && now - since >= limit.Ticks;
     }
 
-    /// <summary>Whether a connection waits too long for its packets to be processed, counted from the first call.</summary>
-    public bool IsClosingOverdue(long now, PeerDeadlines limits) => now - _closing.Since(0, now) >= limits.GracefulClose.Ticks;
+    /// <summary>Whether a stage of closing takes longer than the limit, counted from the first call for the stage.</summary>
+    public bool IsOver(long stage, long now, TimeSpan limit) => now - _closing.Since(stage, now) >= limit.Ticks;
 
     /// <summary>Returns since when the unfinished packet is held; <paramref name="now"/> before a sweep saw it.</summary>
     public readonly long PacketSince(long packetOffset, long now) => _packet.SeenSince(packetOffset, now);

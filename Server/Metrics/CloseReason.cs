@@ -48,6 +48,9 @@ internal enum CloseReason
     /// <summary>A PROXY header is required, and the sender is not among <c>--proxy-trusted</c>.</summary>
     ProxyUntrusted,
 
+    /// <summary>The connection was older than <c>--max-connection-age</c>.</summary>
+    MaxAge,
+
     /// <summary>The processor failed on one of its batches.</summary>
     ProcessingFailed,
 

@@ -10,16 +10,23 @@ internal enum Counter
     PacketsReceived,
     PacketsProcessed,
     PacketsDropped,
+    PacketsAcknowledged,
+    PacketsSent,
     BytesReceived,
     BytesHeader,
     BytesPayload,
     BytesDiscarded,
     BytesUnfinished,
+    BytesSent,
     BytesAllocated,
     BytesReleased,
     Reads,
     ClockSkew,
     ClockUnset,
+    PausedByProcessing,
+    PausedByLoop,
+    PausedByVerification,
+    PausedByReplies,
 }
 
 /// <summary>The names and the source of a counter.</summary>
@@ -60,6 +67,10 @@ internal static class CounterTable
             Counter.PacketsDropped, "packets.dropped", "framing.packets.dropped", Packets,
             "Packets received whose processing failed or was abandoned."),
         new(
+            Counter.PacketsAcknowledged, "packets.acknowledged", "framing.packets.acknowledged", Packets,
+            "Packets acknowledged to their senders."),
+        new(Counter.PacketsSent, "packets.sent", "framing.packets.sent", Packets, "Packets sent: replies and acknowledgements."),
+        new(
             Counter.BytesReceived, "bytes.received", "framing.bytes.received", Bytes,
             "Bytes read from connections.", Source: loop => loop.Bytes.BytesReceived),
         new(
@@ -72,6 +83,7 @@ internal static class CounterTable
         new(
             Counter.BytesUnfinished, "bytes.unfinished", "framing.unfinished", "By",
             "Bytes of unfinished packets.", Falls: true, loop => loop.Bytes.BytesUnfinished),
+        new(Counter.BytesSent, "bytes.sent", "framing.bytes.sent", Bytes, "Bytes sent to connections."),
         new(
             Counter.BytesAllocated, null, "framing.unfinished.allocated", "By",
             "Memory allocated for unfinished packets.", Falls: true, loop => loop.Bytes.BytesAllocated),
@@ -81,5 +93,17 @@ internal static class CounterTable
         new(
             Counter.ClockUnset, null, "framing.clock_unset", Reads,
             "Reads whose first packet is from before 2015, by a clock that was never set; in no age."),
+        new(
+            Counter.PausedByProcessing, null, "framing.connections.paused.processing", Connections,
+            "Connections paused because their own packets wait for the processor.", Falls: true),
+        new(
+            Counter.PausedByLoop, null, "framing.connections.paused.loop", Connections,
+            "Connections paused because packets of their event loop wait for the processor.", Falls: true),
+        new(
+            Counter.PausedByVerification, null, "framing.connections.paused.verification", Connections,
+            "Connections paused while the client's certificates are verified.", Falls: true),
+        new(
+            Counter.PausedByReplies, null, "framing.connections.paused.replies", Connections,
+            "Connections paused because the peer does not read its replies.", Falls: true),
     ];
 }

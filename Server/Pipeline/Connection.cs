@@ -6,6 +6,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline.Output;
 using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
@@ -16,11 +17,22 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <summary>One accepted connection: its stage, its positions, and the only code that pauses or closes it.</summary>
 /// <remarks>
 /// It ends in one of two ways. <i>Graceful</i>: <see cref="EndInput"/> stops reading and sends <see cref="EndOfInput"/> down the pipeline;
-/// <see cref="CloseWhenDone"/> closes when nothing is pending. <i>Abort</i>: <see cref="Abort"/> closes immediately. The first
-/// <see cref="CloseReason"/> counts. Threads: its event loop only.
+/// <see cref="CloseWhenDone"/> waits for pending packets, sends all output, half-closes, and closes at the peer's FIN or a second later.
+/// <i>Abort</i>: <see cref="Abort"/> closes immediately. The first <see cref="CloseReason"/> counts. Threads: its event loop, except
+/// replies.
 /// </remarks>
-internal sealed class Connection : ILimitedConnection
+internal sealed class Connection : ILimitedConnection, IReplySink
 {
+    private const double GoldenRatio = 1.618033988749895;
+
+    private static readonly (PauseCauses Cause, Counter Counter)[] PauseCounters =
+    [
+        (PauseCauses.ProcessingBehind, Counter.PausedByProcessing),
+        (PauseCauses.LoopBehind, Counter.PausedByLoop),
+        (PauseCauses.Verification, Counter.PausedByVerification),
+        (PauseCauses.RepliesUnread, Counter.PausedByReplies),
+    ];
+
     private readonly IChannel _channel;
     private readonly PacketDecoder _decoder;
     private readonly ILogger _logger;
@@ -30,11 +42,15 @@ internal sealed class Connection : ILimitedConnection
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
     private PendingBatches? _pending;
+    private ReplyQueue? _replies;
+    private ConnectionOutput? _output;
     private CloseReason? _reason;
     private Stage _stage;
     private PauseCauses _pauses;
     private bool _pausedSinceSweep;
     private bool _hasFailed;
+    private bool _isDraining;
+    private bool _peerHasFinished;
 
     /// <param name="id">The number of the connection.</param>
     /// <param name="channel">Its channel.</param>
@@ -49,7 +65,7 @@ internal sealed class Connection : ILimitedConnection
         _decoder = decoder;
         _logger = logger;
         Loop = loop;
-        Source = new PacketSource(id, channel.RemoteAddress, loop.Index);
+        Source = new PacketSource(id, channel.RemoteAddress, loop.Index, this);
         loop.Counters.CountAccepted();
     }
 
@@ -65,8 +81,14 @@ internal sealed class Connection : ILimitedConnection
         /// <summary>Nothing more is read; <see cref="EndOfInput"/> is on its way to the last handler.</summary>
         InputEnded,
 
-        /// <summary>Closes when nothing is pending.</summary>
+        /// <summary>Packets are pending; then the output ends.</summary>
         Finishing,
+
+        /// <summary>No reply is accepted any more; the ones that wait and the last acknowledgement are being sent.</summary>
+        Flushing,
+
+        /// <summary>Half-closed: everything is sent, and input is discarded.</summary>
+        Lingering,
 
         /// <summary>The channel is closing. Packets that still arrive are dropped.</summary>
         Closing,
@@ -99,14 +121,14 @@ internal sealed class Connection : ILimitedConnection
     /// <summary>The packets processed without a gap, counted from the first.</summary>
     public long PacketsProcessed { get; private set; }
 
-    /// <summary>The pipeline, so that a handler can be added later (<see cref="DrainHandler"/>).</summary>
-    public IChannelPipeline Pipeline => _channel.Pipeline;
+    /// <summary>Its event loop.</summary>
+    public IEventLoop EventLoop => _channel.EventLoop;
 
     /// <summary>Whether nothing more is read.</summary>
     public bool InputEnded => _stage >= Stage.InputEnded;
 
     /// <summary>Whether packets that still arrive are dropped: processing failed, or the connection is closing.</summary>
-    public bool DropsPackets => _stage >= Stage.Closing;
+    public bool DropsPackets => _hasFailed || _stage >= Stage.Flushing;
 
     /// <summary>Whether the connection is not read, for any cause.</summary>
     public bool IsPaused => _pauses != PauseCauses.None;
@@ -163,6 +185,54 @@ internal sealed class Connection : ILimitedConnection
     {
         Loop.Counters.CountProcessed(position - PacketsProcessed);
         PacketsProcessed = position;
+        Reached(AckLevel.Processed, position);
+    }
+
+    /// <summary>Moves the position up to which every packet is done at a level; only the acknowledged level counts.</summary>
+    public void Reached(AckLevel level, long position)
+    {
+        if (Loop.Acknowledger is { } acks && acks.Level == level && Output.MoveTo(position))
+        {
+            RequestFlush();
+        }
+    }
+
+    /// <summary>Flushes the output at the end of the loop turn. Any thread.</summary>
+    public void RequestFlush() => Loop.Turn.Request(this);
+
+    /// <summary>Sends the output that waits, pauses while the peer does not read it, and closes behind the last of it.</summary>
+    public void FlushOutput()
+    {
+        if (_stage >= Stage.Lingering)
+        {
+            return;
+        }
+
+        ReplyQueue? replies = Volatile.Read(ref _replies);
+        Output.Flush(replies, isLast: _stage == Stage.Flushing);
+        long unread = replies?.Unread ?? 0;
+        if (Loop.UnreadReplies.MustPause(unread))
+        {
+            Pause(PauseCauses.RepliesUnread);
+        }
+        else if (Loop.UnreadReplies.MayResume(unread))
+        {
+            Resume(PauseCauses.RepliesUnread);
+        }
+
+        if (_stage == Stage.Flushing && Output.IsIdle)
+        {
+            HalfClose();
+        }
+    }
+
+    /// <summary>Sends the number that was reached in an interval between two acknowledgements.</summary>
+    public void EndAckInterval()
+    {
+        if (Output.EndInterval())
+        {
+            FlushOutput();
+        }
     }
 
     /// <summary>Stops reading for a cause.</summary>
@@ -225,14 +295,40 @@ internal sealed class Connection : ILimitedConnection
             _decoder.BytesReceived,
             _decoder.UnfinishedPacketOffset,
             MarkBeforePackets,
-            UnsentMark());
+            UnsentMark())
+        {
+            AwaitsAcknowledgement = AwaitsAcknowledgement,
+        };
         CloseReason? due = _patience.Check(progress, now, step, limits);
         if (due is not null && due != CloseReason.WriteTimeout && Loop.Sweep.AvailableBytes(_channel) > 0)
         {
             return null; // it did send; the loop has not read it yet
         }
 
-        return due ?? (_stage == Stage.Finishing && _patience.IsClosingOverdue(now, limits) ? _reason : null);
+        return due ?? JudgeClosing(now, limits);
+    }
+
+    /// <summary>Returns the reason to close that this connection has itself, null for none; repeats an acknowledgement.</summary>
+    private CloseReason? JudgeClosing(long now, PeerDeadlines limits)
+    {
+        switch (_stage)
+        {
+            case Stage.Open when !_isDraining && IsTooOld(limits.MaxAge):
+                return CloseReason.MaxAge;
+            case Stage.Finishing when _patience.IsOver((long)_stage, now, limits.GracefulClose):
+                EndOutput();
+                break;
+            case Stage.Lingering when _patience.IsOver((long)_stage, now, limits.Linger):
+                return _reason;
+        }
+
+        bool waits = AwaitsAcknowledgement;
+        if (_stage < Stage.Flushing && (waits ? Output : _output) is { } output && output.RepeatIfDue(waits, now))
+        {
+            RequestFlush();
+        }
+
+        return null;
     }
 
     /// <summary>Ends the input gracefully, and informs the handlers behind <paramref name="context"/>.</summary>
@@ -243,6 +339,24 @@ internal sealed class Connection : ILimitedConnection
             _reason ??= reason;
             MoveTo(Stage.InputEnded);
             context.FireUserEventTriggered(new EndOfInput(reason));
+        }
+    }
+
+    /// <summary>Handles the peer's FIN, behind its last packet.</summary>
+    public void PeerFinished(IChannelHandlerContext context)
+    {
+        _peerHasFinished = true;
+        EndInput(context, CloseReason.PeerClosed);
+        CloseWhenDone();
+    }
+
+    /// <inheritdoc/>
+    public void Drain(CloseReason reason)
+    {
+        if (!_isDraining)
+        {
+            _isDraining = true;
+            _channel.Pipeline.AddFirst("drain", new DrainHandler(this, reason, Loop.Sweep.AvailableBytes));
         }
     }
 
@@ -285,6 +399,7 @@ internal sealed class Connection : ILimitedConnection
             CloseReason reason = _reason ??= CloseReason.PeerClosed;
             Loop.Counters.CountClosed(reason);
             _logger.ConnectionClosed(Source.ConnectionId, Source.Peer, reason);
+            CloseReplies()?.Discard();
             PendingChanged();
         }
     }
@@ -296,7 +411,9 @@ internal sealed class Connection : ILimitedConnection
         {
             _hasFailed = true;
             _logger.ProcessingFailed(exception, Source.ConnectionId, Source.Peer);
-            Abort(CloseReason.ProcessingFailed);
+            _reason ??= CloseReason.ProcessingFailed;
+            MoveTo(Stage.InputEnded);
+            CloseWhenDone();
         }
     }
 
@@ -308,9 +425,9 @@ internal sealed class Connection : ILimitedConnection
             return;
         }
 
-        if (_stage == Stage.Finishing)
+        if (_stage == Stage.Finishing && !AwaitsLevel)
         {
-            Abort(_reason ?? CloseReason.PeerClosed);
+            EndOutput();
         }
         else if (_stage == Stage.Closed && MoveTo(Stage.Done))
         {
@@ -341,6 +458,71 @@ internal sealed class Connection : ILimitedConnection
         ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
         : -1;
 
+    private ConnectionOutput Output => _output ??= new ConnectionOutput(this, _channel);
+
+    /// <summary>Whether processed packets have not reached the acknowledged level.</summary>
+    private bool AwaitsLevel => Loop.Acknowledger is not null && (_output?.Done ?? 0) < PacketsProcessed;
+
+    /// <summary>Whether packets received wait to be acknowledged.</summary>
+    private bool AwaitsAcknowledgement => Loop.Acknowledger is not null && !_hasFailed && (_output?.Done ?? 0) < PacketsReceived;
+
+    /// <inheritdoc/>
+    bool IReplySink.TrySend(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
+    {
+        ReplyQueue? replies = Volatile.Read(ref _replies);
+        if (replies is null)
+        {
+            var created = new ReplyQueue(Loop.UnreadReplies);
+            replies = Interlocked.CompareExchange(ref _replies, created, null) ?? created;
+        }
+
+        bool isAccepted = replies.Add(_channel.Allocator, header, body, out bool requestTurn);
+        if (requestTurn)
+        {
+            RequestFlush();
+        }
+
+        return isAccepted;
+    }
+
+    /// <summary>Refuses further replies; returns the queue, null if there was never a reply.</summary>
+    private ReplyQueue? CloseReplies()
+    {
+        ReplyQueue? replies = Interlocked.CompareExchange(ref _replies, ReplyQueue.Closed, null);
+        replies?.Close();
+        return replies;
+    }
+
+    /// <summary>Sends the replies that wait and the last acknowledgement, and closes behind them.</summary>
+    private void EndOutput()
+    {
+        if (MoveTo(Stage.Flushing))
+        {
+            CloseReplies();
+            FlushOutput();
+        }
+    }
+
+    /// <summary>Sends a FIN and discards input, so that the peer can read the last answers; closes if nothing was sent.</summary>
+    private void HalfClose()
+    {
+        if (_peerHasFinished || !Output.HasSent || Loop.Sockets.ShutdownOutput is not { } shutdownOutput)
+        {
+            Abort(_reason ?? CloseReason.PeerClosed);
+        }
+        else if (MoveTo(Stage.Lingering))
+        {
+            Tls?.EndOutput();
+            _channel.Pipeline.AddFirst("discard", new DiscardHandler(this));
+            shutdownOutput(_channel);
+            ApplyReading();
+        }
+    }
+
+    /// <summary>Whether it is older than the limit, which differs by up to a tenth per connection, so that not all close together.</summary>
+    private bool IsTooOld(TimeSpan max) =>
+        max > TimeSpan.Zero && Loop.Sweep.Since(_openedAt) >= max * (0.9 + (0.2 * (Source.ConnectionId * GoldenRatio % 1)));
+
     /// <summary>Moves to a later stage; does nothing in that stage or a later one.</summary>
     private bool MoveTo(Stage next)
     {
@@ -350,7 +532,7 @@ internal sealed class Connection : ILimitedConnection
         }
 
         _stage = next;
-        if (next is Stage.InputEnded or Stage.Finishing or Stage.Closing or Stage.Closed)
+        if (next is not Stage.Open)
         {
             SetPauses(PauseCauses.None); // nothing is read any more, which is no pause
             ApplyReading();
@@ -361,6 +543,20 @@ internal sealed class Connection : ILimitedConnection
 
     private void SetPauses(PauseCauses pauses)
     {
+        PauseCauses changed = _pauses ^ pauses;
+        if (changed == PauseCauses.None)
+        {
+            return;
+        }
+
+        foreach ((PauseCauses cause, Counter counter) in PauseCounters)
+        {
+            if ((changed & cause) != 0)
+            {
+                Loop.Counters.Add(counter, (pauses & cause) != 0 ? 1 : -1);
+            }
+        }
+
         bool was = IsPaused;
         _pauses = pauses;
         _pausedSinceSweep |= IsPaused;
@@ -376,7 +572,7 @@ internal sealed class Connection : ILimitedConnection
     {
         if (_stage < Stage.Closed)
         {
-            _channel.Configuration.AutoRead = !IsPaused && !InputEnded;
+            _channel.Configuration.AutoRead = _stage == Stage.Lingering || (!IsPaused && !InputEnded);
         }
     }
 }

@@ -5,14 +5,16 @@ using DotNettyFraming.Server.Metrics;
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
-/// Ends the input when the server stops: as soon as the socket is empty once, or after <see cref="MaxBytes"/> more.
-/// In: <see cref="IByteBuffer"/> → Out: the same, and <see cref="EndOfInput"/>. Gives <see cref="CloseReason.ServerStopping"/>.
+/// Ends the input as soon as the socket is empty once, or after <see cref="MaxBytes"/> more. In: <see cref="IByteBuffer"/> → Out: the same,
+/// and <see cref="EndOfInput"/>. Gives <see cref="CloseReason.ServerStopping"/> and <see cref="CloseReason.MaxAge"/>.
 /// </summary>
-/// <remarks>It joins at the head of each pipeline when the drain starts. So nothing that the kernel had received is lost, and a peer that
-/// keeps sending cannot delay the stop.</remarks>
+/// <remarks>It joins at the head of the pipeline when the server stops or the connection is too old. So nothing that the kernel had received
+/// is lost, and a peer that keeps sending cannot delay the close.</remarks>
 /// <param name="connection">The connection.</param>
+/// <param name="reason">The reason to close.</param>
 /// <param name="availableBytes">Returns the unread bytes in a channel's socket.</param>
-internal sealed class DrainHandler(Connection connection, Func<IChannel, int> availableBytes) : ChannelHandlerAdapter
+internal sealed class DrainHandler(Connection connection, CloseReason reason, Func<IChannel, int> availableBytes)
+    : ChannelHandlerAdapter
 {
     /// <summary>The input read after the drain started: about what a socket can hold.</summary>
     public const int MaxBytes = 1024 * 1024;
@@ -38,7 +40,7 @@ internal sealed class DrainHandler(Connection connection, Func<IChannel, int> av
         bool isVerifying = connection.Tls is { IsVerifying: true };
         if (!connection.InputEnded && !isVerifying && (_bytes >= MaxBytes || availableBytes(context.Channel) == 0))
         {
-            connection.EndInput(context, CloseReason.ServerStopping);
+            connection.EndInput(context, reason);
         }
     }
 }

@@ -2,6 +2,7 @@ using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline.Output;
 
 namespace DotNettyFraming.Server.Pipeline;
 
@@ -47,14 +48,27 @@ internal sealed class LoopState
     /// <summary>The survey for the live page.</summary>
     public ConnectionSurvey Survey { get; }
 
+    /// <summary>The bound on unread replies.</summary>
+    public UnreadReplies UnreadReplies { get; } = new();
+
+    /// <summary>The end of the loop's turn, in which output is flushed.</summary>
+    public LoopTurn Turn { get; } = new();
+
+    /// <summary>The acknowledgements; null if off.</summary>
+    public Acknowledger? Acknowledger { get; init; }
+
+    /// <summary>The calls on sockets that the transport offers.</summary>
+    public SocketCalls Sockets { get; init; } = SocketCalls.None;
+
     /// <summary>Starts sweeps on the loop's own timer. Any thread.</summary>
     public void StartSweeps(IEventLoop loop) => loop.Execute(() => ScheduleSweep(loop));
 
-    /// <summary>Stops the sweeps.</summary>
-    public void StopSweeps()
+    /// <summary>Stops the timers of the loop.</summary>
+    public void StopTimers()
     {
         _sweepsStopped = true;
         _nextSweep?.Cancel();
+        Acknowledger?.Stop();
     }
 
     /// <summary>Checks the deadlines of the connections, and the memory that they hold.</summary>
@@ -108,6 +122,7 @@ internal sealed class LoopState
     public void Add(Connection connection)
     {
         _connections.Add(connection);
+        UnreadReplies.Connections = _connections.Count;
         _stop?.Invoke(connection);
     }
 
@@ -115,14 +130,14 @@ internal sealed class LoopState
     public void Remove(Connection connection)
     {
         _connections.Remove(connection);
+        UnreadReplies.Connections = _connections.Count;
         CheckDrained();
     }
 
-    /// <summary>Ends each connection gracefully.</summary>
-    /// <param name="drain">Ends a connection; also called for those that open later.</param>
-    public void StartDrain(Action<Connection> drain)
+    /// <summary>Ends each connection gracefully, also those that open later.</summary>
+    public void StartDrain()
     {
-        StopAll(drain);
+        StopAll(static connection => connection.Drain(CloseReason.ServerStopping));
         CheckDrained();
     }
 

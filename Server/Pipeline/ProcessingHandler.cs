@@ -47,8 +47,7 @@ internal sealed class ProcessingHandler(Connection connection, IPacketProcessor 
                 connection.CloseWhenDone();
                 break;
             case ChannelInputShutdownEvent: // the peer's FIN, if the transport supports half-close
-                connection.EndInput(context, CloseReason.PeerClosed);
-                connection.CloseWhenDone();
+                connection.PeerFinished(context);
                 break;
             default:
                 context.FireUserEventTriggered(evt);

@@ -1,12 +1,16 @@
 using System.Net;
+using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Processing;
 
 /// <summary>The connection of packets, as a processor sees it.</summary>
 public sealed class PacketSource
 {
-    internal PacketSource(long connectionId, EndPoint? peer, int eventLoop)
+    private readonly IReplySink? _replies;
+
+    internal PacketSource(long connectionId, EndPoint? peer, int eventLoop, IReplySink? replies = null)
     {
+        _replies = replies;
         ConnectionId = connectionId;
         Peer = WithoutMapping(peer);
         EventLoop = eventLoop;
@@ -29,6 +33,26 @@ public sealed class PacketSource
 
     /// <summary>The processor's own state of this connection, used in <see cref="IPacketProcessor.ProcessAsync"/> on one thread.</summary>
     public object? State { get; set; }
+
+    /// <summary>Sends a packet to the peer. Any thread.</summary>
+    /// <param name="packet">The packet, which is copied.</param>
+    /// <returns>
+    /// Whether it is queued, behind all earlier replies of this connection. False if the connection is closing, or if the peer does not read
+    /// and too many replies wait. Until a batch's task completes the connection waits for its replies.
+    /// </returns>
+    /// <remarks>Replies are sent together at the end of a loop turn. Reading pauses while 64 KiB of them are unread.</remarks>
+    public bool Reply(OutgoingPacket packet)
+    {
+        ArgumentNullException.ThrowIfNull(packet);
+        Span<byte> header = stackalloc byte[PacketHeader.Size];
+        new PacketHeader((ushort)packet.Payload.Length, packet.Time).Write(header);
+        return _replies?.TrySend(header, packet.Payload.Span) ?? false;
+    }
+
+    /// <summary>Sends bytes to the peer without a header, for protocols whose answers have none. Any thread.</summary>
+    /// <param name="bytes">The bytes, which are copied.</param>
+    /// <returns>Whether they are queued, as for <see cref="Reply(OutgoingPacket)"/>.</returns>
+    public bool Reply(ReadOnlySpan<byte> bytes) => _replies?.TrySend([], bytes) ?? false;
 
     /// <summary>Returns an IPv4 endpoint for an IPv4-mapped one.</summary>
     internal static EndPoint? WithoutMapping(EndPoint? peer) =>

@@ -15,16 +15,27 @@ namespace DotNettyFraming.Server.Processing;
 public sealed class TestConnection
 {
     private readonly EmbeddedChannel _channel = new(new PacketDecoder());
+    private readonly RecordedReplies _replies = new();
 
     /// <summary>Makes a connection.</summary>
     /// <param name="peer">Its <see cref="PacketSource.Peer"/>.</param>
     /// <param name="certificateSubject">Its <see cref="PacketSource.CertificateSubject"/>.</param>
     /// <param name="eventLoop">Its <see cref="PacketSource.EventLoop"/>.</param>
     public TestConnection(EndPoint? peer = null, string? certificateSubject = null, int eventLoop = 0) =>
-        Source = new PacketSource(1, peer, eventLoop) { CertificateSubject = certificateSubject };
+        Source = new PacketSource(1, peer, eventLoop, _replies) { CertificateSubject = certificateSubject };
 
     /// <summary>The connection as the processor sees it.</summary>
     public PacketSource Source { get; }
+
+    /// <summary>The bytes of each reply so far, in the order of the calls. Any thread.</summary>
+    public IReadOnlyList<byte[]> Replies => _replies.ToArray();
+
+    /// <summary>Whether replies are accepted; false acts as a connection that is closing.</summary>
+    public bool AcceptsReplies
+    {
+        get => _replies.IsOpen;
+        set => _replies.IsOpen = value;
+    }
 
     /// <summary>Returns a batch of whole packets, numbered behind those of the batches before; release it after use.</summary>
     /// <exception cref="ArgumentException">The bytes are not one or more whole packets.</exception>
@@ -54,6 +65,35 @@ public sealed class TestConnection
         finally
         {
             batch.Release();
+        }
+    }
+
+    private sealed class RecordedReplies : IReplySink
+    {
+        private readonly List<byte[]> _replies = [];
+
+        public bool IsOpen { get; set; } = true;
+
+        public bool TrySend(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
+        {
+            if (!IsOpen)
+            {
+                return false;
+            }
+
+            lock (_replies)
+            {
+                _replies.Add([.. header, .. body]);
+                return true;
+            }
+        }
+
+        public byte[][] ToArray()
+        {
+            lock (_replies)
+            {
+                return [.. _replies];
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Startup;
 
@@ -59,6 +60,15 @@ internal static class ServerCommandLine
         set.Add(
             "--write-timeout", OptionKind.Duration(), none.WriteTimeout, (o, v) => o with { WriteTimeout = v },
             "Close when a peer does not read what was sent for this time; 0 = never.");
+        set.Add(
+            "--max-connection-age", OptionKind.Duration(), none.MaxConnectionAge, (o, v) => o with { MaxConnectionAge = v },
+            "Close gracefully after this time, ±10 % at random, so that a fleet spreads over servers again; 0 = off.");
+        set.Add(
+            "--ack", OptionKind.Choice<AckLevel>(), none.Ack, (o, v) => o with { Ack = v },
+            "Acknowledge packets: off, or processed for each packet whose processing is complete.");
+        set.Add(
+            "--ack-interval", OptionKind.Duration(max: TimeSpan.FromMinutes(1)), none.AckInterval, (o, v) => o with { AckInterval = v },
+            "At most one acknowledgement per connection in this time; the first is sent immediately. 0 = no limit.");
         set.Add(
             "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
             "Memory for unfinished packets on all connections; above it the oldest of them are closed.",

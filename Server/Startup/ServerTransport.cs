@@ -6,6 +6,7 @@ using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Transport;
 
 namespace DotNettyFraming.Server.Startup;
@@ -20,6 +21,7 @@ namespace DotNettyFraming.Server.Startup;
 /// <param name="AcceptErrors">Returns the accept errors of a listener; null if it does not count them.</param>
 /// <param name="IsListening">Asks the kernel whether a listener's socket still listens; any thread.</param>
 /// <param name="AvailableBytes">Returns the number of unread bytes in a connection's socket.</param>
+/// <param name="Calls">The calls on sockets that the pipeline uses if the transport has them.</param>
 internal sealed record ServerTransport(
     string Name,
     Func<int, MultithreadEventLoopGroup> NewEventLoops,
@@ -29,7 +31,8 @@ internal sealed record ServerTransport(
     Func<IEventLoop, IEventLoopLoad?> LoadOf,
     Func<IChannel, IReadOnlyDictionary<string, long>>? AcceptErrors,
     Func<IChannel, bool> IsListening,
-    Func<IChannel, int> AvailableBytes)
+    Func<IChannel, int> AvailableBytes,
+    SocketCalls Calls)
 {
     private static ServerTransport Epoll { get; } = new(
         "epoll",
@@ -42,7 +45,10 @@ internal sealed record ServerTransport(
         loop => new EpollLoad((EpollEventLoop)loop),
         listener => ((EpollServerSocketChannel)listener).AcceptErrors,
         listener => ((EpollServerSocketChannel)listener).IsListening,
-        channel => ((EpollSocketChannel)channel).AvailableBytes);
+        channel => ((EpollSocketChannel)channel).AvailableBytes,
+        new SocketCalls(
+            (channel, bytes) => ((EpollSocketChannel)channel).TrySend(bytes),
+            channel => ((EpollSocketChannel)channel).ShutdownOutputAsync()));
 
     // Without half-close: a peer's FIN closes the channel. What was received is still processed.
     private static ServerTransport Sockets { get; } = new(
@@ -54,7 +60,8 @@ internal sealed record ServerTransport(
         _ => null,
         AcceptErrors: null,
         IsSocketListening,
-        AvailableInSocket);
+        AvailableInSocket,
+        SocketCalls.None);
 
     /// <summary>Returns the transport to use.</summary>
     /// <exception cref="StartupException">The chosen transport does not run here.</exception>

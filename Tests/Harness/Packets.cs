@@ -28,6 +28,20 @@ internal static class Packets
         return Of(payload, time);
     }
 
+    /// <summary>Returns the numbers of a server's acknowledgements: 26 08 00, a time, and the packets done.</summary>
+    public static long[] Acknowledgements(byte[] sent)
+    {
+        Assert.That(sent.Length % 15, Is.Zero, "bytes of whole acknowledgements");
+        return
+        [
+            .. sent.Chunk(15).Select(packet =>
+            {
+                Assert.That(packet[..3], Is.EqualTo(new byte[] { 0x26, 8, 0 }));
+                return BitConverter.ToInt64(packet, 7);
+            }),
+        ];
+    }
+
     /// <summary>Returns the parts as one array.</summary>
     public static byte[] Glue(params byte[][] parts) => [.. parts.SelectMany(part => part)];
 

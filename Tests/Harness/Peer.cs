@@ -48,6 +48,35 @@ internal sealed class Peer : IDisposable
         }
     }
 
+    /// <summary>Receives exactly <paramref name="count"/> bytes.</summary>
+    public async Task<byte[]> ReceiveAsync(int count)
+    {
+        using var timeout = new CancellationTokenSource(Patience);
+        byte[] bytes = new byte[count];
+        for (int at = 0; at < count;)
+        {
+            int read = await Socket.ReceiveAsync(bytes.AsMemory(at), timeout.Token);
+            Assert.That(read, Is.Positive, $"the server closed after {at} of {count} bytes");
+            at += read;
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Receives everything up to the server's FIN; a reset is an exception.</summary>
+    public async Task<byte[]> ReceiveToEndAsync()
+    {
+        using var timeout = new CancellationTokenSource(Patience);
+        var bytes = new MemoryStream();
+        byte[] buffer = new byte[65536];
+        while (await Socket.ReceiveAsync(buffer, timeout.Token) is > 0 and var read)
+        {
+            bytes.Write(buffer, 0, read);
+        }
+
+        return bytes.ToArray();
+    }
+
     /// <summary>Sends FIN.</summary>
     public void Finish() => Socket.Shutdown(SocketShutdown.Send);
 

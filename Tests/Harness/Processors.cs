@@ -60,6 +60,32 @@ internal sealed class GatedProcessor : IPacketProcessor
     }
 }
 
+/// <summary>A processor that replies to each packet with the packet.</summary>
+internal sealed class EchoProcessor : IPacketProcessor
+{
+    private int _refused;
+
+    /// <summary>The connection of the last batch.</summary>
+    public PacketSource? Source { get; private set; }
+
+    /// <summary>Replies that were refused.</summary>
+    public int Refused => _refused;
+
+    public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken)
+    {
+        Source = source;
+        foreach (Packet packet in batch)
+        {
+            if (!source.Reply(new OutgoingPacket(1, packet.Payload.ToArray())))
+            {
+                Interlocked.Increment(ref _refused);
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+}
+
 /// <summary>A processor that fails on packets with payload <c>poison</c>, immediately or later.</summary>
 internal sealed class PoisonedProcessor(bool later) : IPacketProcessor
 {

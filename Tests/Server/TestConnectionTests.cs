@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
@@ -29,6 +30,19 @@ public sealed class TestConnectionTests
     [TestCase(new byte[] { (byte)'X' })]
     public void Batch_of_anything_but_whole_packets_is_refused(byte[] bytes) =>
         Assert.That(() => new TestConnection().Batch(bytes), Throws.ArgumentException);
+
+    [Test]
+    public async Task Replies_are_recorded_with_their_headers_until_refused()
+    {
+        var connection = new TestConnection();
+
+        await connection.ProcessAsync(new EchoProcessor(), Glue(Of([1]), Of([2])));
+        connection.Source.Reply("raw"u8);
+        connection.AcceptsReplies = false;
+
+        Assert.That(connection.Source.Reply("late"u8), Is.False);
+        Assert.That(connection.Replies, Is.EqualTo(new[] { Of([1]), Of([2]), "raw"u8.ToArray() }));
+    }
 
     [Test]
     public async Task Processor_gets_the_source_and_a_batch_that_is_released_when_it_returns()

@@ -134,10 +134,13 @@ internal sealed class TlsHandler(Connection connection, TlsRules rules) : Channe
                 return Task.FromException(new InvalidOperationException("TLS is not established, so nothing can be sent"));
             }
 
-            byte[] bytes = new byte[plain.ReadableBytes];
-            plain.ReadBytes(bytes);
-            _handshake!.Ssl!.Write(bytes);
+            _handshake!.Ssl!.Write(plain.Array, plain.ArrayOffset + plain.ReaderIndex, plain.ReadableBytes);
             return _stream!.LastWrite;
+        }
+        catch (Exception e)
+        {
+            Fail(e.GetBaseException().Message);
+            return Task.FromException(e);
         }
         finally
         {
@@ -147,22 +150,33 @@ internal sealed class TlsHandler(Connection connection, TlsRules rules) : Channe
 
     public override Task CloseAsync(IChannelHandlerContext context)
     {
-        if (IsEstablished && !_isOver && context.Channel.Active)
+        if (context.Channel.Active)
         {
-            _isOver = true;
-            try
-            {
-                _ = _handshake!.Ssl!.ShutdownAsync(); // complete when it returns, like all writes
-                context.Flush();
-            }
-            catch (Exception e)
-            {
-                // OpenSSL sends no close_notify in the middle of a renegotiation, which a peer can start and not finish.
-                rules.Logger.TlsFault(connection.Source.ConnectionId, connection.Source.Peer, e.GetBaseException().Message);
-            }
+            EndOutput();
         }
 
         return context.CloseAsync();
+    }
+
+    /// <summary>Sends close_notify; nothing is encrypted or decrypted any more.</summary>
+    public void EndOutput()
+    {
+        if (!IsEstablished || _isOver)
+        {
+            return;
+        }
+
+        _isOver = true;
+        try
+        {
+            _ = _handshake!.Ssl!.ShutdownAsync(); // complete when it returns, like all writes
+            _stream!.Flush();
+        }
+        catch (Exception e)
+        {
+            // OpenSSL sends no close_notify in the middle of a renegotiation, which a peer can start and not finish.
+            rules.Logger.TlsFault(connection.Source.ConnectionId, connection.Source.Peer, e.GetBaseException().Message);
+        }
     }
 
     /// <summary>Frees what is held; nothing is decrypted or encrypted any more.</summary>

@@ -92,9 +92,10 @@ public sealed class PeerPatienceTests
     [Test]
     public void Orderly_close_counts_from_its_first_look()
     {
-        Assert.That(_patience.IsClosingOverdue(7000, Limits), Is.False);
-        Assert.That(_patience.IsClosingOverdue(7599, Limits), Is.False);
-        Assert.That(_patience.IsClosingOverdue(7600, Limits), Is.True);
+        Assert.That(_patience.IsOver(stage: 3, 7000, Limits.GracefulClose), Is.False);
+        Assert.That(_patience.IsOver(stage: 3, 7599, Limits.GracefulClose), Is.False);
+        Assert.That(_patience.IsOver(stage: 3, 7600, Limits.GracefulClose), Is.True);
+        Assert.That(_patience.IsOver(stage: 4, 7600, Limits.GracefulClose), Is.False, "the next stage");
         Assert.That(new PeerDeadlines(default, default).GracefulClose, Is.EqualTo(TimeSpan.FromSeconds(30)));
     }
 
@@ -108,6 +109,14 @@ public sealed class PeerPatienceTests
         Assert.That(patience.Check(peer, long.MaxValue, 0, PeerDeadlines.None), Is.Null);
     }
 
+    [Test]
+    public void Idle_time_does_not_run_while_packets_wait_to_be_acknowledged()
+    {
+        Assert.That(Look(at: 6000, awaitsAcknowledgement: true), Is.Null);
+        Assert.That(Look(at: 6999), Is.Null);
+        Assert.That(Look(at: 7000), Is.EqualTo(CloseReason.IdleTimeout));
+    }
+
     private CloseReason? Look(
         long at,
         long bytes = 0,
@@ -115,11 +124,15 @@ public sealed class PeerPatienceTests
         long unsent = -1,
         bool isRead = true,
         bool awaitsHeader = false,
-        bool awaitsHandshake = false)
+        bool awaitsHandshake = false,
+        bool awaitsAcknowledgement = false)
     {
         long step = at - _last;
         _last = at;
-        var peer = new PeerProgress(isRead, awaitsHeader, awaitsHandshake, bytes, packet, HeldMark: -1, unsent);
+        var peer = new PeerProgress(isRead, awaitsHeader, awaitsHandshake, bytes, packet, HeldMark: -1, unsent)
+        {
+            AwaitsAcknowledgement = awaitsAcknowledgement,
+        };
         return _patience.Check(peer, at, step, Limits);
     }
 }

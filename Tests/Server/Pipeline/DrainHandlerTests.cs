@@ -13,7 +13,7 @@ public sealed class DrainHandlerTests
     {
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1));
 
-        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, _ => 0));
+        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, CloseReason.ServerStopping, _ => 0));
         rig.Channel.RunPendingTasks();
 
         Assert.That(rig.Counters.Closed(CloseReason.ServerStopping), Is.EqualTo(1));
@@ -24,7 +24,7 @@ public sealed class DrainHandlerTests
     {
         int available = 2 * Article.Length;
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1));
-        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, _ => available));
+        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, CloseReason.ServerStopping, _ => available));
         Assert.That(rig.Channel.Open, Is.True);
 
         available -= Article.Length;
@@ -45,7 +45,7 @@ public sealed class DrainHandlerTests
     public void Socket_that_never_empties_is_ended_after_a_bounded_number_of_bytes()
     {
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1));
-        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, _ => 1));
+        rig.Channel.Pipeline.AddFirst(new DrainHandler(rig.Connection, CloseReason.ServerStopping, _ => 1));
         byte[] read = Repeat(Article, 1000);
 
         int reads = 0;
@@ -64,8 +64,8 @@ public sealed class DrainHandlerTests
     public void Connection_that_opens_during_the_stop_is_ended_as_well(bool byForce)
     {
         var counters = new ServerCounters();
-        LoopState loop = HandlerRig.NewLoop(counters);
-        loop.StartDrain(connection => connection.Pipeline.AddFirst(new DrainHandler(connection, _ => byForce ? 1 : 0)));
+        LoopState loop = HandlerRig.NewLoop(counters, availableBytes: byForce ? 1 : 0);
+        loop.StartDrain();
         if (byForce)
         {
             loop.AbortAll();

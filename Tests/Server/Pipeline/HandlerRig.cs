@@ -5,6 +5,7 @@ using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
+using DotNettyFraming.Server.Pipeline.Output;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 
@@ -30,23 +31,35 @@ internal sealed class HandlerRig : IDisposable
 
     /// <summary>The server's whole pipeline.</summary>
     public static HandlerRig WholePipeline(
-        IPacketProcessor processor, int maxPayloadBytes = PacketHeader.MaxPayloadLength, LoopState? loop = null) => new(rig =>
+        IPacketProcessor processor,
+        int maxPayloadBytes = PacketHeader.MaxPayloadLength,
+        LoopState? loop = null,
+        EmbeddedChannel? channel = null) => new(rig =>
     [
         rig.Decoder,
         new PrefixValidationHandler(rig.Connection, rig.Log),
         new ProcessingHandler(rig.Connection, processor, CancellationToken.None),
         new CloseHandler(rig.Connection, rig.Log),
-    ], maxPayloadBytes, loop);
+    ], maxPayloadBytes, loop, channel);
 
     /// <summary>A loop's state without limits and deadlines.</summary>
     public static LoopState NewLoop(
-        ServerCounters counters, long maxPendingBytes = BackPressure.MaxLoopMark, ConnectionLimits? limits = null) => new(
+        ServerCounters counters,
+        long maxPendingBytes = BackPressure.MaxLoopMark,
+        ConnectionLimits? limits = null,
+        int availableBytes = 0,
+        Acknowledger? acknowledger = null,
+        SocketCalls? sockets = null) => new(
         0,
         counters.AddLoop(),
         limits ?? new ConnectionLimits(int.MaxValue, 0),
-        new DeadlineSweep(PeerDeadlines.None, TimeProvider.System),
+        new DeadlineSweep(PeerDeadlines.None, TimeProvider.System) { AvailableBytes = _ => availableBytes },
         new BufferBudget(long.MaxValue, eventLoops: 1),
-        maxPendingBytes);
+        maxPendingBytes)
+    {
+        Acknowledger = acknowledger,
+        Sockets = sockets ?? SocketCalls.None,
+    };
 
     private TimeSpan _now;
 
@@ -81,6 +94,21 @@ internal sealed class HandlerRig : IDisposable
         IByteBuffer buffer = Channel.Allocator.HeapBuffer(Math.Max(1, bytes.Length));
         buffer.WriteBytes(bytes);
         Channel.WriteInbound(buffer);
+    }
+
+    /// <summary>Takes what was sent to the peer so far, a piece for each write.</summary>
+    public byte[][] TakeSent()
+    {
+        var sent = new List<byte[]>();
+        while (Channel.ReadOutbound<IByteBuffer>() is { } buffer)
+        {
+            byte[] bytes = new byte[buffer.ReadableBytes];
+            buffer.ReadBytes(bytes);
+            buffer.Release();
+            sent.Add(bytes);
+        }
+
+        return [.. sent];
     }
 
     /// <summary>Runs what was given to the event loop until <paramref name="done"/>.</summary>

@@ -1,0 +1,11 @@
+namespace DotNettyFraming.Server.Processing;
+
+/// <summary>The choices of <c>--ack</c>: when a packet is done and can be acknowledged.</summary>
+public enum AckLevel
+{
+    /// <summary>Nothing is acknowledged.</summary>
+    Off,
+
+    /// <summary>The processor has completed.</summary>
+    Processed,
+}
