@@ -76,6 +76,15 @@ internal sealed class TlsPeer : IDisposable
         _glue?.Release();
     }
 
+    /// <summary>Receives everything up to the server's close_notify.</summary>
+    public async Task<byte[]> ReceiveToEndAsync()
+    {
+        using var timeout = new CancellationTokenSource(Peer.Patience);
+        var bytes = new MemoryStream();
+        await Stream.CopyToAsync(bytes, timeout.Token);
+        return bytes.ToArray();
+    }
+
     /// <summary>Sends <c>close_notify</c> without a FIN.</summary>
     public async Task EndAsync()
     {

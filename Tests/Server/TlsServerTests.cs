@@ -1,4 +1,6 @@
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server;
+using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Logging;
 
@@ -19,10 +21,13 @@ public abstract class TlsServerTests(TransportChoice transport) : IDisposable
     }
 
     private protected Task<RunningServer> StartAsync(
-        RecordingProcessor? processor = null, bool asksForCertificate = false, string? fetchFrom = null)
+        IPacketProcessor? processor = null,
+        bool asksForCertificate = false,
+        string? fetchFrom = null,
+        Func<ServerOptions, ServerOptions>? configure = null)
     {
         (string certificate, string key) = Certificates.IssueFiles("server", fetchFrom: fetchFrom);
-        return RunningServer.StartAsync(Transport, processor, options => options with
+        return RunningServer.StartAsync(Transport, processor, options => (configure?.Invoke(options) ?? options) with
         {
             TlsCertificateFile = certificate,
             TlsKeyFile = key,

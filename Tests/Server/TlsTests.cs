@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
 using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Time.Testing;
@@ -48,6 +49,24 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
         Assert.That(Glue([.. processor.All]), Is.EqualTo(stream));
         Assert.That(server.Counters.BytesReceived, Is.EqualTo(stream.Length), "counted after TLS");
         Assert.That(peer.Stream.SslProtocol, Is.EqualTo(protocol));
+        AssertQuietLog(server);
+    }
+
+    [Test]
+    public async Task Replies_and_acknowledgements_are_encrypted_and_end_with_close_notify(
+        [Values(SslProtocols.Tls12, SslProtocols.Tls13)] SslProtocols protocol)
+    {
+        await using RunningServer server = await StartAsync(
+            new EchoProcessor(), configure: options => options with { Ack = AckLevel.Processed });
+        using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
+        byte[] requests = Repeat(OfLength(1000), 300);
+
+        await peer.SendAsync(Glue(requests, "X"u8.ToArray()));
+        byte[] sent = await peer.ReceiveToEndAsync();
+
+        server.AssertClosed(CloseReason.InvalidPrefix);
+        Assert.That(sent, Has.Length.GreaterThan(requests.Length));
+        Assert.That(Acknowledgements(sent[^15..]), Is.EqualTo(new[] { 300 }));
         AssertQuietLog(server);
     }
 

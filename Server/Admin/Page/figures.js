@@ -50,6 +50,7 @@ export const charts = [
     lines: h => [
       line('received', h.rates(s => s.packets.received), count, 1, { wide: true }),
       line('processed', h.rates(s => s.packets.processed), count, 2, { dash: 'dot' }),
+      ...(h.last.packets.acknowledged > 0 ? [line('acknowledged', h.rates(s => s.packets.acknowledged), count, 3, { dash: 'dash' })] : []),
     ],
     notes: h => [`${count(h.last.queue)} waiting`, `${count(h.last.packets.dropped)} dropped`],
     axis: { tickformat: '~s' }, least: 5,
@@ -59,6 +60,7 @@ export const charts = [
     lines: h => [
       line('received', h.rates(s => s.bytes.received), traffic, 1, { fill: true }),
       line('discarded', h.rates(s => s.bytes.discarded), traffic, 4, { dash: 'dash' }),
+      ...(h.last.bytes.sent > 0 ? [line('sent', h.rates(s => s.bytes.sent), traffic, 3, { dash: 'dot' })] : []),
     ],
     axis: { tickformat: '~s', ticksuffix: 'B' }, least: 1000,
   },

@@ -1,4 +1,3 @@
-using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Output;
