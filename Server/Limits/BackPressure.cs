@@ -18,6 +18,9 @@ internal enum PauseCauses : byte
 
     /// <summary>The peer does not read its replies.</summary>
     RepliesUnread = 8,
+
+    /// <summary>The store cannot write for now: there is no room.</summary>
+    StoreBehind = 16,
 }
 
 /// <summary>Pauses reading while too many packets of one event loop wait for the processor.</summary>
@@ -38,6 +41,9 @@ internal sealed class BackPressure(IEnumerable<ILimitedConnection> connections, 
 
     /// <summary>The memory of a batch's objects: copy, task, queue entry. Measured: 434 (packets of 7 bytes, one per read).</summary>
     public const int BatchBytes = 512;
+
+    /// <summary>The memory of a batch in the store's buffer, without its bytes: queue entry and index.</summary>
+    public const int AppendedBatchBytes = 96;
 
     private readonly long _connectionMark = Math.Min(MaxConnectionMark, loopMark / 4);
     private bool _full;

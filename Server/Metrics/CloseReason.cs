@@ -54,6 +54,9 @@ internal enum CloseReason
     /// <summary>The processor failed on one of its batches.</summary>
     ProcessingFailed,
 
+    /// <summary>The store failed for good; nothing is acknowledged any more.</summary>
+    StoreFailed,
+
     /// <summary>The server stopped.</summary>
     ServerStopping,
 

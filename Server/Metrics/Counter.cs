@@ -27,6 +27,7 @@ internal enum Counter
     PausedByLoop,
     PausedByVerification,
     PausedByReplies,
+    PausedByStore,
 }
 
 /// <summary>The names and the source of a counter.</summary>
@@ -105,5 +106,8 @@ internal static class CounterTable
         new(
             Counter.PausedByReplies, null, "framing.connections.paused.replies", Connections,
             "Connections paused because the peer does not read its replies.", Falls: true),
+        new(
+            Counter.PausedByStore, null, "framing.connections.paused.store", Connections,
+            "Connections paused because the store cannot write for now.", Falls: true),
     ];
 }

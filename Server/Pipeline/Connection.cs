@@ -21,7 +21,7 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <i>Abort</i>: <see cref="Abort"/> closes immediately. The first <see cref="CloseReason"/> counts. Threads: its event loop, except
 /// replies.
 /// </remarks>
-internal sealed class Connection : ILimitedConnection, IReplySink
+internal sealed class Connection : ILimitedConnection, IReplySink, ISinkConnection
 {
     private const double GoldenRatio = 1.618033988749895;
 
@@ -31,6 +31,7 @@ internal sealed class Connection : ILimitedConnection, IReplySink
         (PauseCauses.LoopBehind, Counter.PausedByLoop),
         (PauseCauses.Verification, Counter.PausedByVerification),
         (PauseCauses.RepliesUnread, Counter.PausedByReplies),
+        (PauseCauses.StoreBehind, Counter.PausedByStore),
     ];
 
     private readonly IChannel _channel;
@@ -41,6 +42,7 @@ internal sealed class Connection : ILimitedConnection, IReplySink
     private long _bytesSurveyed;
     private IPAddress? _limitedAs;
     private PeerPatience _patience;
+    private SinkState _sinkState;
     private PendingBatches? _pending;
     private ReplyQueue? _replies;
     private ConnectionOutput? _output;
@@ -115,6 +117,9 @@ internal sealed class Connection : ILimitedConnection, IReplySink
     /// <summary>Whether packets are received that are not processed or dropped yet.</summary>
     public bool HasPending => _pending is { IsEmpty: false };
 
+    /// <summary>Whether an earlier batch keeps the next one from being done when its processing completes.</summary>
+    public bool IsBehind => _pending is { IsBehind: true };
+
     /// <summary>The packets received.</summary>
     public long PacketsReceived { get; private set; }
 
@@ -150,6 +155,11 @@ internal sealed class Connection : ILimitedConnection, IReplySink
         _openedAt = Loop.Sweep.Now;
         MoveTo(Stage.Open);
         Loop.BackPressure.Opened(this);
+        if (Loop.StoreWaits)
+        {
+            Pause(PauseCauses.StoreBehind);
+        }
+
         Loop.Add(this);
     }
 
@@ -180,12 +190,48 @@ internal sealed class Connection : ILimitedConnection, IReplySink
         Loop.Counters.CountReceived(batch);
     }
 
-    /// <summary>Moves the position up to which every packet is processed.</summary>
+    /// <summary>Handles the completion of a batch's processing, with nothing in front of it: it is done, or goes to the store.</summary>
+    public void Processed(PacketBatch batch)
+    {
+        if (Loop.Turn.Sink is null)
+        {
+            ProcessedTo(PacketsReceived);
+        }
+        else
+        {
+            Pending.Append(batch);
+        }
+    }
+
+    /// <summary>Moves the position up to which every packet is processed, and stored if there is a store.</summary>
     public void ProcessedTo(long position)
     {
         Loop.Counters.CountProcessed(position - PacketsProcessed);
         PacketsProcessed = position;
         Reached(AckLevel.Processed, position);
+        if (Loop.Turn.Sink is not null)
+        {
+            Reached(AckLevel.Stored, position);
+        }
+    }
+
+    /// <inheritdoc/>
+    long ISinkConnection.Id => Source.ConnectionId;
+
+    /// <inheritdoc/>
+    string ISinkConnection.Peer => Source.Peer?.ToString() ?? "";
+
+    /// <inheritdoc/>
+    ref SinkState ISinkConnection.SinkState => ref _sinkState;
+
+    /// <inheritdoc/>
+    void ISinkConnection.Stored(long position)
+    {
+        if (HasPending) // else a forced stop has dropped the packets
+        {
+            Pending.ProcessedTo(position);
+            PendingChanged();
+        }
     }
 
     /// <summary>Moves the position up to which every packet is done at a level; only the acknowledged level counts.</summary>

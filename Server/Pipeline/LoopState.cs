@@ -52,13 +52,33 @@ internal sealed class LoopState
     public UnreadReplies UnreadReplies { get; } = new();
 
     /// <summary>The end of the loop's turn, in which output is flushed.</summary>
-    public LoopTurn Turn { get; } = new();
+    public LoopTurn Turn { get; init; } = new();
+
+    /// <summary>Whether the store cannot write for now.</summary>
+    public bool StoreWaits { get; private set; }
 
     /// <summary>The acknowledgements; null if off.</summary>
     public Acknowledger? Acknowledger { get; init; }
 
     /// <summary>The calls on sockets that the transport offers.</summary>
     public SocketCalls Sockets { get; init; } = SocketCalls.None;
+
+    /// <summary>Pauses all connections while the store cannot write, and resumes them.</summary>
+    public void SetStoreWaits(bool waits)
+    {
+        StoreWaits = waits;
+        foreach (Connection connection in _connections) // a read that fails may close one; a set allows removal while it is enumerated
+        {
+            if (waits)
+            {
+                connection.Pause(PauseCauses.StoreBehind);
+            }
+            else
+            {
+                connection.Resume(PauseCauses.StoreBehind);
+            }
+        }
+    }
 
     /// <summary>Starts sweeps on the loop's own timer. Any thread.</summary>
     public void StartSweeps(IEventLoop loop) => loop.Execute(() => ScheduleSweep(loop));
@@ -141,10 +161,10 @@ internal sealed class LoopState
         CheckDrained();
     }
 
-    /// <summary>Closes each connection and drops what is pending: the drain took too long.</summary>
-    public void AbortAll() => StopAll(static connection =>
+    /// <summary>Closes each connection and drops what is pending: the drain took too long, or the store failed.</summary>
+    public void AbortAll(CloseReason reason) => StopAll(connection =>
     {
-        connection.Abort(CloseReason.ServerStopping);
+        connection.Abort(reason);
         connection.Pending.Abandon();
     });
 

@@ -1,9 +1,12 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Limits;
+using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>The batches of one connection that are not processed yet, in the order of their packets.</summary>
 /// <remarks>
+/// With a store, a batch is appended to it when the processor has completed, and is processed when it is stored.
 /// They count as processed in that order, without a gap, whichever completes first: an acknowledgement is cumulative. Batches behind a
 /// failed one are dropped. Threads: its event loop, except <see cref="OnCompleted"/>.
 /// </remarks>
@@ -11,6 +14,9 @@ internal sealed class PendingBatches
 {
     private readonly Connection _connection;
     private readonly Queue<Batch> _batches = new();
+
+    /// <summary>Copies of the batches that the store gets when the processor has completed.</summary>
+    private readonly Queue<PacketBatch> _held = new();
     private readonly Action _onCompleted;
     private readonly Action _settle;
 
@@ -33,22 +39,34 @@ internal sealed class PendingBatches
     /// <summary>The memory that the waiting batches keep allocated.</summary>
     public long Cost { get; private set; }
 
+    /// <summary>Whether the next batch cannot be done when its processing completes, as an earlier one is not.</summary>
+    public bool IsBehind => Sink is null ? !IsEmpty : _held.Count > 0;
+
     /// <summary>Adds the last batch received, when its own processing or that of an earlier one has not completed.</summary>
     /// <param name="processing">Completes when its packets are processed.</param>
-    /// <param name="packets">The number of packets.</param>
-    /// <param name="bytes">The size of a detached copy.</param>
-    public void Add(Task processing, int packets, int bytes)
+    /// <param name="batch">The batch.</param>
+    public void Add(Task processing, PacketBatch batch)
     {
         // Always await the first: it may have completed since the caller checked. Successful batches behind it are settled with it.
-        bool awaited = IsEmpty || !processing.IsCompletedSuccessfully;
-        int cost = (awaited ? bytes : 0) + BackPressure.BatchBytes;
-        _batches.Enqueue(new Batch(processing, _connection.PacketsReceived, packets, cost, awaited));
-        Cost += cost;
-        _connection.Loop.BackPressure.Added(_connection, cost);
+        bool awaited = !IsBehind || !processing.IsCompletedSuccessfully;
+        bool held = Sink is not null;
+        if (held)
+        {
+            _held.Enqueue(batch.Detach());
+        }
+
+        Enqueue(processing, batch, (awaited || held ? batch.DetachedBytes : 0) + BackPressure.BatchBytes, awaited);
         if (awaited)
         {
             processing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCompleted);
         }
+    }
+
+    /// <summary>Appends the last batch received to the store: its processing has completed.</summary>
+    public void Append(PacketBatch batch)
+    {
+        Enqueue(Task.CompletedTask, batch, batch.ByteCount + BackPressure.AppendedBatchBytes, awaited: false);
+        _connection.Loop.Turn.Append(_connection, batch);
     }
 
     /// <summary>Marks every packet before <paramref name="position"/> as processed; one call for any number of batches.</summary>
@@ -67,6 +85,19 @@ internal sealed class PendingBatches
     /// <summary>Drops the pending packets from <paramref name="position"/> on: after a failure, or in a forced stop.</summary>
     public void DropFrom(long position)
     {
+        for (int left = _held.Count; left > 0; left--)
+        {
+            PacketBatch batch = _held.Dequeue();
+            if (EndOf(batch) <= position)
+            {
+                _held.Enqueue(batch);
+            }
+            else
+            {
+                batch.Release();
+            }
+        }
+
         long cost = 0;
         for (int left = _batches.Count; left > 0; left--)
         {
@@ -136,9 +167,15 @@ internal sealed class PendingBatches
             }
         }
 
-        if (processed > 0)
+        if (processed > 0 && Sink is null)
         {
             ProcessedTo(processed);
+        }
+
+        while (_held.TryPeek(out PacketBatch? held) && EndOf(held) <= processed)
+        {
+            _connection.Loop.Turn.Append(_connection, _held.Dequeue());
+            held.Release();
         }
 
         if (failed is { } first)
@@ -148,6 +185,17 @@ internal sealed class PendingBatches
         }
 
         _connection.PendingChanged();
+    }
+
+    private ILoopSink? Sink => _connection.Loop.Turn.Sink;
+
+    private static long EndOf(PacketBatch batch) => batch.FirstSequence + batch.Count;
+
+    private void Enqueue(Task processing, PacketBatch batch, int cost, bool awaited)
+    {
+        _batches.Enqueue(new Batch(processing, _connection.PacketsReceived, batch.Count, cost, awaited));
+        Cost += cost;
+        _connection.Loop.BackPressure.Added(_connection, cost);
     }
 
     private int Forget(Batch batch)

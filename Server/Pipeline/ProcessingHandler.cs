@@ -76,10 +76,10 @@ internal sealed class ProcessingHandler(Connection connection, IPacketProcessor 
             return;
         }
 
-        if (processing.IsCompletedSuccessfully && !connection.HasPending)
+        if (processing.IsCompletedSuccessfully && !connection.IsBehind)
         {
             processing.GetAwaiter().GetResult(); // a pooled task source must have its result taken
-            connection.ProcessedTo(connection.PacketsReceived);
+            connection.Processed(batch);
         }
         else if (processing.IsCompleted && !processing.IsCompletedSuccessfully)
         {
@@ -88,7 +88,7 @@ internal sealed class ProcessingHandler(Connection connection, IPacketProcessor 
         }
         else
         {
-            connection.Pending.Add(processing.AsTask(), packets, batch.DetachedBytes);
+            connection.Pending.Add(processing.AsTask(), batch);
         }
     }
 

@@ -6,6 +6,9 @@ public enum AckLevel
     /// <summary>Nothing is acknowledged.</summary>
     Off,
 
-    /// <summary>The processor has completed.</summary>
+    /// <summary>The processor has completed; with a store, the packets are also stored.</summary>
     Processed,
+
+    /// <summary>The packets are on the disk: the fsync of their commit has returned.</summary>
+    Stored,
 }

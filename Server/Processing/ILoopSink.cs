@@ -2,18 +2,18 @@ using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Processing;
 
-/// <summary>A store of packets, as one event loop sees it.</summary>
+/// <summary>A store of packets, from the side of one event loop.</summary>
 /// <remarks>Threads: the event loop only.</remarks>
 internal interface ILoopSink
 {
-    /// <summary>Copies a batch, which the processor has finished; <see cref="ISinkConnection.Stored"/> follows when it is durable.</summary>
+    /// <summary>Copies a processed batch; <see cref="ISinkConnection.Stored"/> follows when it is durable.</summary>
     void Append(ISinkConnection connection, PacketBatch batch);
 
     /// <summary>Publishes what was appended; called once per loop turn with appends.</summary>
     void TurnEnd();
 }
 
-/// <summary>A connection, as a sink sees it.</summary>
+/// <summary>A connection, from the side of a sink.</summary>
 internal interface ISinkConnection
 {
     /// <summary>Its number, unique within a node for all time.</summary>

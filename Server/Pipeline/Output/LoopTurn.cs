@@ -1,19 +1,47 @@
 using System.Collections.Concurrent;
 using DotNetty.Common.Concurrency;
+using DotNettyFraming.Codec;
+using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Pipeline.Output;
 
-/// <summary>The end of a turn of one event loop: flushes each connection that has output, once. Any thread.</summary>
+/// <summary>The end of a turn of one event loop: publishes what the store gets, and flushes each connection with output. Any thread.</summary>
 /// <remarks>The first request of a turn queues one task on the loop, which runs behind the reads of that turn on both transports.</remarks>
 internal sealed class LoopTurn : IRunnable
 {
     private readonly ConcurrentQueue<Connection> _connections = new();
     private int _isQueued;
 
+    /// <summary>The loop's end of the store; null without one.</summary>
+    public ILoopSink? Sink { get; init; }
+
     /// <summary>Flushes a connection at the end of the turn.</summary>
     public void Request(Connection connection)
     {
         _connections.Enqueue(connection);
+        Queue(connection);
+    }
+
+    /// <summary>Gives a batch to the store, which gets it published at the end of the turn. On the event loop.</summary>
+    public void Append(Connection connection, PacketBatch batch)
+    {
+        Sink!.Append(connection, batch);
+        Queue(connection);
+    }
+
+    /// <inheritdoc/>
+    public void Run()
+    {
+        Volatile.Write(ref _isQueued, 0); // first: a request after this line queues again
+        Sink?.TurnEnd();
+        for (int left = _connections.Count; left > 0 && _connections.TryDequeue(out Connection? connection); left--)
+        {
+            connection.FlushOutput();
+        }
+    }
+
+    private void Queue(Connection connection)
+    {
         if (Interlocked.Exchange(ref _isQueued, 1) == 0)
         {
             try
@@ -24,16 +52,6 @@ internal sealed class LoopTurn : IRunnable
             {
                 // The loop has ended, and its connections with it.
             }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Run()
-    {
-        Volatile.Write(ref _isQueued, 0); // first: a request after this line queues again
-        for (int left = _connections.Count; left > 0 && _connections.TryDequeue(out Connection? connection); left--)
-        {
-            connection.FlushOutput();
         }
     }
 }
