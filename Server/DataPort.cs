@@ -12,6 +12,7 @@ using DotNettyFraming.Server.Pipeline.Proxy;
 using DotNettyFraming.Server.Pipeline.Tls;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
+using DotNettyFraming.Server.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
@@ -37,6 +38,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
     private readonly ServerBootstrap _bootstrap;
     private readonly CancellationTokenSource _forcedStop = new();
     private readonly TimeProvider _time;
+    private readonly StoreWriter? _store;
     private IChannel? _listener;
     private ListenerWatch? _listenerWatch;
     private ITimer? _sweeps;
@@ -47,8 +49,10 @@ internal sealed class DataPort : IServerProbe, IDisposable
         ServerCounters counters,
         TimeProvider time,
         ILogger logger,
-        TlsRules? tls = null)
+        TlsRules? tls = null,
+        StoreWriter? store = null)
     {
+        _store = store;
         _time = time;
         _options = options;
         _counters = counters;
@@ -80,6 +84,11 @@ internal sealed class DataPort : IServerProbe, IDisposable
             {
                 Acknowledger = options.Ack == AckLevel.Off ? null : new Acknowledger(options.Ack, options.AckInterval, time),
                 Sockets = _transport.Calls,
+                Turn = new LoopTurn
+                {
+                    Sink = store?.AddLoop(
+                        action => Execute(loop, action), waits => Execute(loop, () => _states![loop].SetStoreWaits(waits))),
+                },
             }))
             .ToDictionary(pair => pair.Loop, pair => pair.State);
         budget.Exceeded = ShedOnEachLoop;
@@ -92,7 +101,10 @@ internal sealed class DataPort : IServerProbe, IDisposable
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
             .ChildHandler(new ConnectionInitializer(
-                options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls));
+                options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls)
+            {
+                FirstId = store?.FirstConnection ?? 1,
+            });
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
@@ -147,6 +159,13 @@ internal sealed class DataPort : IServerProbe, IDisposable
                 $"{SocketActivation.CountVariable}: the {_transport.Name} transport cannot take over a listening socket");
         }
 
+        if (_store is { } store)
+        {
+            store.Start();
+            _ = store.Failed.ContinueWith(
+                _ => OnEachLoop(state => state.AbortAll(CloseReason.StoreFailed)), TaskScheduler.Default);
+        }
+
         var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
         try
         {
@@ -178,6 +197,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
         _listenerWatch?.Dispose();
         await _listener.CloseAsync().ConfigureAwait(false);
         OnEachLoop(state => state.StartDrain());
+        _store?.Drain();
 
         Task drained = Task.WhenAll(_states.Values.Select(state => state.Drained));
         if (await Task.WhenAny(drained, Task.Delay(_options.DrainTimeout)).ConfigureAwait(false) != drained)
@@ -240,7 +260,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
     {
         long left = _counters.Open;
         long dropped = _counters.PacketsDropped;
-        OnEachLoop(state => state.AbortAll());
+        OnEachLoop(state => state.AbortAll(CloseReason.ServerStopping));
         await Task.WhenAny(drained, Task.Delay(LoopShutdown)).ConfigureAwait(false);
         await _forcedStop.CancelAsync().ConfigureAwait(false);
         _logger.DrainExpired(left, _counters.PacketsDropped - dropped);

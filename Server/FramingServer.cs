@@ -4,6 +4,7 @@ using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
+using DotNettyFraming.Server.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server;
@@ -15,6 +16,8 @@ namespace DotNettyFraming.Server;
 /// </remarks>
 public sealed class FramingServer : IAsyncDisposable
 {
+    private static readonly Task<string> NeverFails = new TaskCompletionSource<string>().Task;
+
     private readonly IPacketProcessor _processor;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
@@ -23,6 +26,7 @@ public sealed class FramingServer : IAsyncDisposable
     private readonly ServerLife _life;
     private readonly Lock _stopping = new();
     private ServerTls? _tls;
+    private StoreWriter? _store;
     private DataPort? _port;
     private AdminServer? _admin;
     private ProgressReport? _progress;
@@ -51,6 +55,9 @@ public sealed class FramingServer : IAsyncDisposable
     /// <summary>Completes with the cause when the listening socket is lost; stop the server then. Valid after the start.</summary>
     public Task<string> ListenerLost => Started.ListenerLost;
 
+    /// <summary>Completes with the cause when the store has failed for good; stop the server then. Valid after the start.</summary>
+    public Task<string> StoreFailed => _store?.Failed ?? NeverFails;
+
     internal ServerCounters Counters { get; } = new();
 
     /// <summary>The descriptor of a listening socket to use instead of binding one.</summary>
@@ -78,7 +85,8 @@ public sealed class FramingServer : IAsyncDisposable
         try
         {
             _tls = ServerTls.Of(Options, _time, _logger);
-            _port = new DataPort(Options, _processor, Counters, _time, _logger, _tls?.Rules)
+            _store = OpenStore();
+            _port = new DataPort(Options, _processor, Counters, _time, _logger, _tls?.Rules, _store)
             {
                 ListeningDescriptor = ListeningDescriptor,
             };
@@ -150,8 +158,36 @@ public sealed class FramingServer : IAsyncDisposable
     {
         _progress?.Dispose();
         await CloseAdminAsync().ConfigureAwait(false);
+        _store?.Dispose(); // after the event loops: commits what they left
         _port?.Dispose();
         _tls?.Dispose();
+    }
+
+    private StoreWriter? OpenStore()
+    {
+        if (Options.Store is not { } directory)
+        {
+            return null;
+        }
+
+        var rules = new StoreRules
+        {
+            Directory = directory,
+            Node = Options.Node,
+            Header = "26 len:u16le time:u32le",
+            CommitInterval = Options.StoreCommitInterval,
+            SegmentBytes = Options.StoreSegmentBytes,
+            Retain = Options.StoreRetain,
+            MaxBytes = Options.StoreMaxBytes,
+        };
+        try
+        {
+            return StoreWriter.Open(rules, Counters.Store = new StoreCounters(), _time, _logger);
+        }
+        catch (StoreException e)
+        {
+            throw new StartupException($"--store: {e.Message}", e);
+        }
     }
 
     private async Task StartProcessorAsync(CancellationToken cancellationToken)

@@ -17,6 +17,8 @@ public sealed class FramingServerBuilder
 
     internal FramingServerBuilder(string[]? args) => _args = args;
 
+    internal string[] Arguments => _args ?? [];
+
     internal ILoggerFactory? Loggers { get; private set; }
 
     internal bool HandlesSignals { get; private set; } = true;

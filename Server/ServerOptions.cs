@@ -50,6 +50,24 @@ public sealed record ServerOptions
     /// <summary>The least time between two acknowledgements of a connection; zero = no limit.</summary>
     public TimeSpan AckInterval { get; init; } = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>The server's name in the store; null for the name that the store has, or the host's.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>The directory of the store; null = packets are not stored.</summary>
+    public string? Store { get; init; }
+
+    /// <summary>The least time from one commit of the store to the next, unless enough packets wait; zero = none.</summary>
+    public TimeSpan StoreCommitInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The bytes of packets at which the store starts a new segment file.</summary>
+    public long StoreSegmentBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>The age of its newest packet at which a segment is deleted; zero = never.</summary>
+    public TimeSpan StoreRetain { get; init; }
+
+    /// <summary>The disk space that the store may take, bytes; 0 = no limit.</summary>
+    public long StoreMaxBytes { get; init; }
+
     /// <summary>The age at which a connection is closed gracefully, ±10 %; zero = never.</summary>
     public TimeSpan MaxConnectionAge { get; init; }
 

@@ -24,6 +24,11 @@ internal static class ServerRun
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, signals?.Requested ?? CancellationToken.None);
         ForgivingConsole.Install();
         NativeHeap.ReturnLargeAtOnce();
+        if (builder.Arguments is [var name, .. var rest] && StoreCommands.Find(name) is { } command)
+        {
+            return await command(rest, stop.Token).ConfigureAwait(false);
+        }
+
         ParsedOptions<ServerOptions> parsed = builder.Parse();
         if (parsed.Conclude(Console.Out, Console.Error) is int exitCode)
         {
@@ -109,7 +114,7 @@ internal static class ServerRun
             return ExitCode.CannotRun;
         }
 
-        return exitCode;
+        return server.StoreFailed.IsCompleted ? ExitCode.CannotRun : exitCode;
     }
 
     /// <summary>Waits for a reason to stop; a lost listener is an error, so that a supervisor restarts the process.</summary>
@@ -117,9 +122,15 @@ internal static class ServerRun
     {
         var requested = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using CancellationTokenRegistration _ = stop.Register(requested.SetResult);
-        if (await Task.WhenAny(requested.Task, server.ListenerLost).ConfigureAwait(false) == requested.Task)
+        Task first = await Task.WhenAny(server.StoreFailed, requested.Task, server.ListenerLost).ConfigureAwait(false);
+        if (first == requested.Task)
         {
             return ExitCode.Success;
+        }
+
+        if (first == server.StoreFailed)
+        {
+            return ExitCode.CannotRun; // the store has logged why
         }
 
         logger.ListenerLost(server.Endpoint!, await server.ListenerLost.ConfigureAwait(false));

@@ -18,6 +18,8 @@ internal static class AdminEndpoints
         {
             (int status, byte[] body) = life.Phase switch
             {
+                ServerPhase.Serving when counters.Store?.WaitsFor is { } reason =>
+                    (StatusCodes.Status503ServiceUnavailable, Encoding.UTF8.GetBytes($"the store cannot write: {reason}\n")),
                 ServerPhase.Serving => (StatusCodes.Status200OK, "ready\n"u8.ToArray()),
                 ServerPhase.Draining => (StatusCodes.Status503ServiceUnavailable, "draining\n"u8.ToArray()),
                 _ => (StatusCodes.Status503ServiceUnavailable, "not listening\n"u8.ToArray()),

@@ -49,6 +49,11 @@ internal sealed class ServerInstruments : IDisposable
 
         AddConnections();
         AddLimits();
+        if (counters.Store is { } store)
+        {
+            AddStore(store);
+        }
+
         AddEventLoops();
         RecordBatches(time);
     }
@@ -102,6 +107,22 @@ internal sealed class ServerInstruments : IDisposable
             "framing.connections.limit", () => _probe.MaxConnections, "{connection}", "Connections that may be open (--max-connections).");
         _meter.CreateObservableGauge(
             "framing.unfinished.limit", () => _probe.MaxBufferedBytes, "By", "Memory allowed for unfinished packets (--max-buffered).");
+    }
+
+    private void AddStore(StoreCounters store)
+    {
+        _meter.CreateObservableCounter("framing.store.packets", () => store.Packets, "{packet}", "Packets stored.");
+        _meter.CreateObservableCounter("framing.store.bytes", () => store.Bytes, "{byte}", "Bytes of the packets stored.");
+        _meter.CreateObservableCounter("framing.store.commits", () => store.Commits, "{commit}", "Commits of the store.");
+        _meter.CreateObservableCounter(
+            "framing.store.commit.time", () => store.CommitTime.TotalSeconds, "s", "Time that all commits took.");
+        _meter.CreateObservableCounter("framing.store.failures", () => store.Failures, "{failure}", "Failed commits and checkpoints.");
+        _meter.CreateObservableGauge("framing.store.pending", () => store.PendingBytes(), "By", "Bytes of packets not stored yet.");
+        _meter.CreateObservableGauge(
+            "framing.store.pending.age", () => store.PendingAge().TotalSeconds, "s", "Age of the oldest packet not stored yet.");
+        _meter.CreateObservableGauge("framing.store.disk", () => store.DiskBytes, "By", "Disk space that the store takes.");
+        _meter.CreateObservableGauge(
+            "framing.store.waits", () => store.WaitsFor is null ? 0 : 1, "1", "1 while the store cannot write for lack of room.");
     }
 
     private void AddEventLoops()

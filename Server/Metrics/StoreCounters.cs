@@ -9,6 +9,7 @@ internal sealed class StoreCounters
     private long _commits;
     private long _failures;
     private long _diskBytes;
+    private long _commitTicks;
     private string? _waitsFor;
 
     /// <summary>Packets committed.</summary>
@@ -43,8 +44,18 @@ internal sealed class StoreCounters
     /// <summary>The time since the oldest packet was read that is not durable yet; zero if there is none.</summary>
     public Func<TimeSpan> PendingAge { get; set; } = () => TimeSpan.Zero;
 
-    /// <summary>Receives the duration of each commit.</summary>
-    public Action<TimeSpan>? CommitTook { get; set; }
+    /// <summary>The time that all commits took.</summary>
+    public TimeSpan CommitTime => new(Volatile.Read(ref _commitTicks));
+
+    /// <summary>Returns the counters with their names in <c>/api/stats</c>.</summary>
+    public IEnumerable<KeyValuePair<string, long>> Named() =>
+    [
+        new("store.packets", Packets),
+        new("store.bytes", Bytes),
+        new("store.commits", Commits),
+        new("store.failures", Failures),
+        new("store.pendingBytes", PendingBytes()),
+    ];
 
     /// <summary>Counts a commit.</summary>
     public void CountCommit(long packets, long bytes, TimeSpan took)
@@ -52,7 +63,7 @@ internal sealed class StoreCounters
         Volatile.Write(ref _packets, _packets + packets);
         Volatile.Write(ref _bytes, _bytes + bytes);
         Volatile.Write(ref _commits, _commits + 1);
-        CommitTook?.Invoke(took);
+        Volatile.Write(ref _commitTicks, _commitTicks + took.Ticks);
     }
 
     /// <summary>Counts a failure.</summary>

@@ -46,10 +46,13 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         _tls = tls;
     }
 
+    /// <summary>The number of the first connection.</summary>
+    public long FirstId { get; init; } = 1;
+
     protected override void InitChannel(IChannel channel)
     {
         LoopState loop = _loops[channel.EventLoop];
-        long id = Interlocked.Increment(ref _connections);
+        long id = FirstId + Interlocked.Increment(ref _connections) - 1;
         // Behind a balancer the PROXY header names the peer.
         IPAddress? address = _proxy is null ? (channel.RemoteAddress as IPEndPoint)?.Address : null;
         if (loop.Limits.Enter(address) is CloseReason refused)

@@ -65,10 +65,11 @@ internal static class ServerCommandLine
             "Close gracefully after this time, ±10 % at random, so that a fleet spreads over servers again; 0 = off.");
         set.Add(
             "--ack", OptionKind.Choice<AckLevel>(), none.Ack, (o, v) => o with { Ack = v },
-            "Acknowledge packets: off, or processed for each packet whose processing is complete.");
+            "Acknowledge packets: off, processed when the processor has completed, or stored when they are on the disk (needs --store).");
         set.Add(
             "--ack-interval", OptionKind.Duration(max: TimeSpan.FromMinutes(1)), none.AckInterval, (o, v) => o with { AckInterval = v },
             "At most one acknowledgement per connection in this time; the first is sent immediately. 0 = no limit.");
+        AddStore(set, none);
         set.Add(
             "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
             "Memory for unfinished packets on all connections; above it the oldest of them are closed.",
@@ -108,11 +109,56 @@ internal static class ServerCommandLine
     public static void AddConflicts(ParsedOptions<ServerOptions> parsed)
     {
         parsed.Require("--tls-certificate", "--tls-key", "--tls-client-ca");
+        parsed.Require("--store", "--store-commit-interval", "--store-segment", "--store-retain", "--store-max");
+        if (parsed.Options is { Ack: AckLevel.Stored, Store: null })
+        {
+            parsed.Reject("--ack", "'stored' needs --store");
+        }
+
+        if (parsed.Options.StoreMaxBytes is > 0 and var max && max < 4 * parsed.Options.StoreSegmentBytes)
+        {
+            parsed.Reject("--store-max", "is less than 4 segments (--store-segment)");
+        }
+
         if (parsed.Options.ProxyProtocol == ProxyProtocol.Required && !parsed.IsGiven("--proxy-trusted"))
         {
             parsed.Reject("--proxy-protocol", "'required' needs --proxy-trusted, the networks that may send PROXY headers");
         }
     }
+
+    private static void AddStore(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        const long MinSegment = 1024 * 1024;
+        set.Add(
+            "--node", Node, none.Node!, (o, v) => o with { Node = v },
+            "This server's name in the store: letters, digits, '.', '_', '-'. A store keeps its name.", "the store's, else the host name");
+        set.Add(
+            "--store", OptionKind.Path("DIR"), none.Store!, (o, v) => o with { Store = v },
+            "Store every packet durably in this directory before it counts as processed.", "none");
+        set.Add(
+            "--store-commit-interval", OptionKind.Duration(max: TimeSpan.FromSeconds(10)), none.StoreCommitInterval,
+            (o, v) => o with { StoreCommitInterval = v },
+            "Wait this long for more packets before a commit; 0 = commit as soon as the disk is free.");
+        set.Add(
+            "--store-segment", OptionKind.Size(MinSegment, 64L * 1024 * 1024 * 1024), none.StoreSegmentBytes,
+            (o, v) => o with { StoreSegmentBytes = v },
+            "Start a new segment file at this size, and after one hour.");
+        set.Add(
+            "--store-retain", OptionKind.Duration(max: TimeSpan.FromDays(36500)), none.StoreRetain, (o, v) => o with { StoreRetain = v },
+            "Delete segments whose newest packet is older; 0 = keep them forever.");
+        set.Add(
+            "--store-max", OptionKind.Size(), none.StoreMaxBytes, (o, v) => o with { StoreMaxBytes = v },
+            "Disk space of the store, at least 4 segments. Segments beyond --store-retain are deleted for it; if there are none, reading "
+            + "pauses. 0 = no limit.");
+    }
+
+    /// <summary>A node's name.</summary>
+    private static OptionKind<string> Node { get; } = new(
+        "NAME",
+        text => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+            ? Parsed.Of(text)
+            : Parsed.Fault<string>("is no name of at most 64 letters, digits, '.', '_', '-'"),
+        text => text);
 
     private static void AddTls(OptionSet<ServerOptions> set, ServerOptions none)
     {

@@ -14,6 +14,7 @@ internal sealed class LoopLog : ILoopSink
 {
     private readonly StoreWriter _writer;
     private readonly Action<Action> _execute;
+    private readonly Action<bool> _setWaits;
     private readonly Group[] _groups;
     private readonly Stack<Group> _spare = new();
     private Group _open;
@@ -23,10 +24,12 @@ internal sealed class LoopLog : ILoopSink
 
     /// <param name="writer">The store's writer.</param>
     /// <param name="execute">Runs an action on the event loop, soon; any thread.</param>
-    public LoopLog(StoreWriter writer, Action<Action> execute)
+    /// <param name="setWaits">Receives whether the store cannot write for now; any thread.</param>
+    public LoopLog(StoreWriter writer, Action<Action> execute, Action<bool> setWaits)
     {
         _writer = writer;
         _execute = execute;
+        _setWaits = setWaits;
         _groups = [new Group(this), new Group(this), new Group(this)];
         _open = _groups[0];
         _spare.Push(_groups[1]);
@@ -79,6 +82,9 @@ internal sealed class LoopLog : ILoopSink
 
     /// <summary>Gives a committed group back. The writer's thread.</summary>
     public void Return(Group group) => _execute(group.OnCommitted);
+
+    /// <summary>Reports whether the store cannot write for now. The writer's thread.</summary>
+    public void SetWaits(bool waits) => _setWaits(waits);
 
     /// <summary>Moves each connection of a committed group, and uses the group again.</summary>
     internal void Committed(Group group)

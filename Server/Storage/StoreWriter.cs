@@ -92,9 +92,10 @@ internal sealed class StoreWriter : IDisposable
 
     /// <summary>Adds an event loop's log; before <see cref="Start"/>.</summary>
     /// <param name="execute">Runs an action on the event loop, soon; any thread.</param>
-    public LoopLog AddLoop(Action<Action> execute)
+    /// <param name="setWaits">Receives whether the store cannot write for now; any thread.</param>
+    public LoopLog AddLoop(Action<Action> execute, Action<bool> setWaits)
     {
-        var log = new LoopLog(this, execute);
+        var log = new LoopLog(this, execute, setWaits);
         _loops.Add(log);
         return log;
     }
@@ -371,6 +372,16 @@ internal sealed class StoreWriter : IDisposable
 
     private long MeasureDisk() => _counters.DiskBytes = _closedBytes + _ended.Append(_segment).Sum(segment => segment?.DiskBytes ?? 0);
 
+    private void SetWaitsFor(string? reason)
+    {
+        bool changed = (reason is null) != (_counters.WaitsFor is null);
+        _counters.WaitsFor = reason;
+        if (changed)
+        {
+            _loops.ForEach(loop => loop.SetWaits(reason is not null));
+        }
+    }
+
     /// <summary>Runs an action until it succeeds, once per second; logs why it waits, and when it goes on.</summary>
     /// <returns>False if the server stops meanwhile.</returns>
     private bool Retry(Action action)
@@ -384,7 +395,7 @@ internal sealed class StoreWriter : IDisposable
                 action();
                 if (warned is not null)
                 {
-                    _counters.WaitsFor = null;
+                    SetWaitsFor(null);
                     _logger.StoreResumed((long)Time.GetElapsedTime(started).TotalSeconds);
                 }
 
@@ -394,7 +405,7 @@ internal sealed class StoreWriter : IDisposable
             {
                 _segment?.Rollback();
                 _counters.CountFailure();
-                _counters.WaitsFor = e.Message;
+                SetWaitsFor(e.Message);
                 if (warned is not { } last || Time.GetElapsedTime(last) >= BetweenWarnings)
                 {
                     warned = Time.GetTimestamp();

@@ -26,7 +26,7 @@ public sealed partial class DependencyTests
         ["Limits"] = ["Metrics"],
         ["Storage"] = ["Processing", "Metrics"],
         ["Pipeline"] = ["Limits", "Processing", "Metrics"],
-        ["Startup"] = ["Admin", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
+        ["Startup"] = ["Admin", "Storage", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

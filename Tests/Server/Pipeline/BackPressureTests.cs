@@ -1,3 +1,4 @@
+using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Limits;
@@ -85,7 +86,8 @@ public sealed class BackPressureTests
         Assert.That(limits.Enter(null), Is.EqualTo(CloseReason.TooManyConnections), "given back once");
     }
 
-    private void Add(Connection connection, int cost) => connection.Pending.Add(_never.Task, packets: 1, cost - BackPressure.BatchBytes);
+    private void Add(Connection connection, int cost) =>
+        connection.Pending.Add(_never.Task, new PacketBatch(Unpooled.WrappedBuffer(new byte[cost - BackPressure.BatchBytes]), 1, 0));
 
     private static Connection Open(LoopState loop)
     {

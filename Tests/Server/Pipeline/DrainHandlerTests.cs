@@ -68,7 +68,7 @@ public sealed class DrainHandlerTests
         loop.StartDrain();
         if (byForce)
         {
-            loop.AbortAll();
+            loop.AbortAll(CloseReason.ServerStopping);
         }
 
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1), loop: loop);

@@ -308,7 +308,7 @@ public sealed class ProcessingHandlerTests
         rig.Channel.WriteInbound(Batch(1), Batch(1));
         TaskCompletionSource[] gates = processor.TakeGates();
         gates[1].SetException(new InvalidOperationException("after the drop"));
-        rig.Loop.AbortAll();
+        rig.Loop.AbortAll(CloseReason.ServerStopping);
         gates[0].SetException(new InvalidOperationException("after the drop"));
         Assert.That(rig.Counters.PacketsDropped, Is.EqualTo(2));
     }
@@ -320,7 +320,7 @@ public sealed class ProcessingHandlerTests
         using HandlerRig rig = Rig(processor);
         rig.Channel.WriteInbound(Batch(1));
 
-        rig.Loop.AbortAll();
+        rig.Loop.AbortAll(CloseReason.ServerStopping);
         Hand(rig, processor, Batch(5));
 
         Assert.That((rig.Counters.PacketsDropped, rig.Counters.PacketsProcessed, processor.Batches), Is.EqualTo((6, 0, 1)));

@@ -27,7 +27,7 @@ internal sealed class StoreRig : IDisposable
             CommitInterval = TimeSpan.Zero,
         };
         _writer = StoreWriter.Open(change?.Invoke(rules) ?? rules, Counters, time ?? TimeProvider.System, Logger);
-        _log = _writer.AddLoop(_tasks.Add);
+        _log = _writer.AddLoop(_tasks.Add, _ => { });
         _writer.Start();
     }
 

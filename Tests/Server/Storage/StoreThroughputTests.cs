@@ -64,7 +64,7 @@ public sealed class StoreThroughputTests
         {
             tasks.Enqueue(task);
             turn.Release();
-        });
+        }, _ => { });
         writer.Start();
         var peer = new StoredPeer(1);
         long start = Stopwatch.GetTimestamp();
