@@ -11,7 +11,8 @@ internal readonly record struct Part(long Connection, long First, int Packets, i
 /// <summary>Writes and reads a chunk's index: its parts as varints, each relative to the part before.</summary>
 /// <remarks>
 /// A part is: <c>packets &lt;&lt; 2 | sameSize &lt;&lt; 1 | sameTime</c>, the connection's distance from the part before (zigzag), the
-/// number of the first packet, bytes unless <c>sameSize</c> (as many per packet as before), the distance in time (zigzag) unless <c>sameTime</c>.
+/// number of the first packet, bytes unless <c>sameSize</c> (as many per packet as before), the distance in time (zigzag) unless
+/// <c>sameTime</c>.
 /// A device that sends one packet of constant size at a time takes 5 to 8 bytes. The first part is relative to a part of zeros.
 /// </remarks>
 internal static class PartIndex

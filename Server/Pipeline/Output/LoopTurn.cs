@@ -5,8 +5,8 @@ using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Pipeline.Output;
 
-/// <summary>The end of a turn of one event loop: publishes what the store gets, and flushes each connection with output. Any thread.</summary>
-/// <remarks>The first request of a turn queues one task on the loop, which runs behind the reads of that turn on both transports.</remarks>
+/// <summary>The end of a turn of one event loop: publishes appended packets, and flushes each connection with output.</summary>
+/// <remarks>The first request of a turn queues one task on the loop, which runs behind the reads of that turn on both transports. Any thread.</remarks>
 internal sealed class LoopTurn : IRunnable
 {
     private readonly ConcurrentQueue<Connection> _connections = new();
