@@ -6,7 +6,7 @@ namespace DotNettyFraming.Server.Metrics;
 /// <summary>Every event that the server logs.</summary>
 /// <remarks>
 /// Lifecycle is Information, the server's own faults are Errors. A peer's misbehaviour is Debug and a counter, so that no peer can fill a
-/// disk. A peer's bytes are never logged.
+/// disk. A peer's bytes are logged at Trace only.
 /// </remarks>
 internal static partial class ServerLog
 {
@@ -15,6 +15,9 @@ internal static partial class ServerLog
 
     /// <summary>The category of <c>processed N packets</c>, exempt from the log's limit: <see cref="ProgressReport"/> bounds it.</summary>
     public const string ProgressCategory = "DotNettyFraming.Server.Progress";
+
+    /// <summary>The category of decrypted bytes received and sent, logged at Trace through DotNetty.</summary>
+    public const string BytesCategory = "DotNettyFraming.Server.Bytes";
 
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
     public static partial void Listening(this ILogger logger, EndPoint endpoint);

@@ -1,4 +1,6 @@
 using System.Net;
+using DotNetty.Common.Internal.Logging;
+using DotNetty.Handlers.Logging;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Metrics;
@@ -19,6 +21,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private readonly ILogger _logger;
     private readonly CancellationToken _forcedStop;
     private readonly TlsRules? _tls;
+    private readonly IInternalLogger _bytesLog = InternalLoggerFactory.GetInstance(ServerLog.BytesCategory);
     private long _connections;
 
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
@@ -86,6 +89,11 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         if (_tls is not null)
         {
             pipeline.AddLast("tls", new TlsHandler(connection, _tls));
+        }
+
+        if (_bytesLog.TraceEnabled)
+        {
+            pipeline.AddLast("bytes", new LoggingHandler(ServerLog.BytesCategory, DotNetty.Handlers.Logging.LogLevel.TRACE));
         }
 
         pipeline

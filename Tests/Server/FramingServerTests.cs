@@ -206,7 +206,8 @@ public sealed class FramingServerTests
     public async Task Log_goes_to_the_own_factory()
     {
         var log = new RecordingLogger();
-        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddProvider(new Provider(log)));
+        using var provider = new RecordingProvider(log);
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging.AddProvider(provider));
         await using FramingServer server = Builder().UseLoggerFactory(loggers).Build();
 
         await server.StartAsync();
@@ -265,15 +266,6 @@ public sealed class FramingServerTests
         {
             Events.Add("stop");
             return StopFault is null ? Task.CompletedTask : Task.FromException(StopFault);
-        }
-    }
-
-    private sealed class Provider(ILogger logger) : ILoggerProvider
-    {
-        public ILogger CreateLogger(string categoryName) => logger;
-
-        public void Dispose()
-        {
         }
     }
 }
