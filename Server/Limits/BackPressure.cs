@@ -25,9 +25,9 @@ internal enum PauseCauses : byte
 
 /// <summary>Pauses reading while too many packets of one event loop wait for the processor.</summary>
 /// <remarks>
-/// Reading pauses at a mark and resumes below half of it. The mark of a connection keeps one flooder from filling the loop's queue. The mark
-/// of the loop bounds memory for any number of connections: at it, all of them pause. Pausing takes no system call, because the transport
-/// checks a flag before it receives. Threads: its event loop only.
+/// Reading pauses at a mark and resumes below half of it. The mark of a connection keeps one flooder from filling the loop's queue. The
+/// mark of the loop bounds memory for any number of connections: at it, all of them pause. Pausing takes no system call, because the
+/// transport checks a flag before it receives. Threads: its event loop only.
 /// </remarks>
 /// <param name="connections">The open connections of the event loop.</param>
 /// <param name="loopMark">The loop's mark, bytes. The read that passes it is not part of it.</param>

@@ -22,7 +22,7 @@ internal sealed record PeerDeadlines(TimeSpan Idle, TimeSpan Packet)
     /// <summary>From accept until a graceful close, for every peer.</summary>
     public TimeSpan MaxAge { get; init; }
 
-    /// <summary>From the half-close until the close, if the peer does not close first. The sweep adds up to 0.4 s, so at most 1 s.</summary>
+    /// <summary>From the half-close until the close, if the peer does not close first. The sweep adds up to 0.4 s.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromSeconds(0.6);
 
     /// <summary>From the end of the input until everything received is processed; then the connection closes anyway.</summary>

@@ -6,7 +6,7 @@ using DotNettyFraming.Server.Metrics;
 namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>Discards the input of a half-closed connection until the peer's FIN. In: anything → Out: nothing.</summary>
-/// <remarks>It joins at the head of the pipeline. A close with unread input would be a reset, which can cost the peer the last answers.</remarks>
+/// <remarks>It joins at the head of the pipeline. A close with unread input is a reset, which can cost the peer the last answers.</remarks>
 internal sealed class DiscardHandler(Connection connection) : ChannelHandlerAdapter
 {
     public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);

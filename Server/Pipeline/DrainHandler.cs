@@ -8,8 +8,8 @@ namespace DotNettyFraming.Server.Pipeline;
 /// Ends the input as soon as the socket is empty once, or after <see cref="MaxBytes"/> more. In: <see cref="IByteBuffer"/> → Out: the same,
 /// and <see cref="EndOfInput"/>. Gives <see cref="CloseReason.ServerStopping"/> and <see cref="CloseReason.MaxAge"/>.
 /// </summary>
-/// <remarks>It joins at the head of the pipeline when the server stops or the connection is too old. So nothing that the kernel had received
-/// is lost, and a peer that keeps sending cannot delay the close.</remarks>
+/// <remarks>It joins at the head of the pipeline when the server stops or the connection is too old. So nothing that the kernel had
+/// received is lost, and a peer that keeps sending cannot delay the close.</remarks>
 /// <param name="connection">The connection.</param>
 /// <param name="reason">The reason to close.</param>
 /// <param name="availableBytes">Returns the unread bytes in a channel's socket.</param>

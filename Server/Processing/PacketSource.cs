@@ -37,8 +37,8 @@ public sealed class PacketSource
     /// <summary>Sends a packet to the peer. Any thread.</summary>
     /// <param name="packet">The packet, which is copied.</param>
     /// <returns>
-    /// Whether it is queued, behind all earlier replies of this connection. False if the connection is closing, or if the peer does not read
-    /// and too many replies wait. Until a batch's task completes the connection waits for its replies.
+    /// Whether it is queued, behind all earlier replies of this connection. False if the connection is closing, or if too many replies wait
+    /// because peers do not read. A connection that ends waits for the tasks of its batches, so reply before they complete.
     /// </returns>
     /// <remarks>Replies are sent together at the end of a loop turn. Reading pauses while 64 KiB of them are unread.</remarks>
     public bool Reply(OutgoingPacket packet)

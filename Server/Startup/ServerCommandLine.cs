@@ -67,7 +67,7 @@ internal static class ServerCommandLine
             "--ack", OptionKind.Choice<AckLevel>(), none.Ack, (o, v) => o with { Ack = v },
             "Acknowledge packets: off, processed when the processor has completed, or stored when they are on the disk (needs --store).");
         set.Add(
-            "--ack-interval", OptionKind.Duration(max: TimeSpan.FromMinutes(1)), none.AckInterval, (o, v) => o with { AckInterval = v },
+            "--ack-interval", OptionKind.Duration(max: TimeSpan.FromSeconds(10)), none.AckInterval, (o, v) => o with { AckInterval = v },
             "At most one acknowledgement per connection in this time; the first is sent immediately. 0 = no limit.");
         AddStore(set, none);
         set.Add(

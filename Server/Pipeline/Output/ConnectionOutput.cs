@@ -11,7 +11,7 @@ namespace DotNettyFraming.Server.Pipeline.Output;
 /// </remarks>
 internal sealed class ConnectionOutput(Connection connection, IChannel channel)
 {
-    /// <summary>The time after which a number is repeated while packets wait, so that a device can tell slow from dead.</summary>
+    /// <summary>The time after which a number is repeated while packets wait, as a sign of life.</summary>
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(5);
 
     /// <summary>The write that the kernel has not taken completely, and what counts when it has.</summary>

@@ -6,7 +6,9 @@ using DotNettyFraming.Server.Processing;
 namespace DotNettyFraming.Server.Pipeline.Output;
 
 /// <summary>The end of a turn of one event loop: publishes appended packets, and flushes each connection with output.</summary>
-/// <remarks>The first request of a turn queues one task on the loop, which runs behind the reads of that turn on both transports. Any thread.</remarks>
+/// <remarks>
+/// The first request of a turn queues one task on the loop, which runs behind the reads of that turn on both transports. Any thread.
+/// </remarks>
 internal sealed class LoopTurn : IRunnable
 {
     private readonly ConcurrentQueue<Connection> _connections = new();

@@ -100,7 +100,8 @@ public sealed class ProcessingHandlerTests
         rig.Channel.WriteInbound(Batch(1));
         rig.EndInput(CloseReason.PayloadTooLarge);
 
-        rig.Channel.Pipeline.FireExceptionCaught(new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.ConnectionReset));
+        rig.Channel.Pipeline.FireExceptionCaught(
+            new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.ConnectionReset));
         rig.RunLoopUntil(() => !rig.Channel.Open);
         processor.CompleteAll();
 

@@ -208,7 +208,7 @@ public sealed class ReplyTests
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
     }
 
-    /// <summary>A channel whose kernel takes bytes only when told so.</summary>
+    /// <summary>A channel whose kernel takes bytes only in <see cref="Take"/>.</summary>
     internal sealed class SlowChannel : EmbeddedChannel
     {
         public void Take(int bytes) => Unsafe.OutboundBuffer.RemoveBytes(bytes);

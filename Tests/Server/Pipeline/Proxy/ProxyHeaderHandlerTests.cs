@@ -93,7 +93,8 @@ public sealed class ProxyHeaderHandlerTests
     {
         using HandlerRig rig = Rig();
 
-        rig.Channel.WriteInbound(Unpooled.WrappedBuffer(Unpooled.WrappedBuffer(Version1[..9]), Unpooled.WrappedBuffer(Glue(Version1[9..], Article))));
+        rig.Channel.WriteInbound(
+            Unpooled.WrappedBuffer(Unpooled.WrappedBuffer(Version1[..9]), Unpooled.WrappedBuffer(Glue(Version1[9..], Article))));
 
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
     }

@@ -15,7 +15,7 @@ public sealed class ProxyHeaderTests
 
     private static readonly byte[] IPv4Addresses = Convert.FromHexString("C0000207" + "C6336401" + "DC04" + "270F");
 
-    /// <summary>Complete headers, and whose connection they say it is; null where they do not.</summary>
+    /// <summary>Complete headers, and the peer that they name; null if none.</summary>
     private static IEnumerable<TestCaseData> Complete()
     {
         TestCaseData Case(string name, byte[] header, string? peer) => new TestCaseData(header, peer).SetArgDisplayNames(name);
@@ -120,7 +120,10 @@ public sealed class ProxyHeaderTests
         Assert.Multiple(() =>
         {
             Assert.That(Parse(bytes), Is.EqualTo((ProxyHeaderOutcome.Complete, peer, bytes.Length)));
-            Assert.That(Parse(Packets.Glue(bytes, "&\r\n"u8.ToArray())), Is.EqualTo((ProxyHeaderOutcome.Complete, peer, bytes.Length)), "followed");
+            Assert.That(
+                Parse(Packets.Glue(bytes, "&\r\n"u8.ToArray())),
+                Is.EqualTo((ProxyHeaderOutcome.Complete, peer, bytes.Length)),
+                "followed");
         });
     }
 
@@ -138,15 +141,19 @@ public sealed class ProxyHeaderTests
     [Test]
     public void Random_bytes_never_throw_and_the_outcome_does_not_depend_on_what_follows()
     {
-        byte[][] beginnings = [[], "PROXY "u8.ToArray(), "PROXY TCP4 1.2.3.4 1.2.3.4 "u8.ToArray(), "PROXY TCP6 ::1 "u8.ToArray(), Version1, Version2];
+        byte[][] starts =
+        [
+            [], "PROXY "u8.ToArray(), "PROXY TCP4 1.2.3.4 1.2.3.4 "u8.ToArray(), "PROXY TCP6 ::1 "u8.ToArray(), Version1, Version2,
+        ];
         Gen<byte> unit = Gen.OneOf(Gen.Byte, Gen.OneOf("\r\n .:%0123456789abcdef"u8.ToArray()));
-        Gen.Select(Gen.Int[0, beginnings.Length - 1].Select(i => beginnings[i]), Gen.Int[0, 50], unit.Array[0, 600], Gen.Int[0, 650])
-            .Select((beginning, lost, rest, cut) => (Bytes: Packets.Glue(beginning[..Math.Max(0, beginning.Length - lost)], rest), Cut: cut))
+        Gen.Select(Gen.Int[0, starts.Length - 1].Select(i => starts[i]), Gen.Int[0, 50], unit.Array[0, 600], Gen.Int[0, 650])
+            .Select((start, lost, rest, cut) => (Bytes: Packets.Glue(start[..Math.Max(0, start.Length - lost)], rest), Cut: cut))
             .Sample(
                 given =>
                 {
                     (ProxyHeaderOutcome Outcome, string? Peer, int Consumed) whole = Parse(given.Bytes);
-                    (ProxyHeaderOutcome Outcome, string? Peer, int Consumed) part = Parse(given.Bytes[..Math.Min(given.Cut, given.Bytes.Length)]);
+                    byte[] first = given.Bytes[..Math.Min(given.Cut, given.Bytes.Length)];
+                    (ProxyHeaderOutcome Outcome, string? Peer, int Consumed) part = Parse(first);
                     bool mayWait = given.Bytes.Length < ProxyHeader.MaxBytes || whole.Outcome != ProxyHeaderOutcome.NeedMore;
                     bool consumesWhatIsThere = whole.Consumed <= Math.Min(given.Bytes.Length, ProxyHeader.MaxBytes);
                     return mayWait && consumesWhatIsThere && (part.Outcome == ProxyHeaderOutcome.NeedMore || part == whole);

@@ -191,7 +191,7 @@ public sealed class TlsHandlerTests : IDisposable
         rig.Handshake(SslProtocols.Tls13, certificate);
         rig.Client.Write(Article);
         rig.Deliver();
-        Assert.That(steps, Has.Count.EqualTo(1), "the certificates came, and nothing has looked at them");
+        Assert.That(steps, Has.Count.EqualTo(1), "the certificates have arrived and are not verified");
         Assert.That(rig.Server.Channel.Configuration.AutoRead, Is.False);
         rig.Client.Write(Glue(Article, Article));
         rig.Deliver();
@@ -241,7 +241,9 @@ public sealed class TlsHandlerTests : IDisposable
         rig.Server.Channel.RunPendingTasks();
 
         Assert.That(rig.Server.Counters.Closed(CloseReason.TlsFailed), Is.EqualTo(1));
-        Assert.That(rig.Server.Log.Lines.Concat(_log.Lines).Select(line => line.Message), Has.One.EndsWith("TLS failed: a handshake of more than 16384 bytes"));
+        Assert.That(
+            rig.Server.Log.Lines.Concat(_log.Lines).Select(line => line.Message),
+            Has.One.EndsWith("TLS failed: a handshake of more than 16384 bytes"));
     }
 
     [TestCase(false, 4, 8)]

@@ -23,7 +23,8 @@ public sealed class TlsRecordsTests
                 int taken = 0;
                 foreach (byte[] read in new[] { Records[..first], Records[first..second], Records[second..] })
                 {
-                    IByteBuffer buffer = UnpooledByteBufferAllocator.Default.HeapBuffer(4096).WriteBytes(new byte[9]).SkipBytes(9).WriteBytes(read);
+                    IByteBuffer buffer = UnpooledByteBufferAllocator.Default.HeapBuffer(4096);
+                    buffer.WriteBytes(new byte[9]).SkipBytes(9).WriteBytes(read);
                     records.Take(buffer);
                     taken += read.Length;
                     byte[] room = new byte[readBytes];

@@ -10,7 +10,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
 
-/// <summary>The server's pipeline with TLS over an embedded channel, and .NET's client on the other side; all on the test's thread.</summary>
+/// <summary>The server's pipeline with TLS over an embedded channel, and .NET's client, all on the test's thread.</summary>
 internal sealed class TlsRig : IDisposable
 {
     private readonly Func<byte[], IEnumerable<byte[]>> _cut;
@@ -50,15 +50,17 @@ internal sealed class TlsRig : IDisposable
     /// <summary>The client has read on where nothing was left.</summary>
     public bool HasRunDry { get; private set; }
 
-    public void Handshake(SslProtocols protocol, X509Certificate2? certificate = null, int alpnBytes = 0) => Client.AuthenticateAsClient(new SslClientAuthenticationOptions
-    {
-        TargetHost = "localhost",
-        EnabledSslProtocols = protocol,
-        ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
-        AllowTlsResume = false,
-        ApplicationProtocols = alpnBytes == 0 ? null
-            : [.. Enumerable.Range(0, alpnBytes / 100).Select(i => new SslApplicationProtocol(i.ToString("D99", CultureInfo.InvariantCulture)))],
-    });
+    public void Handshake(SslProtocols protocol, X509Certificate2? certificate = null, int alpnBytes = 0) => Client.AuthenticateAsClient(
+        new SslClientAuthenticationOptions
+        {
+            TargetHost = "localhost",
+            EnabledSslProtocols = protocol,
+            ClientCertificateContext = certificate is null ? null : SslStreamCertificateContext.Create(certificate, null, offline: true),
+            AllowTlsResume = false,
+            ApplicationProtocols = alpnBytes == 0 ? null : [.. Enumerable.Range(0, alpnBytes / 100).Select(Protocol)],
+        });
+
+    private static SslApplicationProtocol Protocol(int number) => new(number.ToString("D99", CultureInfo.InvariantCulture));
 
     /// <summary>Sends what the client has written.</summary>
     public void Deliver() => _wire.Release();
