@@ -92,6 +92,17 @@ public sealed class ReplyTests
     }
 
     [Test]
+    public void Reply_above_the_share_of_a_full_loop_is_refused()
+    {
+        using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1));
+        rig.Loop.UnreadReplies.TryTake(unread: 0, bytes: 16 * 1024 * 1024);
+        rig.Loop.UnreadReplies.Connections = 10_000; // 1,677 bytes each
+
+        Assert.That(rig.Connection.Source.Reply(new byte[1000]), Is.True);
+        Assert.That(rig.Connection.Source.Reply(new byte[1000]), Is.False);
+    }
+
+    [Test]
     public void Reply_after_the_close_is_refused()
     {
         using HandlerRig rig = HandlerRig.WholePipeline(new EchoProcessor());
