@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using DotNetty.Common.Internal.Logging;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Transport.Accepting;
@@ -10,8 +11,9 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>A listening TCP socket on an <see cref="EpollEventLoop"/>. Its messages are the accepted channels.</summary>
+/// <summary>A listening TCP or Unix socket on an <see cref="EpollEventLoop"/>. Its messages are the accepted channels.</summary>
 /// <remarks>
+/// Bound to the path of a Unix socket, it deletes the file when it closes, as .NET's sockets do.
 /// A handler registers an accepted channel before <c>ChannelRead</c> returns, as
 /// <see cref="DotNetty.Transport.Bootstrapping.ServerBootstrap"/> does. An unregistered channel is closed then, so that a
 /// handler that throws leaks no descriptor.
@@ -24,6 +26,8 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <summary>The consecutive failures that are retried immediately; after the next one the listener pauses.</summary>
     private const int MaxRetries = 8;
 
+    private static readonly IInternalLogger Logger = InternalLoggerFactory.GetInstance<EpollServerSocketChannel>();
+
     private readonly SocketDescriptor _socket;
     private readonly EpollServerSocketChannelConfiguration _configuration;
     private readonly AcceptErrors _errors = new();
@@ -32,6 +36,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     private EpollRegistration _registration;
     private AcceptBackoff? _backoff;
     private bool _listensAlready;
+    private string? _file;
     private bool _readPending;
     private bool _readIsAutomatic;
     private volatile bool _listening;
@@ -44,7 +49,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     }
 
     /// <summary>Opens a socket of one family.</summary>
-    /// <param name="family">IPv4 or IPv6.</param>
+    /// <param name="family">IPv4, IPv6 or Unix.</param>
     /// <param name="isDualStack">Whether an IPv6 socket also accepts IPv4 connections, as mapped addresses.</param>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollServerSocketChannel(AddressFamily family, bool isDualStack = true)
@@ -55,7 +60,10 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
             _socket.SetOption(LibC.IPPROTO_IPV6, LibC.IPV6_V6ONLY, 1);
         }
 
-        _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
+        if (!_socket.IsUnix)
+        {
+            _socket.SetOption(LibC.SOL_SOCKET, LibC.SO_REUSEADDR, 1);
+        }
     }
 
     private EpollServerSocketChannel(SocketDescriptor socket)
@@ -63,8 +71,11 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _socket = socket;
         _configuration = new EpollServerSocketChannelConfiguration(this, _socket);
 
-        // Linux copies it to each accepted socket, which saves a call per connection.
-        _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
+        if (!_socket.IsUnix)
+        {
+            // Linux copies it to each accepted socket, which saves a call per connection.
+            _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
+        }
     }
 
     /// <summary>Creates a channel on a socket that already listens, from a service manager (sd_listen_fds(3)) for example.</summary>
@@ -72,7 +83,7 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
     /// <returns>
     /// A channel for a bootstrap to bind. bind(2) and listen(2) are not called: address and backlog stay those of the socket.
     /// </returns>
-    /// <exception cref="SocketException">It is not a listening TCP socket; the caller still owns it.</exception>
+    /// <exception cref="SocketException">It is not a listening TCP or Unix socket; the caller still owns it.</exception>
     public static EpollServerSocketChannel Adopt(int descriptor)
     {
         SocketDescriptor socket = SocketDescriptor.AdoptListening(descriptor);
@@ -179,19 +190,16 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         _listening = false;
         _backoff?.Cancel();
         _registration.Detach();
+        DeleteFile();
         _socket.Dispose();
     }
 
-    private unsafe void BindAndListen(EndPoint localAddress)
+    private void BindAndListen(EndPoint localAddress)
     {
         try
         {
-            NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
-            if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
-            {
-                throw SocketErrors.LastError("bind");
-            }
-
+            _socket.Bind(localAddress);
+            _file = PathOf(localAddress);
             if (LibC.Listen(_socket.Number, _configuration.Backlog) < 0)
             {
                 throw SocketErrors.LastError("listen");
@@ -201,6 +209,30 @@ public sealed class EpollServerSocketChannel : AbstractServerChannel, IServerSoc
         {
             DoClose();
             throw;
+        }
+    }
+
+    /// <summary>Returns the full path of a Unix socket's file; <c>null</c> for other addresses, and for abstract ones.</summary>
+    private static string? PathOf(EndPoint address) =>
+        address is UnixDomainSocketEndPoint unix && unix.Serialize()[NativeSocketAddress.PathOffset] != 0
+            ? Path.GetFullPath(unix.ToString())
+            : null;
+
+    /// <summary>Deletes the file while the socket still listens: afterwards the path may belong to another listener.</summary>
+    private void DeleteFile()
+    {
+        if (_file is null)
+        {
+            return;
+        }
+
+        try
+        {
+            File.Delete(_file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Logger.Warn("Cannot delete the file of a Unix socket.", e);
         }
     }
 

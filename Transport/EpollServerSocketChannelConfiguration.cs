@@ -7,7 +7,7 @@ namespace DotNettyFraming.Transport;
 /// <summary>The options of an <see cref="EpollServerSocketChannel"/>. Any thread; set them before bind.</summary>
 /// <remarks>
 /// Those of every channel, <see cref="ChannelOption.SoBacklog"/>, <see cref="ChannelOption.SoReuseaddr"/>,
-/// <see cref="ChannelOption.SoReuseport"/> and <see cref="ChannelOption.SoRcvbuf"/>.
+/// <see cref="ChannelOption.SoReuseport"/>, <see cref="ChannelOption.SoRcvbuf"/> and every <see cref="IntegerSocketOption"/>.
 /// </remarks>
 public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfiguration, IServerSocketChannelConfiguration
 {
@@ -65,6 +65,7 @@ public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfig
             : ChannelOption.SoReuseaddr.Equals(option) ? ReuseAddress
             : ChannelOption.SoReuseport.Equals(option) ? ReusePort
             : ChannelOption.SoRcvbuf.Equals(option) ? ReceiveBufferSize
+            : IntegerSocketOption.TryFind(option, out int level, out int name) ? SocketOptions.Get(_socket, level, name)
             : null;
         return value is null ? base.GetOption(option) : (T)value;
     }
@@ -72,6 +73,11 @@ public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfig
     /// <inheritdoc />
     public override bool SetOption<T>(ChannelOption<T> option, T value)
     {
+        if (ChannelOption.RcvbufAllocator.Equals(option))
+        {
+            return false; // a listener has no use for it; the bootstrap logs that
+        }
+
         if (base.SetOption(option, value))
         {
             return true;
@@ -90,6 +96,9 @@ public sealed class EpollServerSocketChannelConfiguration : DefaultChannelConfig
                 return true;
             case int number when ChannelOption.SoRcvbuf.Equals(option):
                 ReceiveBufferSize = number;
+                return true;
+            case int number when IntegerSocketOption.TryFind(option, out int level, out int name):
+                SocketOptions.Set(_socket, level, name, number);
                 return true;
             default:
                 return false;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Transport.Native;
@@ -16,12 +15,16 @@ namespace DotNettyFraming.Transport;
 ///                   |              '------ SO_ERROR  ---> closed, ConnectException
 ///                   +--- time-out -----------------------> closed, ConnectTimeoutException
 ///                   '--- CloseAsync ---------------------> closed, ClosedChannelException
+///            -> EAGAIN (the queue of a Unix listener is full) -> the same again 10 ms later
 /// </code>
 /// </content>
 public sealed partial class EpollSocketChannel
 {
     /// <summary>The attempt in progress; <c>null</c> before, after, and for accepted channels.</summary>
     private ConnectAttempt? _connecting;
+
+    /// <summary>The pause before a connect to a full queue is repeated.</summary>
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Starts connecting. On the loop's thread; every outcome completes the task.</summary>
     private Task Connect(EndPoint remoteAddress, EndPoint? localAddress)
@@ -31,7 +34,6 @@ public sealed partial class EpollSocketChannel
             return Task.FromException(new InvalidOperationException("connected already, or connecting"));
         }
 
-        NativeSocketAddress address;
         int errno;
         try
         {
@@ -40,8 +42,7 @@ public sealed partial class EpollSocketChannel
                 Bind(localAddress);
             }
 
-            address = NativeSocketAddress.Encode(remoteAddress, _socket.Family, out uint length);
-            errno = Connect(in address, length);
+            errno = _socket.Connect(remoteAddress);
         }
         catch (Exception e)
         {
@@ -49,30 +50,33 @@ public sealed partial class EpollSocketChannel
             return Task.FromException(e is SocketException ? new ConnectException($"cannot connect to {remoteAddress}", e) : e);
         }
 
-        var attempt = new ConnectAttempt(remoteAddress, address);
+        var attempt = new ConnectAttempt(remoteAddress);
         _connecting = attempt;
-        if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
+        Continue(attempt, errno);
+        if (_connecting == attempt)
         {
-            // 0: epoll reports it like any other connect. EINTR on a non-blocking socket: the handshake goes on.
-            AwaitConnect(attempt);
-        }
-        else
-        {
-            RefuseConnect(errno);
+            StartTimers(attempt);
         }
 
         return attempt.Promise.Task;
     }
 
-    private unsafe int Connect(in NativeSocketAddress address, uint length)
+    /// <summary>Handles the result of connect(2).</summary>
+    private void Continue(ConnectAttempt attempt, int errno)
     {
-        fixed (NativeSocketAddress* pointer = &address)
+        attempt.QueueIsFull = errno == Errno.EAGAIN && _socket.IsUnix;
+        if (errno is 0 or Errno.EINPROGRESS or Errno.EINTR)
         {
-            return LibC.Connect(_socket.Number, (byte*)pointer, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            // 0: epoll reports it like any other connect. EINTR on a non-blocking socket: the handshake goes on.
+            AwaitConnect();
+        }
+        else if (!attempt.QueueIsFull)
+        {
+            RefuseConnect(errno);
         }
     }
 
-    private void AwaitConnect(ConnectAttempt attempt)
+    private void AwaitConnect()
     {
         try
         {
@@ -82,23 +86,40 @@ public sealed partial class EpollSocketChannel
         {
             FailConnect(e);
             Transport.CloseNow();
-            return;
         }
-
-        StartTimer(attempt);
     }
 
-    /// <summary>Starts the time-out on the channel's loop, with the remaining time after a move.</summary>
-    private void StartTimer(ConnectAttempt attempt)
+    /// <summary>Starts the timers of an attempt on the channel's loop, with the remaining time after a move.</summary>
+    private void StartTimers(ConnectAttempt attempt)
     {
         TimeSpan timeout = _configuration.ConnectTimeout;
         if (timeout > TimeSpan.Zero)
         {
-            attempt.Timer = EventLoop.Schedule(
+            attempt.Timeout = EventLoop.Schedule(
                 static (channel, state) => ((EpollSocketChannel)channel).OnConnectTimeout((ConnectAttempt)state),
                 this,
                 attempt,
                 timeout - Stopwatch.GetElapsedTime(attempt.Started));
+        }
+
+        ScheduleRetry(attempt);
+    }
+
+    private void ScheduleRetry(ConnectAttempt attempt)
+    {
+        if (attempt.QueueIsFull)
+        {
+            attempt.Retry = EventLoop.Schedule(
+                static (channel, state) => ((EpollSocketChannel)channel).Retry((ConnectAttempt)state), this, attempt, RetryPause);
+        }
+    }
+
+    private void Retry(ConnectAttempt attempt)
+    {
+        if (_connecting == attempt)
+        {
+            Continue(attempt, _socket.Connect(attempt.Remote));
+            ScheduleRetry(attempt);
         }
     }
 
@@ -136,9 +157,17 @@ public sealed partial class EpollSocketChannel
     {
         ConnectAttempt attempt = _connecting!;
         _connecting = null;
-        attempt.Timer?.Cancel();
-        _remote = attempt.Address;
-        _remoteIsKnown = true;
+        attempt.CancelTimers();
+        if (_socket.IsUnix)
+        {
+            CacheRemoteAddress();
+        }
+        else
+        {
+            _remote = NativeSocketAddress.Of(attempt.Remote, _socket.Family);
+            _remoteIsKnown = true;
+        }
+
         _active = true;
         InvalidateLocalAddress();
 
@@ -152,13 +181,13 @@ public sealed partial class EpollSocketChannel
         if (_connecting is { } attempt)
         {
             _connecting = null;
-            attempt.Timer?.Cancel();
+            attempt.CancelTimers();
             attempt.Promise.TrySetException(cause);
         }
     }
 
     /// <summary>The state of a connecting channel only, so that connected channels do not carry it.</summary>
-    private sealed class ConnectAttempt(EndPoint remote, NativeSocketAddress address)
+    private sealed class ConnectAttempt(EndPoint remote)
     {
         public Promise Promise { get; } = new();
 
@@ -166,8 +195,17 @@ public sealed partial class EpollSocketChannel
 
         public long Started { get; } = Stopwatch.GetTimestamp();
 
-        public NativeSocketAddress Address { get; } = address;
+        public IScheduledTask? Timeout { get; set; }
 
-        public IScheduledTask? Timer { get; set; }
+        public IScheduledTask? Retry { get; set; }
+
+        /// <summary>Whether connect(2) has to be repeated.</summary>
+        public bool QueueIsFull { get; set; }
+
+        public void CancelTimers()
+        {
+            Timeout?.Cancel();
+            Retry?.Cancel();
+        }
     }
 }

@@ -110,6 +110,27 @@ public sealed partial class EpollSocketChannel
         return errno == Errno.EAGAIN ? Received.Nothing : Received.End;
     }
 
+    /// <summary>Receives into a buffer of the allocator that the user has set.</summary>
+    private Received Receive(IRecvByteBufAllocatorHandle allocator, out int errno)
+    {
+        IByteBuffer buffer = allocator.Allocate(_configuration.Allocator);
+        allocator.AttemptedBytesRead = buffer.WritableBytes;
+        nint count = Receive(buffer);
+        allocator.LastBytesRead = (int)Math.Max(0, count);
+        if (count > 0)
+        {
+            _readPending = false;
+            allocator.IncMessagesRead(1);
+            Pipeline.FireChannelRead(buffer.SetWriterIndex((int)count));
+            errno = 0;
+            return Received.Data;
+        }
+
+        errno = count < 0 ? Marshal.GetLastPInvokeError() : _lostBy;
+        buffer.Release();
+        return errno == Errno.EAGAIN ? Received.Nothing : Received.End;
+    }
+
     private unsafe nint Receive(IByteBuffer buffer)
     {
         fixed (byte* bytes = &buffer.GetPinnableMemoryAddress())
@@ -205,10 +226,12 @@ public sealed partial class EpollSocketChannel
         Received last;
         int errno;
         bool any = false;
+        IRecvByteBufAllocatorHandle? allocator = _configuration.HasAllocator ? Unsafe.RecvBufAllocHandle : null;
+        allocator?.Reset(_configuration);
         do
         {
             bool automatic = _readIsAutomatic;
-            last = Receive(out errno);
+            last = allocator is null ? Receive(out errno) : Receive(allocator, out errno);
             if (last != Received.Data)
             {
                 break;
@@ -220,8 +243,9 @@ public sealed partial class EpollSocketChannel
                 break;
             }
         }
-        while (--receives > 0);
+        while (--receives > 0 || allocator is not null && allocator.ContinueReading());
 
+        allocator?.ReadComplete();
         if (any && Open)
         {
             Pipeline.FireChannelReadComplete();

@@ -9,7 +9,7 @@ using DotNettyFraming.Transport.Native;
 
 namespace DotNettyFraming.Transport;
 
-/// <summary>A TCP connection on an <see cref="EpollEventLoop"/>, accepted or outgoing.</summary>
+/// <summary>A TCP connection or a Unix stream connection on an <see cref="EpollEventLoop"/>, accepted or outgoing.</summary>
 /// <remarks>
 /// <para>This file is the life of the descriptor; connecting, reading and writing have files of their own.</para>
 /// <para>Threads: the state belongs to the loop's thread. The methods of <see cref="IChannel"/> may be called from any thread.</para>
@@ -25,7 +25,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     private readonly SocketDescriptor _socket;
     private readonly EpollSocketChannelConfiguration _configuration;
 
-    /// <summary>The peer's address, kept after close. Any thread may read it once <see cref="_remoteIsKnown"/> is set.</summary>
+    /// <summary>The peer's IP address, kept after close. Any thread may read it once <see cref="_remoteIsKnown"/> is set.</summary>
     private NativeSocketAddress _remote;
 
     private volatile bool _remoteIsKnown;
@@ -44,13 +44,17 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     {
     }
 
-    /// <summary>Opens a socket of one family; IPv6 is dual-stack.</summary>
+    /// <summary>Opens a socket of one family: IPv4, IPv6, which is dual-stack, or Unix.</summary>
     /// <exception cref="SocketException">No descriptor left.</exception>
     public EpollSocketChannel(AddressFamily family)
         : base(parent: null)
     {
         _socket = SocketDescriptor.Open(ToNative(family));
-        _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
+        if (!_socket.IsUnix)
+        {
+            _socket.SetOption(LibC.IPPROTO_TCP, LibC.TCP_NODELAY, 1);
+        }
+
         _configuration = new EpollSocketChannelConfiguration(this, _socket);
     }
 
@@ -60,7 +64,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     {
         _socket = socket;
         _remote = remote;
-        _remoteIsKnown = true;
+        _remoteIsKnown = !socket.IsUnix;
         _active = true;
         _configuration = new EpollSocketChannelConfiguration(this, socket);
     }
@@ -83,8 +87,9 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <summary>Returns <c>null</c> for a closed channel unless it was read before: accept does not cost a getsockname.</summary>
     protected override EndPoint? LocalAddressInternal => _socket.LocalAddress;
 
-    /// <inheritdoc />
-    protected override EndPoint? RemoteAddressInternal => _remoteIsKnown ? _remote.Decode() : null;
+    /// <summary>Returns <c>null</c> until connected, and for an unnamed Unix peer.</summary>
+    protected override EndPoint? RemoteAddressInternal =>
+        _remoteIsKnown ? _remote.Decode() : _socket.IsUnix ? _socket.RemoteAddress : null;
 
     private SocketUnsafe Transport => (SocketUnsafe)Unsafe;
 
@@ -118,7 +123,8 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     {
         AddressFamily.InterNetworkV6 => LibC.AF_INET6,
         AddressFamily.InterNetwork => LibC.AF_INET,
-        _ => throw new ArgumentOutOfRangeException(nameof(family), family, "IPv4 or IPv6"),
+        AddressFamily.Unix => LibC.AF_UNIX,
+        _ => throw new ArgumentOutOfRangeException(nameof(family), family, "IPv4, IPv6 or Unix"),
     };
 
     /// <summary>Throws if the loop shuts down: it has closed its channels and would not close this one.</summary>
@@ -161,7 +167,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         _registration.Attach(loop, _socket.Number, this);
         if (_connecting is { } attempt)
         {
-            StartTimer(attempt);
+            StartTimers(attempt);
         }
         else if (_writeFailure is not null)
         {
@@ -176,7 +182,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <summary>Leaves the loop for another one. Does nothing after <see cref="DoClose"/>.</summary>
     protected override void DoDeregister()
     {
-        _connecting?.Timer?.Cancel();
+        _connecting?.CancelTimers();
         _registration.Leave();
     }
 
@@ -230,18 +236,14 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
     /// <summary>Watches errors, and already EPOLLIN if AutoRead will request it in the same turn.</summary>
     private void WatchAsConnected() => Watch(_configuration.AutoRead ? LibC.EPOLLIN : 0);
 
-    private unsafe void Bind(EndPoint localAddress)
+    private void Bind(EndPoint localAddress)
     {
-        NativeSocketAddress address = NativeSocketAddress.Encode(localAddress, _socket.Family, out uint length);
-        if (localAddress is IPEndPoint { Port: 0 })
+        if (localAddress is IPEndPoint { Port: 0 } && !_socket.IsUnix)
         {
             LeavePortToConnect();
         }
 
-        if (LibC.Bind(_socket.Number, (byte*)&address, length) < 0)
-        {
-            throw SocketErrors.LastError("bind");
-        }
+        _socket.Bind(localAddress);
     }
 
     /// <summary>Lets connect pick the port instead of bind.</summary>

@@ -8,23 +8,26 @@ namespace DotNettyFraming.Transport;
 /// <remarks>
 /// Those of every channel, and <see cref="ChannelOption.TcpNodelay"/>, <see cref="ChannelOption.SoKeepalive"/>,
 /// <see cref="ChannelOption.SoRcvbuf"/>, <see cref="ChannelOption.SoSndbuf"/>, <see cref="ChannelOption.SoLinger"/>,
-/// <see cref="ChannelOption.SoReuseaddr"/> and <see cref="ChannelOption.AllowHalfClosure"/>.
-/// <see cref="ChannelOption.RcvbufAllocator"/> is accepted and has no effect: the event loop owns the receive buffer.
+/// <see cref="ChannelOption.SoReuseaddr"/>, <see cref="ChannelOption.AllowHalfClosure"/> and every <see cref="IntegerSocketOption"/>.
+/// With <see cref="ChannelOption.RcvbufAllocator"/> each read allocates a buffer; by default it uses the event loop's.
 /// The kernel alone keeps socket options; on a closed channel they throw <see cref="ChannelException"/>.
 /// </remarks>
 public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguration, ISocketChannelConfiguration
 {
-    // Shared, as no channel uses it.
-    private static readonly AdaptiveRecvByteBufAllocator Unused = new();
+    // Stands for the event loop's receive buffer; shared, as it is never used.
+    private static readonly AdaptiveRecvByteBufAllocator LoopBuffer = new();
 
     private readonly SocketDescriptor _socket;
     private volatile bool _allowHalfClosure;
 
     internal EpollSocketChannelConfiguration(EpollSocketChannel channel, SocketDescriptor socket)
-        : base(channel, Unused)
+        : base(channel, LoopBuffer)
     {
         _socket = socket;
     }
+
+    /// <summary>Whether a receive-buffer allocator was set, so that reads do not use the event loop's buffer.</summary>
+    internal bool HasAllocator => RecvByteBufAllocator != LoopBuffer;
 
     /// <summary>Whether the peer's FIN is a <see cref="ChannelInputShutdownEvent"/> instead of closing the channel.</summary>
     public bool AllowHalfClosure
@@ -87,6 +90,7 @@ public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguratio
             : ChannelOption.SoKeepalive.Equals(option) ? KeepAlive
             : ChannelOption.SoReuseaddr.Equals(option) ? ReuseAddress
             : ChannelOption.TcpNodelay.Equals(option) ? TcpNoDelay
+            : IntegerSocketOption.TryFind(option, out int level, out int name) ? Get(level, name)
             : null;
         return value is null ? base.GetOption(option) : (T)value;
     }
@@ -121,6 +125,9 @@ public sealed class EpollSocketChannelConfiguration : DefaultChannelConfiguratio
                 return true;
             case int number when ChannelOption.SoLinger.Equals(option):
                 Linger = number;
+                return true;
+            case int number when IntegerSocketOption.TryFind(option, out int level, out int name):
+                Set(level, name, number);
                 return true;
             default:
                 return false;

@@ -8,6 +8,8 @@ namespace DotNettyFraming.Tests.Transport;
 [TestFixture(typeof(EpollTransport))]
 [TestFixture(typeof(EpollTransportWithPrivateBuffers))]
 [TestFixture(typeof(SocketTransport))]
+[TestFixture(typeof(UnixEpollTransport))]
+[TestFixture(typeof(UnixSocketTransport))]
 public class ClosingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
@@ -64,14 +66,14 @@ public class ClosingContract<T> : TransportContract<T>
     {
         var handler = new RecordingHandler();
         IChannel listener = await Listen(c => c.Pipeline.AddLast(handler));
-        var at = (IPEndPoint)listener.LocalAddress;
+        EndPoint at = Target(listener.LocalAddress);
         Socket peer = await Peer(listener);
         await handler.Active.WaitAsync(Cancel);
 
         await listener.CloseAsync().WaitAsync(Cancel);
 
-        using var late = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        Assert.That(async () => await late.ConnectAsync(IPAddress.Loopback, at.Port, Cancel), Throws.InstanceOf<SocketException>());
+        using Socket late = Transport.NewSocket();
+        Assert.That(async () => await late.ConnectAsync(at, Cancel), Throws.InstanceOf<SocketException>());
         await peer.SendAsync(Pattern(5), SocketFlags.None, Cancel);
         await handler.ReceivedAtLeast(5, Cancel);
     }
@@ -79,6 +81,7 @@ public class ClosingContract<T> : TransportContract<T>
     [Test]
     public async Task Attributes_and_options_stay_readable_by_other_threads_while_closing()
     {
+        Needs(Capability.IpAddresses);
         var key = AttributeKey<string>.ValueOf("closing-contract");
         (IChannel channel, _, _) = await Accepted(b => b.ChildAttribute(key, "kept"));
         Assert.That(channel.GetAttribute(key).Get(), Is.EqualTo("kept"));

@@ -7,6 +7,8 @@ namespace DotNettyFraming.Tests.Transport;
 [TestFixture(typeof(EpollTransport))]
 [TestFixture(typeof(EpollTransportWithPrivateBuffers))]
 [TestFixture(typeof(SocketTransport))]
+[TestFixture(typeof(UnixEpollTransport))]
+[TestFixture(typeof(UnixSocketTransport))]
 public class ConnectingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
@@ -59,13 +61,17 @@ public class ConnectingContract<T> : TransportContract<T>
 
         Exception failure = await Failure(Outgoing(new RecordingHandler()).ConnectAsync(refusing));
 
+        // The file of a closed Unix socket is deleted.
+        SocketError expected = refusing is IPEndPoint ? SocketError.ConnectionRefused : SocketError.AddressNotAvailable;
         Assert.That(failure, Is.InstanceOf<ConnectException>());
-        Assert.That((failure.InnerException as SocketException)?.SocketErrorCode, Is.EqualTo(SocketError.ConnectionRefused));
+        Assert.That((failure.InnerException as SocketException)?.SocketErrorCode, Is.EqualTo(expected));
     }
 
     [Test]
     public async Task Unreachable_address_fails()
     {
+        Needs(Capability.IpAddresses);
+
         // TCP cannot connect to a multicast address: the kernel says ENETUNREACH and sends nothing.
         var multicast = new IPEndPoint(IPAddress.Parse("224.0.0.1"), 9);
 
@@ -77,6 +83,7 @@ public class ConnectingContract<T> : TransportContract<T>
     [Test]
     public async Task Connect_without_answer_times_out_and_closes()
     {
+        Needs(Capability.WaitsForQueue);
         EndPoint silent = await SilentListener();
         var handler = new RecordingHandler();
         IChannel? channel = null;
@@ -125,6 +132,7 @@ public class ConnectingContract<T> : TransportContract<T>
     [Test]
     public async Task Connect_from_a_local_address_uses_it()
     {
+        Needs(Capability.IpAddresses);
         Socket listener = RawListener();
         IChannel channel = await Outgoing(new RecordingHandler())
             .ConnectAsync(listener.LocalEndPoint!, new IPEndPoint(IPAddress.Parse("127.0.0.3"), 0)).WaitAsync(Cancel);
@@ -137,6 +145,7 @@ public class ConnectingContract<T> : TransportContract<T>
     [Test]
     public void Connect_from_an_address_that_is_not_ours_fails()
     {
+        Needs(Capability.IpAddresses);
         Socket listener = RawListener();
         Assert.That(
             async () => await Outgoing(new RecordingHandler())

@@ -248,6 +248,51 @@ public class EpollDetailTests : TransportContract<EpollTransport>
     }
 
     [Test]
+    public async Task Set_allocator_of_receive_buffers_decides_the_reads_per_wake_up()
+    {
+        var allocator = new AdaptiveRecvByteBufAllocator(64, 1024, 1024) { MaxMessagesPerRead = 3 };
+        (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(
+            b => b.ChildOption(ChannelOption.AutoRead, false).ChildOption(ChannelOption.RcvbufAllocator, allocator));
+        await peer.SendAsync(Pattern(10_000), SocketFlags.None, Cancel);
+        await Eventually(() => ((EpollSocketChannel)channel).AvailableBytes == 10_000);
+
+        channel.Configuration.AutoRead = true;
+
+        Assert.That(await handler.ReceivedAtLeast(10_000, Cancel), Is.EqualTo(Pattern(10_000)));
+        await Eventually(() => handler.Events.Last() == "complete");
+        string[] turns = string.Join(' ', handler.Events).Split(" complete");
+        Assert.That(turns[0], Is.EqualTo("active read read read"), "three reads of 1024 bytes per wake-up");
+        Assert.That(await Rented(channel), Is.Zero, "the loop's buffer is not used");
+    }
+
+    [Test]
+    public async Task Allocator_of_receive_buffers_is_not_taken_by_a_listener()
+    {
+        IChannel listener = await Listen(_ => { });
+        var allocator = new AdaptiveRecvByteBufAllocator();
+
+        Assert.That(listener.Configuration.SetOption(ChannelOption.RcvbufAllocator, allocator), Is.False);
+        Assert.That(listener.Configuration.GetOption(ChannelOption.RcvbufAllocator), Is.Not.SameAs(allocator));
+    }
+
+    [Test]
+    public async Task Integer_options_reach_the_kernel_at_both_ends()
+    {
+        (IChannel channel, _, _) = await Accepted(b => b
+            .Option(IntegerSocketOption.TcpKeepCount, 4)
+            .ChildOption(IntegerSocketOption.TcpKeepIdle, 77)
+            .ChildOption(IntegerSocketOption.TcpUserTimeout, 30_000)
+            .ChildOption(IntegerSocketOption.Of(level: 1, name: 46), 50)); // SO_BUSY_POLL
+
+        IChannelConfiguration options = channel.Configuration;
+        Assert.That(options.GetOption(IntegerSocketOption.TcpKeepIdle), Is.EqualTo(77));
+        Assert.That(options.GetOption(IntegerSocketOption.TcpUserTimeout), Is.EqualTo(30_000));
+        Assert.That(channel.Parent.Configuration.GetOption(IntegerSocketOption.TcpKeepCount), Is.EqualTo(4));
+        Assert.That(IntegerSocketOption.Of(6, 4), Is.SameAs(IntegerSocketOption.TcpKeepIdle));
+        Assert.That(() => options.GetOption(IntegerSocketOption.Of(6, 9999)), Throws.InstanceOf<ChannelException>());
+    }
+
+    [Test]
     public async Task Steady_writes_allocate_their_promise_only()
     {
         IByteBuffer message = Unpooled.WrappedBuffer(Pattern(32));

@@ -9,6 +9,7 @@ namespace DotNettyFraming.Tests.Transport;
 [TestFixture(typeof(EpollTransport))]
 [TestFixture(typeof(EpollTransportWithPrivateBuffers))]
 [TestFixture(typeof(SocketTransport))]
+[TestFixture(typeof(UnixEpollTransport))]
 public class HalfClosureContract<T> : TransportContract<T>
     where T : ITransport, new()
 {

@@ -94,6 +94,22 @@ public class OptionsContract<T> : TransportContract<T>
     }
 
     [Test]
+    public async Task Allocator_of_receive_buffers_bounds_each_read()
+    {
+        (_, RecordingHandler handler, Socket peer) = await Accepted(b => b
+            .ChildOption(ChannelOption.RcvbufAllocator, new AdaptiveRecvByteBufAllocator(64, 100, 100))
+            .ChildOption(ChannelOption.Allocator, UnpooledByteBufferAllocator.Default));
+        var sizes = new List<int>();
+        handler.OnRead = (_, buffer) => sizes.Add(buffer.ReadableBytes);
+        byte[] sent = Pattern(10_000);
+
+        await peer.SendAsync(sent, SocketFlags.None, Cancel);
+
+        Assert.That(await handler.ReceivedAtLeast(sent.Length, Cancel), Is.EqualTo(sent));
+        Assert.That(sizes, Is.All.LessThanOrEqualTo(112), "100 rounded up to a size of the allocator");
+    }
+
+    [Test]
     public async Task Unknown_option_is_not_taken()
     {
         (IChannel channel, _, _) = await Accepted();

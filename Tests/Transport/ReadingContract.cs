@@ -7,6 +7,8 @@ namespace DotNettyFraming.Tests.Transport;
 [TestFixture(typeof(EpollTransport))]
 [TestFixture(typeof(EpollTransportWithPrivateBuffers))]
 [TestFixture(typeof(SocketTransport))]
+[TestFixture(typeof(UnixEpollTransport))]
+[TestFixture(typeof(UnixSocketTransport))]
 public class ReadingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
@@ -127,6 +129,7 @@ public class ReadingContract<T> : TransportContract<T>
     [Test]
     public async Task Peers_reset_is_a_ConnectionReset_and_closes()
     {
+        Needs(Capability.Resets);
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted();
 
         Reset(peer);
@@ -141,6 +144,7 @@ public class ReadingContract<T> : TransportContract<T>
     public async Task Bytes_before_a_reset_are_delivered_first()
     {
         Needs(Capability.ReadsBeforeReset);
+        Needs(Capability.Resets);
         (IChannel channel, RecordingHandler handler, Socket peer) = await Accepted(b => b.ChildOption(ChannelOption.AutoRead, false));
         byte[] sent = Pattern(60_000);
 

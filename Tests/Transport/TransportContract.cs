@@ -75,24 +75,27 @@ public abstract class TransportContract<T>
         return disposable;
     }
 
-    /// <summary>Starts a listener on a free port of loopback.</summary>
+    /// <summary>Starts a listener on a free address.</summary>
     protected async Task<IChannel> Listen(
-        Action<IChannel> child, Action<ServerBootstrap>? configure = null, IPEndPoint? at = null, AddressFamily? family = null)
+        Action<IChannel> child, Action<ServerBootstrap>? configure = null, EndPoint? at = null, AddressFamily? family = null)
     {
         var bootstrap = new ServerBootstrap().Group(Group).ChildHandler(new ActionChannelInitializer<IChannel>(child));
         Transport.Use(bootstrap, family);
         configure?.Invoke(bootstrap);
-        return await bootstrap.BindAsync(at ?? new IPEndPoint(IPAddress.Loopback, 0)).WaitAsync(Cancel);
+        return await bootstrap.BindAsync(at ?? Transport.NewAddress()).WaitAsync(Cancel);
     }
 
     /// <summary>Connects a raw socket to a listener under test.</summary>
     protected async Task<Socket> Peer(IChannel listener)
     {
-        Socket socket = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        socket.NoDelay = true;
-        await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, ((IPEndPoint)listener.LocalAddress).Port), Cancel);
+        Socket socket = DisposeLater(Transport.NewSocket());
+        await socket.ConnectAsync(Target(listener.LocalAddress), Cancel);
         return socket;
     }
+
+    /// <summary>Returns the address at which a raw socket reaches a listener.</summary>
+    protected static EndPoint Target(EndPoint listening) =>
+        listening is IPEndPoint ip ? new IPEndPoint(IPAddress.Loopback, ip.Port) : listening;
 
     /// <summary>Returns an accepted channel under test, its handler, and its peer.</summary>
     protected async Task<(IChannel Channel, RecordingHandler Handler, Socket Peer)> Accepted(
@@ -113,22 +116,22 @@ public abstract class TransportContract<T>
         return bootstrap;
     }
 
-    /// <summary>Returns a raw listening socket on a free port of loopback.</summary>
+    /// <summary>Returns a raw listening socket on a free address.</summary>
     protected Socket RawListener(int backlog = 16)
     {
-        Socket listener = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        Socket listener = DisposeLater(Transport.NewSocket());
+        listener.Bind(Transport.NewAddress());
         listener.Listen(backlog);
         return listener;
     }
 
-    /// <summary>Returns a listener whose queue is full: the kernel drops further SYNs, and connects hang.</summary>
+    /// <summary>Returns a listener whose queue is full: connects hang, as the kernel drops further SYNs (Unix: EAGAIN).</summary>
     protected async Task<EndPoint> SilentListener()
     {
         Socket listener = RawListener(backlog: 0);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < (listener.AddressFamily == AddressFamily.Unix ? 1 : 2); i++)
         {
-            Socket filler = DisposeLater(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+            Socket filler = DisposeLater(Transport.NewSocket());
             _ = filler.ConnectAsync(listener.LocalEndPoint!, Cancel).AsTask()
                 .ContinueWith(static t => _ = t.Exception, TaskScheduler.Default);
             if (i == 0)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using DotNetty.Common;
 using DotNetty.Transport.Bootstrapping;
@@ -27,6 +28,15 @@ public enum Capability
 
     /// <summary>Closing a channel that is connecting completes the connect.</summary>
     CancelsConnect,
+
+    /// <summary>A connect waits for room in the listener's queue.</summary>
+    WaitsForQueue,
+
+    /// <summary>IP addresses and ports.</summary>
+    IpAddresses,
+
+    /// <summary>A close with linger 0 resets the connection.</summary>
+    Resets,
 }
 
 /// <summary>A transport under contract: its loops, its channels, and the capabilities it lacks.</summary>
@@ -36,6 +46,12 @@ public interface ITransport
 
     /// <summary>Returns why the capability is missing, or <c>null</c>.</summary>
     string? WhyNot(Capability capability);
+
+    /// <summary>Returns an address to listen on that is not in use.</summary>
+    EndPoint NewAddress();
+
+    /// <summary>Returns a raw socket for a peer or a listener.</summary>
+    Socket NewSocket();
 
     MultithreadEventLoopGroup NewGroup(int loops);
 
@@ -49,14 +65,18 @@ public class EpollTransport : ITransport
 {
     public virtual ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Disabled;
 
-    public string? WhyNot(Capability capability) => null;
+    public virtual string? WhyNot(Capability capability) => null;
+
+    public virtual EndPoint NewAddress() => new IPEndPoint(IPAddress.Loopback, 0);
+
+    public virtual Socket NewSocket() => SocketTransport.NewTcpSocket();
 
     public MultithreadEventLoopGroup NewGroup(int loops) => EpollEventLoop.NewGroup(loops);
 
-    public void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
+    public virtual void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
         bootstrap.ChannelFactory(() => family is { } f ? new EpollServerSocketChannel(f) : new EpollServerSocketChannel());
 
-    public void Use(Bootstrap bootstrap, AddressFamily? family) =>
+    public virtual void Use(Bootstrap bootstrap, AddressFamily? family) =>
         bootstrap.ChannelFactory(() => family is { } f ? new EpollSocketChannel(f) : new EpollSocketChannel());
 }
 
@@ -66,12 +86,32 @@ public sealed class EpollTransportWithPrivateBuffers : EpollTransport
     public override ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
 }
 
+/// <summary>The epoll transport on Unix sockets.</summary>
+public sealed class UnixEpollTransport : EpollTransport
+{
+    public override string? WhyNot(Capability capability) => UnixSockets.WhyNot(capability);
+
+    public override EndPoint NewAddress() => UnixSockets.NewAddress();
+
+    public override Socket NewSocket() => UnixSockets.New();
+
+    public override void Use(ServerBootstrap bootstrap, AddressFamily? family) => base.Use(bootstrap, AddressFamily.Unix);
+
+    public override void Use(Bootstrap bootstrap, AddressFamily? family) => base.Use(bootstrap, AddressFamily.Unix);
+}
+
 /// <summary>DotNetty's sockets. Their constructor with IPv6 is not dual-stack, the one without a family is.</summary>
-public sealed class SocketTransport : ITransport
+public class SocketTransport : ITransport
 {
     public ResourceLeakDetector.DetectionLevel LeakDetection => ResourceLeakDetector.DetectionLevel.Paranoid;
 
-    public string? WhyNot(Capability capability) => capability switch
+    public static Socket NewTcpSocket() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+
+    public virtual EndPoint NewAddress() => new IPEndPoint(IPAddress.Loopback, 0);
+
+    public virtual Socket NewSocket() => NewTcpSocket();
+
+    public virtual string? WhyNot(Capability capability) => capability switch
     {
         Capability.HalfClosure => "a FIN closes the channel",
         Capability.ReadsBeforeReset => "a reset discards unread bytes",
@@ -84,13 +124,46 @@ public sealed class SocketTransport : ITransport
 
     public MultithreadEventLoopGroup NewGroup(int loops) => new(loops);
 
-    public void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
+    public virtual void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
         bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork
             ? new TcpServerSocketChannel(AddressFamily.InterNetwork)
             : new TcpServerSocketChannel());
 
-    public void Use(Bootstrap bootstrap, AddressFamily? family) =>
+    public virtual void Use(Bootstrap bootstrap, AddressFamily? family) =>
         bootstrap.ChannelFactory(() => family == AddressFamily.InterNetwork
             ? new TcpSocketChannel(AddressFamily.InterNetwork)
             : new TcpSocketChannel());
+}
+
+/// <summary>DotNetty's sockets on Unix sockets.</summary>
+public sealed class UnixSocketTransport : SocketTransport
+{
+    public override string? WhyNot(Capability capability) => capability == Capability.WaitsForQueue
+        ? "a full queue of a Unix listener fails the connect"
+        : base.WhyNot(capability) ?? UnixSockets.WhyNot(capability);
+
+    public override EndPoint NewAddress() => UnixSockets.NewAddress();
+
+    public override Socket NewSocket() => UnixSockets.New();
+
+    public override void Use(ServerBootstrap bootstrap, AddressFamily? family) =>
+        bootstrap.ChannelFactory(() => new TcpServerSocketChannel(UnixSockets.New()));
+
+    public override void Use(Bootstrap bootstrap, AddressFamily? family) =>
+        bootstrap.ChannelFactory(() => new TcpSocketChannel(UnixSockets.New()));
+}
+
+/// <summary>The parts of both transports on Unix sockets.</summary>
+internal static class UnixSockets
+{
+    public static Socket New() => new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
+    public static UnixDomainSocketEndPoint NewAddress() => new(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()));
+
+    public static string? WhyNot(Capability capability) => capability switch
+    {
+        Capability.IpAddresses => "Unix sockets have paths",
+        Capability.Resets => "a Unix socket is reset by a close with unread input only",
+        _ => null,
+    };
 }

@@ -7,6 +7,8 @@ namespace DotNettyFraming.Tests.Transport;
 [TestFixture(typeof(EpollTransport))]
 [TestFixture(typeof(EpollTransportWithPrivateBuffers))]
 [TestFixture(typeof(SocketTransport))]
+[TestFixture(typeof(UnixEpollTransport))]
+[TestFixture(typeof(UnixSocketTransport))]
 public class WritingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {

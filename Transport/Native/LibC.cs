@@ -10,6 +10,7 @@ namespace DotNettyFraming.Transport.Native;
 /// </remarks>
 internal static unsafe partial class LibC
 {
+    public const int AF_UNIX = 1;
     public const int AF_INET = 2;
     public const int AF_INET6 = 10;
 
@@ -86,12 +87,17 @@ internal static unsafe partial class LibC
     public static partial int Accept4(int fd, byte* address, uint* length, int flags);
 
     /// <summary>connect(2). EINPROGRESS, EINTR (the same on a non-blocking socket): wait for EPOLLOUT. Others fail the attempt.</summary>
+    /// <remarks>EAGAIN: the listener's queue of a Unix socket is full, tried again later.</remarks>
     [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
     public static partial int Connect(int fd, byte* address, uint length);
 
     /// <summary>getsockname(2). Failure means no address.</summary>
     [LibraryImport("libc", EntryPoint = "getsockname", SetLastError = true)]
     public static partial int GetSockName(int fd, byte* address, uint* length);
+
+    /// <summary>getpeername(2). ENOTCONN: no address.</summary>
+    [LibraryImport("libc", EntryPoint = "getpeername", SetLastError = true)]
+    public static partial int GetPeerName(int fd, byte* address, uint* length);
 
     /// <summary>recv(2). EAGAIN: no bytes; EINTR: again; ECONNRESET, ETIMEDOUT and the like: the connection is lost.</summary>
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]

@@ -19,17 +19,21 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         Family = family;
     }
 
-    /// <summary>AF_INET or AF_INET6.</summary>
+    /// <summary>AF_INET, AF_INET6 or AF_UNIX.</summary>
     public int Family { get; }
+
+    /// <summary>Whether it is a Unix socket, which has no TCP options.</summary>
+    public bool IsUnix => Family == LibC.AF_UNIX;
 
     /// <summary>The bare number, for the thread that closes it; after the close it must not be used.</summary>
     public int Number => (int)handle;
 
-    /// <summary>Opens a TCP socket, non-blocking and close-on-exec. AF_INET6 is dual-stack, or AF_INET in a kernel without IPv6.</summary>
+    /// <summary>Opens a stream socket, non-blocking and close-on-exec.</summary>
+    /// <param name="family">AF_INET6 is dual-stack, or becomes AF_INET in a kernel without IPv6.</param>
     /// <exception cref="System.Net.Sockets.SocketException">No descriptor or no memory is left.</exception>
     public static SocketDescriptor Open(int family)
     {
-        int fd = LibC.Socket(family, LibC.SOCK_STREAM | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC, LibC.IPPROTO_TCP);
+        int fd = LibC.Socket(family, LibC.SOCK_STREAM | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC, protocol: 0);
         if (fd < 0)
         {
             return family == LibC.AF_INET6 && Marshal.GetLastPInvokeError() == Errno.EAFNOSUPPORT
@@ -50,14 +54,14 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
     /// <summary>Takes over a descriptor of accept4.</summary>
     public static SocketDescriptor Adopt(int fd, int family) => new(fd, family);
 
-    /// <summary>Takes over a listening TCP socket and makes it non-blocking and close-on-exec.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">Not a listening TCP socket; the caller still owns it.</exception>
+    /// <summary>Takes over a listening TCP or Unix socket and makes it non-blocking and close-on-exec.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">Another kind of socket, or not listening; the caller still owns it.</exception>
     public static SocketDescriptor AdoptListening(int fd)
     {
         int family = OptionOf(fd, LibC.SO_DOMAIN);
-        if (family is not (LibC.AF_INET or LibC.AF_INET6) || OptionOf(fd, LibC.SO_TYPE) != LibC.SOCK_STREAM)
+        if (family is not (LibC.AF_INET or LibC.AF_INET6 or LibC.AF_UNIX) || OptionOf(fd, LibC.SO_TYPE) != LibC.SOCK_STREAM)
         {
-            throw SocketErrors.ToException(Errno.EAFNOSUPPORT, $"descriptor {fd} is not a TCP socket");
+            throw SocketErrors.ToException(Errno.EAFNOSUPPORT, $"descriptor {fd} is neither a TCP nor a Unix stream socket");
         }
 
         if (OptionOf(fd, LibC.SO_ACCEPTCONN) == 0)
@@ -139,37 +143,41 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         }
     }
 
-    /// <summary>The local address; <c>null</c> if not bound, bound to any address and port 0, or closed. Any thread.</summary>
-    public unsafe EndPoint? LocalAddress
+    /// <summary>The local address; <c>null</c> if not bound, bound to any address and port 0, unnamed, or closed. Any thread.</summary>
+    public EndPoint? LocalAddress
     {
         get
         {
-            bool borrowed = false;
-            try
-            {
-                DangerousAddRef(ref borrowed);
-                var address = default(NativeSocketAddress);
-                uint length = NativeSocketAddress.Capacity;
-                EndPoint? local = LibC.GetSockName(Number, (byte*)&address, &length) < 0 ? null : address.Decode();
+            EndPoint? local = Address(ofPeer: false);
 
-                // Any address and port 0 is the kernel's answer for an unbound socket.
-                return local is IPEndPoint { Port: 0 } ip && (ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any))
-                    ? null
-                    : local;
-            }
-            catch (ObjectDisposedException)
-            {
-                // DotNetty's contract for a closed channel.
-                return null;
-            }
-            finally
-            {
-                if (borrowed)
-                {
-                    DangerousRelease();
-                }
-            }
+            // Any address and port 0 is the kernel's answer for an unbound socket.
+            return local is IPEndPoint { Port: 0 } ip && (ip.Address.Equals(IPAddress.IPv6Any) || ip.Address.Equals(IPAddress.Any))
+                ? null
+                : local;
         }
+    }
+
+    /// <summary>The peer's address; <c>null</c> if not connected, unnamed, or closed. Any thread.</summary>
+    public EndPoint? RemoteAddress => Address(ofPeer: true);
+
+    /// <summary>Binds the socket (bind(2)). The thread that closes it.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">The address is in use, not local, or similar.</exception>
+    public unsafe void Bind(EndPoint address)
+    {
+        byte* bytes = stackalloc byte[NativeSocketAddress.MaxLength];
+        int length = NativeSocketAddress.Encode(address, Family, new Span<byte>(bytes, NativeSocketAddress.MaxLength));
+        if (LibC.Bind(Number, bytes, (uint)length) < 0)
+        {
+            throw SocketErrors.LastError("bind");
+        }
+    }
+
+    /// <summary>Starts to connect (connect(2)); returns 0 or the errno. The thread that closes it.</summary>
+    public unsafe int Connect(EndPoint address)
+    {
+        byte* bytes = stackalloc byte[NativeSocketAddress.MaxLength];
+        int length = NativeSocketAddress.Encode(address, Family, new Span<byte>(bytes, NativeSocketAddress.MaxLength));
+        return LibC.Connect(Number, bytes, (uint)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     /// <inheritdoc />
@@ -193,6 +201,31 @@ internal sealed class SocketDescriptor : SafeHandleMinusOneIsInvalid
         int value = 0;
         uint length = sizeof(int);
         return LibC.GetSocketOption(fd, LibC.SOL_SOCKET, name, &value, &length) < 0 ? throw SocketErrors.LastError("getsockopt") : value;
+    }
+
+    private unsafe EndPoint? Address(bool ofPeer)
+    {
+        bool borrowed = false;
+        try
+        {
+            DangerousAddRef(ref borrowed);
+            byte* bytes = stackalloc byte[NativeSocketAddress.MaxLength];
+            uint length = NativeSocketAddress.MaxLength;
+            int result = ofPeer ? LibC.GetPeerName(Number, bytes, &length) : LibC.GetSockName(Number, bytes, &length);
+            return result < 0 ? null : NativeSocketAddress.Decode(new ReadOnlySpan<byte>(bytes, (int)length));
+        }
+        catch (ObjectDisposedException)
+        {
+            // DotNetty's contract for a closed channel.
+            return null;
+        }
+        finally
+        {
+            if (borrowed)
+            {
+                DangerousRelease();
+            }
+        }
     }
 
     private unsafe void GetOption(int level, int name, void* value, uint* length)

@@ -59,7 +59,7 @@ internal static class SocketErrors
         Errno.EOPNOTSUPP => SocketError.OperationNotSupported,
         Errno.EAFNOSUPPORT => SocketError.AddressFamilyNotSupported,
         Errno.EADDRINUSE => SocketError.AddressAlreadyInUse,
-        Errno.EADDRNOTAVAIL => SocketError.AddressNotAvailable,
+        Errno.EADDRNOTAVAIL or Errno.ENOENT => SocketError.AddressNotAvailable, // ENOENT: no such Unix socket
         Errno.ENETDOWN => SocketError.NetworkDown,
         Errno.ENETUNREACH => SocketError.NetworkUnreachable,
         Errno.ECONNABORTED => SocketError.ConnectionAborted,

@@ -60,8 +60,9 @@ public sealed class AdoptedListenerTests : TransportContract<EpollTransport>
     }
 
     [TestCase(AddressFamily.InterNetwork, SocketType.Stream, "does not listen")]
-    [TestCase(AddressFamily.InterNetwork, SocketType.Dgram, "is not a TCP socket")]
-    [TestCase(AddressFamily.Unix, SocketType.Stream, "is not a TCP socket")]
+    [TestCase(AddressFamily.InterNetwork, SocketType.Dgram, "is neither a TCP nor a Unix stream socket")]
+    [TestCase(AddressFamily.Unix, SocketType.Dgram, "is neither a TCP nor a Unix stream socket")]
+    [TestCase(AddressFamily.Unix, SocketType.Stream, "does not listen")]
     public void Other_socket_is_refused_and_stays_the_callers(AddressFamily family, SocketType type, string why)
     {
         using var socket = new Socket(family, type, ProtocolType.Unspecified);

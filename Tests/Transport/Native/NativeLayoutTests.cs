@@ -72,25 +72,40 @@ public class NativeLayoutTests
         Assert.That(Directory.Exists($"/proc/self/task/{LibC.GetThreadId()}"), Is.True);
     }
 
-    [TestCase("1.2.3.4:80", LibC.AF_INET, "1.2.3.4:80", 16u)]
-    [TestCase("1.2.3.4:80", LibC.AF_INET6, "[::ffff:1.2.3.4]:80", 28u)]
-    [TestCase("[::ffff:1.2.3.4]:80", LibC.AF_INET, "1.2.3.4:80", 16u)]
-    [TestCase("[2001:db8::7]:65535", LibC.AF_INET6, "[2001:db8::7]:65535", 28u)]
-    [TestCase("[fe80::1%3]:9", LibC.AF_INET6, "[fe80::1%3]:9", 28u)]
-    public void Address_survives_encoding(string text, int family, string expected, uint expectedLength)
+    [TestCase("1.2.3.4:80", LibC.AF_INET, "1.2.3.4:80", 16)]
+    [TestCase("1.2.3.4:80", LibC.AF_INET6, "[::ffff:1.2.3.4]:80", 28)]
+    [TestCase("[::ffff:1.2.3.4]:80", LibC.AF_INET, "1.2.3.4:80", 16)]
+    [TestCase("[2001:db8::7]:65535", LibC.AF_INET6, "[2001:db8::7]:65535", 28)]
+    [TestCase("[fe80::1%3]:9", LibC.AF_INET6, "[fe80::1%3]:9", 28)]
+    public void Address_survives_encoding(string text, int family, string expected, int expectedLength)
     {
-        IPEndPoint decoded = NativeSocketAddress.Encode(IPEndPoint.Parse(text), family, out uint length).Decode()!;
+        var address = IPEndPoint.Parse(text);
 
-        Assert.That(decoded, Is.EqualTo(IPEndPoint.Parse(expected)));
-        Assert.That(length, Is.EqualTo(expectedLength));
+        Assert.That(NativeSocketAddress.Of(address, family).Decode(), Is.EqualTo(IPEndPoint.Parse(expected)));
+        Assert.That(NativeSocketAddress.Encode(address, family, new byte[28]), Is.EqualTo(expectedLength));
+    }
+
+    [TestCase(1)]
+    [TestCase(107)]
+    public void Path_survives_encoding(int length)
+    {
+        var path = new UnixDomainSocketEndPoint(new string('x', length));
+        byte[] bytes = new byte[112];
+
+        int encoded = NativeSocketAddress.Encode(path, LibC.AF_UNIX, bytes);
+
+        Assert.That(NativeSocketAddress.Decode(bytes.AsSpan(0, encoded)), Is.EqualTo(path));
+        Assert.That(NativeSocketAddress.Decode([1, 0]), Is.Null, "unnamed");
     }
 
     [Test]
     public void Address_that_does_not_fit_is_refused()
     {
         var ipv6 = IPEndPoint.Parse("[::1]:1");
-        Assert.That(() => NativeSocketAddress.Encode(ipv6, LibC.AF_INET, out _), Throws.InstanceOf<SocketException>());
-        Assert.That(() => NativeSocketAddress.Encode(new DnsEndPoint("name", 1), LibC.AF_INET, out _), Throws.ArgumentException);
+        Assert.That(() => NativeSocketAddress.Of(ipv6, LibC.AF_INET), Throws.InstanceOf<SocketException>());
+        Assert.That(() => NativeSocketAddress.Of(ipv6, LibC.AF_UNIX), Throws.ArgumentException);
+        Assert.That(() => NativeSocketAddress.Of(new UnixDomainSocketEndPoint("/x"), LibC.AF_INET), Throws.ArgumentException);
+        Assert.That(() => NativeSocketAddress.Of(new DnsEndPoint("name", 1), LibC.AF_INET), Throws.ArgumentException);
         Assert.That(default(NativeSocketAddress).Decode(), Is.Null);
     }
 
