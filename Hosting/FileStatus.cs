@@ -22,7 +22,11 @@ internal partial struct FileStatus
     [FieldOffset(136)]
     public long Device; // major and minor number
 
+    private const int TypeMask = 0xF000, SocketType = 0xC000; // S_IFMT, S_IFSOCK
+
     private const uint BasicStatus = 0x7ff; // STATX_BASIC_STATS
+
+    public readonly bool IsSocket => (Mode & TypeMask) == SocketType;
 
     /// <summary>Returns null if the file does not exist, on another system, and with a C library before the call (glibc 2.28).</summary>
     public static FileStatus? Of(string path, bool followLinks)

@@ -105,6 +105,11 @@ internal sealed class DataPort : IServerProbe, IDisposable
             {
                 FirstId = store?.FirstConnection ?? 1,
             });
+        if (TcpOptions.Of(options) is { Count: > 0 } tcp)
+        {
+            _bootstrap.Handler(new TcpOptions(tcp, _transport.SetOption));
+        }
+
         if (_transport.ReceiveBuffers is { } receiveBuffers)
         {
             _bootstrap.ChildOption(ChannelOption.RcvbufAllocator, receiveBuffers);
@@ -148,9 +153,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
         }
     }
 
-    /// <summary>Starts to listen; returns the bound address and port.</summary>
+    /// <summary>Starts to listen; returns the bound address.</summary>
     /// <exception cref="StartupException">The port is in use, the address is not local, or similar.</exception>
-    public async Task<IPEndPoint> StartAsync()
+    public async Task<EndPoint> StartAsync()
     {
         if (ListeningDescriptor is not null && _transport.AdoptListener is null)
         {
@@ -166,23 +171,27 @@ internal sealed class DataPort : IServerProbe, IDisposable
                 _ => OnEachLoop(state => state.AbortAll(CloseReason.StoreFailed)), TaskScheduler.Default);
         }
 
-        var wanted = new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port);
         try
         {
-            _listener = await _bootstrap.BindAsync(wanted).ConfigureAwait(false);
+            _listener = await ListenAsync().ConfigureAwait(false);
+        }
+        catch (StartupException)
+        {
+            await ShutDownLoopsAsync().ConfigureAwait(false);
+            throw;
         }
         catch (SocketException e)
         {
             await ShutDownLoopsAsync().ConfigureAwait(false);
-            string what = ListeningDescriptor is null
-                ? $"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}"
-                : SocketActivation.CountVariable;
+            string what = ListeningDescriptor is not null ? SocketActivation.CountVariable
+                : _options.UnixPath is { } path ? $"--address unix:{path}"
+                : $"--address {_options.Address?.ToString() ?? "any"}, --port {_options.Port}";
             throw new StartupException($"{what}: cannot listen: {e.Message}", e);
         }
 
         _listenerWatch = new ListenerWatch(_listener, _transport.IsListening, _time);
         StartSweeps();
-        return (IPEndPoint)_listener.LocalAddress;
+        return _listener.LocalAddress;
     }
 
     /// <summary>Stops accepting, drains each connection and closes it, by force after <see cref="ServerOptions.DrainTimeout"/>.</summary>
@@ -253,8 +262,23 @@ internal sealed class DataPort : IServerProbe, IDisposable
         }
     }
 
+    private async Task<IChannel> ListenAsync()
+    {
+        if (_options.UnixPath is not { } path || ListeningDescriptor is not null)
+        {
+            return await _bootstrap.BindAsync(new IPEndPoint(_options.Address ?? IPAddress.IPv6Any, _options.Port)).ConfigureAwait(false);
+        }
+
+        UnixSocketFile.DeleteStale(path);
+        IChannel listener = await _bootstrap.BindAsync(new UnixDomainSocketEndPoint(path)).ConfigureAwait(false);
+        UnixSocketFile.SetMode(path);
+        return listener;
+    }
+
     private IServerChannel NewListener() =>
-        ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor) : _transport.NewListener(_options.Address);
+        ListeningDescriptor is { } descriptor ? _transport.AdoptListener!(descriptor)
+        : _options.UnixPath is not null ? _transport.NewUnixListener()
+        : _transport.NewListener(_options.Address);
 
     private async Task ForceAsync(Task drained)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using DotNettyFraming.Hosting;
+using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
@@ -46,7 +47,7 @@ public sealed class FramingServer : IAsyncDisposable
     /// <summary>The options in force.</summary>
     public ServerOptions Options { get; }
 
-    /// <summary>The bound address and port; null before the start.</summary>
+    /// <summary>The bound address and port, or path of a Unix socket; null before the start.</summary>
     public EndPoint? Endpoint { get; private set; }
 
     /// <summary>The address of the admin HTTP port; null before the start and without an admin port.</summary>
@@ -118,7 +119,7 @@ public sealed class FramingServer : IAsyncDisposable
             _progress = new ProgressReport(() => Counters.PacketsProcessed, Options.ReportEvery, _time, log);
         }
 
-        _lifecycle.Listening(Endpoint);
+        _lifecycle.Listening(AddressText.Format(Endpoint));
     }
 
     /// <summary>

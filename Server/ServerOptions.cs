@@ -14,6 +14,10 @@ public sealed record ServerOptions
     /// <summary>The address to listen on; null is any address, IPv4 and IPv6.</summary>
     public IPAddress? Address { get; init; }
 
+    /// <summary>The absolute path of a Unix socket to listen on instead of address and port; null = TCP.</summary>
+    /// <remarks>Its mode is 0660, a file without a listener is replaced, and the file is deleted at the end.</remarks>
+    public string? UnixPath { get; init; }
+
     /// <summary>The TCP port; 0 picks a free one.</summary>
     public int Port { get; init; } = 9999;
 
@@ -70,6 +74,15 @@ public sealed record ServerOptions
 
     /// <summary>The age at which a connection is closed gracefully, ±10 %; zero = never.</summary>
     public TimeSpan MaxConnectionAge { get; init; }
+
+    /// <summary>The idle time before keep-alive probes, in seconds, which find a dead peer after twice this time; zero = off.</summary>
+    public TimeSpan TcpKeepAlive { get; init; }
+
+    /// <summary>The time without an ACK for sent data or probes after which the kernel ends a connection; zero = off.</summary>
+    public TimeSpan TcpUserTimeout { get; init; }
+
+    /// <summary>Whether the kernel sends ACKs immediately; without, clients with Nagle's algorithm can stall 40 ms.</summary>
+    public bool TcpQuickAck { get; init; } = true;
 
     /// <summary>The memory for unfinished packets on all connections, bytes as allocated.</summary>
     public long MaxBufferedBytes { get; init; } = DefaultMaxBufferedBytes(MemoryLimit.Bytes);

@@ -133,7 +133,7 @@ internal static class ServerRun
             return ExitCode.CannotRun; // the store has logged why
         }
 
-        logger.ListenerLost(server.Endpoint!, await server.ListenerLost.ConfigureAwait(false));
+        logger.ListenerLost(AddressText.Format(server.Endpoint!), await server.ListenerLost.ConfigureAwait(false));
         return ExitCode.CannotRun;
     }
 

@@ -1,27 +1,39 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace DotNettyFraming.Hosting.Options;
 
-/// <summary>Internet addresses in options, parsed strictly.</summary>
+/// <summary>An address to listen on: the path of a Unix socket, one IP address, or any address if both are null.</summary>
+internal sealed record ListenAddress(IPAddress? Ip, string? UnixPath)
+{
+    public static ListenAddress Any { get; } = new(null, null);
+}
+
+/// <summary>Addresses in options, parsed strictly.</summary>
 /// <remarks>
 /// <see cref="IPAddress.TryParse(string, out IPAddress)"/> reads <c>1</c> as 0.0.0.1, ignores the port of <c>[::1]:80</c>, and ignores a
 /// scope that this machine does not have.
 /// </remarks>
 internal static class AddressText
 {
-    /// <summary>An address to listen on, or <c>any</c>, which is null.</summary>
-    public static OptionKind<IPAddress?> Listen { get; } = new(
+    private const string UnixPrefix = "unix:";
+    private const int MaxUnixPathBytes = 107;
+
+    /// <summary>An address to listen on: <c>any</c>, an IP address, or <c>unix:/path</c>.</summary>
+    public static OptionKind<ListenAddress> Listen { get; } = new(
         "ADDRESS",
         text => text switch
         {
-            "any" => Parsed.Of<IPAddress?>(null),
-            _ when text.StartsWith('[') => Parsed.Fault<IPAddress?>("has brackets; an address has none, and --port gives the port"),
-            _ when !IPAddress.TryParse(text, out _) => Parsed.Fault<IPAddress?>("is neither 'any' nor an IP address"),
-            _ => ParseListen(text).Select(address => (IPAddress?)address),
+            "any" => Parsed.Of(ListenAddress.Any),
+            _ when text.StartsWith(UnixPrefix, StringComparison.Ordinal) =>
+                ParseUnixPath(text[UnixPrefix.Length..]).Select(path => new ListenAddress(null, path)),
+            _ when text.StartsWith('[') => Parsed.Fault<ListenAddress>("has brackets; an address has none, and --port gives the port"),
+            _ when !IPAddress.TryParse(text, out _) => Parsed.Fault<ListenAddress>("is neither 'any' nor an IP address nor unix:/path"),
+            _ => ParseListen(text).Select(address => new ListenAddress(address, null)),
         },
-        address => address?.ToString() ?? "any");
+        address => address.UnixPath is { } path ? UnixPrefix + path : address.Ip?.ToString() ?? "any");
 
     /// <summary>An address and a port (<c>[::1]:9998</c>, <c>localhost:9998</c>), or <c>off</c>, which is null.</summary>
     public static OptionKind<IPEndPoint?> EndPointOrOff { get; } = new(
@@ -32,6 +44,15 @@ internal static class AddressText
 
     public static OptionKind<IReadOnlyList<IPAddress>> Addresses { get; } = OptionKind.List(
         "ADDRESSES", Parse, "is no list of IP addresses (127.0.0.2,127.0.0.3)");
+
+    /// <summary>Formats an end point: <c>127.0.0.1:9999</c>, <c>[::]:9999</c>, <c>unix:/path</c>.</summary>
+    public static string Format(EndPoint endpoint) => endpoint is UnixDomainSocketEndPoint ? $"{UnixPrefix}{endpoint}" : $"{endpoint}";
+
+    /// <summary>Parses the path of a Unix socket: absolute, and at most 107 bytes of UTF-8 (unix(7)).</summary>
+    public static Parsed<string> ParseUnixPath(string path) =>
+        !path.StartsWith('/') ? Parsed.Fault<string>("is no absolute path (unix:/run/framing.sock)")
+        : Encoding.UTF8.GetByteCount(path) > MaxUnixPathBytes ? Parsed.Fault<string>($"is longer than {MaxUnixPathBytes} bytes after unix:")
+        : OptionKind.ParsePath(path);
 
     public static Parsed<IPAddress> Parse(string text)
     {

@@ -78,12 +78,28 @@ internal static class OptionKind
         return new("DURATION", text => Within(DurationText.Parse(text), shortest, longest, range), DurationText.Format, range);
     }
 
+    /// <summary>A duration, or <c>off</c>, which is zero.</summary>
+    public static OptionKind<TimeSpan> DurationOrOff(TimeSpan min, TimeSpan max)
+    {
+        OptionKind<TimeSpan> duration = Duration(min, max);
+        return new(
+            "DURATION|off",
+            text => text == "off" ? Parsed.Of(TimeSpan.Zero) : duration.Parse(text),
+            value => value == TimeSpan.Zero ? "off" : DurationText.Format(value),
+            duration.Range);
+    }
+
     /// <summary>A size in bytes: <c>64KiB</c>.</summary>
     public static OptionKind<long> Size(long min = 0, long max = long.MaxValue)
     {
         string range = max == long.MaxValue ? $"{SizeText.Format(min)} or more" : $"{SizeText.Format(min)} to {SizeText.Format(max)}";
         return new("BYTES", text => Within(SizeText.Parse(text), min, max, range), SizeText.Format, range);
     }
+
+    public static OptionKind<bool> OnOrOff { get; } = new(
+        "on|off",
+        text => text is "on" or "off" ? Parsed.Of(text == "on") : Parsed.Fault<bool>("is neither on nor off"),
+        value => value ? "on" : "off");
 
     public static OptionKind<string> Text(string placeholder) => new(placeholder, Parsed.Of, text => text);
 

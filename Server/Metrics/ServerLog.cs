@@ -20,7 +20,7 @@ internal static partial class ServerLog
     public const string BytesCategory = "DotNettyFraming.Server.Bytes";
 
     [LoggerMessage(1, LogLevel.Information, "listening on {Endpoint}")]
-    public static partial void Listening(this ILogger logger, EndPoint endpoint);
+    public static partial void Listening(this ILogger logger, string endpoint);
 
     [LoggerMessage(
         2, LogLevel.Information, "{Transport} transport, {EventLoops} event loops, backlog {Backlog}, payloads up to {MaxPayload} bytes")]
@@ -52,7 +52,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(
         12, LogLevel.Error, "the listening socket {Endpoint} is lost: {Why}; no connection can arrive, stopping with exit code 1")]
-    public static partial void ListenerLost(this ILogger logger, EndPoint endpoint, string why);
+    public static partial void ListenerLost(this ILogger logger, string endpoint, string why);
 
     [LoggerMessage(11, LogLevel.Information, "admin HTTP at {Url}")]
     public static partial void AdminReady(this ILogger logger, Uri url);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using DotNetty.Common.Concurrency;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Codec;
@@ -54,7 +55,7 @@ internal sealed partial class Connection : ILimitedConnection
         _decoder = decoder;
         _logger = logger;
         Loop = loop;
-        Source = new PacketSource(id, channel.RemoteAddress, loop.Index, this);
+        Source = new PacketSource(id, PeerOf(channel), loop.Index, this);
         loop.Counters.CountAccepted();
     }
 
@@ -257,6 +258,10 @@ internal sealed partial class Connection : ILimitedConnection
             // The loop has ended, and the drain has dropped what was pending.
         }
     }
+
+    /// <summary>Returns the peer's address; for a Unix socket, whose peers have none, its path.</summary>
+    private static EndPoint? PeerOf(IChannel channel) =>
+        channel.RemoteAddress is IPEndPoint ip ? ip : channel.LocalAddress as UnixDomainSocketEndPoint;
 
     /// <summary>Moves to a later stage; does nothing in that stage or a later one.</summary>
     private bool MoveTo(Stage next)

@@ -20,6 +20,7 @@ public sealed class PacketSource
     public long ConnectionId { get; }
 
     /// <summary>The peer's address and port; null if it left before they were read. With PROXY headers, the balancer's client.</summary>
+    /// <remarks>Over a Unix socket, the socket's path.</remarks>
     public EndPoint? Peer { get; internal set; }
 
     /// <summary>The subject of the client's verified certificate, <c>CN=device 17</c>; null without <c>--tls-client-ca</c>.</summary>

@@ -24,8 +24,10 @@ internal static class ServerCommandLine
             none,
             original);
         set.Add(
-            "--address", AddressText.Listen, none.Address, (o, v) => o with { Address = v },
-            "Address to listen on: any (IPv4 and IPv6), or an IP address; :: is IPv6 only.");
+            "--address", AddressText.Listen, new ListenAddress(none.Address, none.UnixPath),
+            (o, v) => o with { Address = v.Ip, UnixPath = v.UnixPath },
+            "Address to listen on: any (IPv4 and IPv6), an IP address (:: is IPv6 only), or unix:/path, a Unix socket of mode 0660, for "
+            + "which --port and the TCP options are not used.");
         set.Add(
             "--port", OptionKind.Integer(0, IPEndPoint.MaxPort, "PORT"), none.Port, (o, v) => o with { Port = v },
             "TCP port; 0 picks a free one, which the start-up line names.");
@@ -63,6 +65,17 @@ internal static class ServerCommandLine
         set.Add(
             "--max-connection-age", OptionKind.Duration(), none.MaxConnectionAge, (o, v) => o with { MaxConnectionAge = v },
             "Close gracefully after this time, ±10 % at random, so that a fleet spreads over servers again; 0 = off.");
+        set.Add(
+            "--tcp-keepalive", OptionKind.DurationOrOff(TimeSpan.FromSeconds(1), TimeSpan.FromHours(9)), none.TcpKeepAlive,
+            (o, v) => o with { TcpKeepAlive = v },
+            "Probe a peer after this idle time, in whole seconds, three times within as long again; then close it if it is dead.");
+        set.Add(
+            "--tcp-user-timeout", OptionKind.DurationOrOff(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(24)), none.TcpUserTimeout,
+            (o, v) => o with { TcpUserTimeout = v },
+            "Close when sent data or keep-alive probes are not acknowledged for this time (TCP_USER_TIMEOUT).");
+        set.Add(
+            "--tcp-quickack", OptionKind.OnOrOff, none.TcpQuickAck, (o, v) => o with { TcpQuickAck = v },
+            "off lets the kernel delay ACKs: cheaper per small packet; clients with Nagle's algorithm can stall 40 ms.");
         set.Add(
             "--ack", OptionKind.Choice<AckLevel>(), none.Ack, (o, v) => o with { Ack = v },
             "Acknowledge packets: off, processed when the processor has completed, or stored when they are on the disk (needs --store).");
@@ -120,7 +133,7 @@ internal static class ServerCommandLine
             parsed.Reject("--store-max", "is less than 4 segments (--store-segment)");
         }
 
-        if (parsed.Options.ProxyProtocol == ProxyProtocol.Required && !parsed.IsGiven("--proxy-trusted"))
+        if (parsed.Options is { ProxyProtocol: ProxyProtocol.Required, UnixPath: null } && !parsed.IsGiven("--proxy-trusted"))
         {
             parsed.Reject("--proxy-protocol", "'required' needs --proxy-trusted, the networks that may send PROXY headers");
         }

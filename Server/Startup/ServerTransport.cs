@@ -15,6 +15,8 @@ namespace DotNettyFraming.Server.Startup;
 /// <param name="Name">The name in <c>--transport</c> and in the log.</param>
 /// <param name="NewEventLoops">Starts a number of event loops.</param>
 /// <param name="NewListener">Makes a channel that can listen on an address; null is any address, IPv4 and IPv6.</param>
+/// <param name="NewUnixListener">Makes a channel that can listen on a Unix socket.</param>
+/// <param name="SetOption">Sets an option of a connection's socket.</param>
 /// <param name="AdoptListener">Makes a channel from the descriptor of a listening socket; null if the transport cannot.</param>
 /// <param name="ReceiveBuffers">The allocator of receive buffers; null if the event loop has its own.</param>
 /// <param name="LoadOf">Returns the load of an event loop; null if it is unknown.</param>
@@ -26,6 +28,8 @@ internal sealed record ServerTransport(
     string Name,
     Func<int, MultithreadEventLoopGroup> NewEventLoops,
     Func<IPAddress?, IServerChannel> NewListener,
+    Func<IServerChannel> NewUnixListener,
+    Action<IChannel, SocketOption> SetOption,
     Func<int, IServerChannel>? AdoptListener,
     IRecvByteBufAllocator? ReceiveBuffers,
     Func<IEventLoop, IEventLoopLoad?> LoadOf,
@@ -40,6 +44,8 @@ internal sealed record ServerTransport(
         address => address is null
             ? new EpollServerSocketChannel()
             : new EpollServerSocketChannel(address.AddressFamily, address.IsIPv4MappedToIPv6),
+        () => new EpollServerSocketChannel(AddressFamily.Unix),
+        (channel, option) => channel.Configuration.SetOption(option.Option, option.Value),
         EpollServerSocketChannel.Adopt,
         ReceiveBuffers: null,
         loop => new EpollLoad((EpollEventLoop)loop),
@@ -55,6 +61,8 @@ internal sealed record ServerTransport(
         "sockets",
         count => CommonOptions.StartEventLoops(count, filesEach: 0, number => new MultithreadEventLoopGroup(number)),
         address => address is null ? new TcpServerSocketChannel() : new TcpServerSocketChannel(address.AddressFamily),
+        () => new TcpServerSocketChannel(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)),
+        SetInSocket,
         AdoptListener: null,
         new ReceiveBuffers(),
         _ => null,
@@ -69,6 +77,9 @@ internal sealed record ServerTransport(
 
     private static bool IsSocketListening(IChannel listener) =>
         (int)SocketOf((AbstractSocketChannel)listener).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.AcceptConnection)! != 0;
+
+    private static void SetInSocket(IChannel channel, SocketOption option) => SocketOf((AbstractSocketChannel)channel)
+        .SetRawSocketOption(option.Level, option.Name, BitConverter.GetBytes(option.Value));
 
     private static int AvailableInSocket(IChannel channel)
     {

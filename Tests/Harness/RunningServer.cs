@@ -72,7 +72,7 @@ internal sealed class RunningServer : IAsyncDisposable
             life.BeginServing();
         }
 
-        return new RunningServer(server, tls, adminServer, await server.StartAsync(), counters, log);
+        return new RunningServer(server, tls, adminServer, (IPEndPoint)await server.StartAsync(), counters, log);
     }
 
     public Task<Peer> ConnectAsync() => Peer.ConnectAsync(Endpoint);

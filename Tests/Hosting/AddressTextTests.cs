@@ -9,7 +9,7 @@ namespace DotNettyFraming.Tests.Hosting;
 public sealed class AddressTextTests
 {
     [Test]
-    public void Any_is_no_address() => Assert.That(AddressText.Listen.Parse("any"), Is.EqualTo(Parsed.Of<IPAddress?>(null)));
+    public void Any_is_no_address() => Assert.That(AddressText.Listen.Parse("any").Value, Is.EqualTo(new ListenAddress(null, null)));
 
     [TestCase("127.0.0.1")]
     [TestCase("0.0.0.0")]
@@ -21,7 +21,27 @@ public sealed class AddressTextTests
     [TestCase("::ffff:127.0.0.1")]
     [TestCase("fe80::1%1")]
     public void Address_to_listen_on_is_read(string text) =>
-        Assert.That(AddressText.Listen.Parse(text), Is.EqualTo(Parsed.Of<IPAddress?>(IPAddress.Parse(text))));
+        Assert.That(AddressText.Listen.Parse(text).Value, Is.EqualTo(new ListenAddress(IPAddress.Parse(text), null)));
+
+    [Test]
+    public void Path_of_a_Unix_socket_is_read_and_written()
+    {
+        string longest = $"unix:/{new string('x', 106)}";
+
+        Assert.That(AddressText.Listen.Parse("unix:/run/a b.sock").Value, Is.EqualTo(new ListenAddress(null, "/run/a b.sock")));
+        Assert.That(AddressText.Listen.Format(AddressText.Listen.Parse(longest).Value), Is.EqualTo(longest));
+    }
+
+    [TestCase("unix:", "no absolute path")]
+    [TestCase("unix:run/framing.sock", "no absolute path")]
+    [TestCase("unix:@abstract", "no absolute path")]
+    [TestCase("unix:/a\0b", "zero character")]
+    public void Text_that_is_no_path_of_a_Unix_socket_is_a_fault(string text, string reason) =>
+        Assert.That(AddressText.Listen.Parse(text).Fault, Does.Contain(reason));
+
+    [Test]
+    public void Path_of_a_Unix_socket_has_at_most_107_bytes_of_UTF8() =>
+        Assert.That(AddressText.Listen.Parse($"unix:/{new string('x', 105)}é").Fault, Is.EqualTo("is longer than 107 bytes after unix:"));
 
     [TestCase("1", "four decimal parts")]
     [TestCase("1.2.3", "four decimal parts")]

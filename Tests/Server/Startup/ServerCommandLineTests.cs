@@ -35,6 +35,33 @@ public sealed class ServerCommandLineTests
     }
 
     [Test]
+    public void TCP_options_are_read_and_off_by_default()
+    {
+        Assert.That(
+            Parse().Settings,
+            Is.SupersetOf(new[] { "--tcp-keepalive off (default)", "--tcp-user-timeout off (default)", "--tcp-quickack on (default)" }));
+
+        ParsedOptions<ServerOptions> outcome = Parse("--tcp-keepalive", "60s", "--tcp-user-timeout", "90s", "--tcp-quickack", "off");
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That(outcome.Options.TcpKeepAlive, Is.EqualTo(TimeSpan.FromSeconds(60)));
+        Assert.That(outcome.Options.TcpUserTimeout, Is.EqualTo(TimeSpan.FromSeconds(90)));
+        Assert.That(outcome.Options.TcpQuickAck, Is.False);
+    }
+
+    [TestCase("--tcp-keepalive", "999ms", "is out of range (1s to 9h)")]
+    [TestCase("--tcp-keepalive", "10h", "is out of range (1s to 9h)")]
+    [TestCase("--tcp-user-timeout", "25h", "is out of range (1ms to 24h)")]
+    [TestCase("--tcp-user-timeout", "never", "is not a duration")]
+    [TestCase("--tcp-quickack", "false", "is neither on nor off")]
+    public void TCP_option_out_of_range_is_a_fault(string option, string value, string fault) =>
+        Assert.That(Parse(option, value).Errors.Single(), Does.StartWith($"{option}: '{value}' {fault}"));
+
+    [Test]
+    public void Proxy_protocol_on_a_Unix_socket_needs_no_trusted_networks() =>
+        Assert.That(Parse("--proxy-protocol", "required", "--address", "unix:/run/framing.sock").Errors, Is.Empty);
+
+    [Test]
     public void Proxy_protocol_without_trusted_networks_is_one_fault()
     {
         ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required");
