@@ -52,12 +52,13 @@ internal static class LoadCommand
 
     private static async Task<int> RunAsync(LoadOptions options, StandardStreams streams, ILogger logger, CancellationToken stop)
     {
-        IPEndPoint[] targets = await ResolveAsync(options, stop);
-        string server = string.Join(" or ", targets.AsEnumerable());
+        EndPoint[] targets = await ResolveAsync(options, stop);
+        string server = string.Join(" or ", targets.Select(AddressText.Format));
         await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
         await using ReportFile? html = ReportFile.Open("--html", options.HtmlFile);
         ClientTls? tls = ClientTls.Of(options);
-        ConnectionCap cap = ConnectionCap.Read(options.Connections, Math.Max(1, options.Sources.Count), options.Abuse?.Connections ?? 0);
+        int sources = options.UnixPath is null ? Math.Max(1, options.Sources.Count) : 0;
+        ConnectionCap cap = ConnectionCap.Read(options.Connections, sources, options.Abuse?.Connections ?? 0);
         if (cap.Message is not null)
         {
             await streams.Error.WriteLineAsync(cap.Message);
@@ -107,8 +108,13 @@ internal static class LoadCommand
     }
 
     /// <summary>Returns all addresses of the server, IPv4 first, as most servers listen there.</summary>
-    private static async Task<IPEndPoint[]> ResolveAsync(LoadOptions options, CancellationToken stop)
+    private static async Task<EndPoint[]> ResolveAsync(LoadOptions options, CancellationToken stop)
     {
+        if (options.UnixPath is { } path)
+        {
+            return [new UnixDomainSocketEndPoint(path)];
+        }
+
         if (IPAddress.TryParse(options.Host, out IPAddress? literal))
         {
             return [new IPEndPoint(literal, options.Port)];

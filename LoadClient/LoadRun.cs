@@ -40,7 +40,7 @@ internal sealed class LoadRun
     public LoadRun(
         LoadOptions options,
         int allowed,
-        IReadOnlyList<IPEndPoint> targets,
+        IReadOnlyList<EndPoint> targets,
         LoadTransport transport,
         ClientTls? tls,
         TimeProvider clock,

@@ -23,7 +23,7 @@ internal sealed class Attack
     private readonly AbuseOptions _options;
     private readonly LoadTransport _transport;
     private readonly IEventLoop _eventLoop;
-    private readonly Func<IPEndPoint> _target;
+    private readonly Func<EndPoint> _target;
     private readonly Func<EndPoint?>? _source;
     private readonly Action<IChannelPipeline>? _prependTls;
     private readonly ILogger _logger;
@@ -43,7 +43,7 @@ internal sealed class Attack
 
     public Attack(
         AbuseOptions options,
-        Func<IPEndPoint> target,
+        Func<EndPoint> target,
         Func<EndPoint?>? source,
         LoadTransport transport,
         Action<IChannelPipeline>? prependTls,
@@ -236,7 +236,7 @@ internal sealed class Attack
         Counters.Attempted();
         IChannel? channel = null;
         HostilePeer peer;
-        IPEndPoint target;
+        EndPoint target;
         EndPoint? source;
         try
         {

@@ -14,7 +14,7 @@ internal sealed record ConnectionCap(int Connections, string? Message)
 
     /// <summary>Reads this machine's limits; those that cannot be read (not Linux) do not apply.</summary>
     public static ConnectionCap Read(int requested, int sources, int hostile) =>
-        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), ReadPortRange(), sources, hostile);
+        Of(requested, OpenFileLimit.Read()?.Hard, CountOpenFiles(), sources > 0 ? ReadPortRange() : null, sources, hostile);
 
     internal static ConnectionCap Of(
         int requested, long? fileLimit, int openFiles, (int First, int Last)? ports, int sources = 1, int hostile = 0)

@@ -7,7 +7,7 @@ namespace DotNettyFraming.LoadClient.Connecting;
 /// <summary>The making of the connections: at the pace of <c>--ramp-up</c>, on the loops in turn.</summary>
 internal sealed class ConnectionRamp(
     IReadOnlyList<LoadLoop> loops,
-    IReadOnlyList<IPEndPoint> targets,
+    IReadOnlyList<EndPoint> targets,
     IReadOnlyList<IPAddress> sources,
     int connections,
     int? perSecond,
@@ -26,7 +26,7 @@ internal sealed class ConnectionRamp(
     private volatile int _working; // index of the address that the last connection was made to
 
     public ConnectFailures Failures { get; } = new();
-    public IPEndPoint Target => targets[_working]; // any thread
+    public EndPoint Target => targets[_working]; // any thread
 
     /// <summary>Tries every connection once.</summary>
     public async Task RunAsync(CancellationToken stop)

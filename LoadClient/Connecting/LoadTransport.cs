@@ -14,7 +14,7 @@ internal delegate int DirectSend(IChannel channel, ReadOnlySpan<byte> bytes);
 
 /// <summary>A transport: its event loops and channels, and the operations that differ between transports.</summary>
 /// <param name="Group">The event loops; <see cref="ShutDownAsync"/> ends them.</param>
-/// <param name="NewChannel">Makes an unconnected channel for IPv4 or IPv6.</param>
+/// <param name="NewChannel">Makes an unconnected channel for IPv4, IPv6 or Unix sockets.</param>
 /// <param name="ShutdownOutput">Sends a FIN and continues to read; on the channel's event loop.</param>
 /// <param name="TrySend">Sends without the pipeline; null if the transport cannot.</param>
 internal sealed record LoadTransport(
@@ -50,13 +50,13 @@ internal sealed record LoadTransport(
     private static LoadTransport Sockets(int eventLoops) => new(
         CommonOptions.StartEventLoops(
             eventLoops, filesEach: 0, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
-        family => new ResettableSocketChannel(family),
+        family => new ResettableSocketChannel(new Socket(family, SocketType.Stream, ProtocolType.Unspecified)),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
 }
 
 /// <summary>DotNetty's outgoing TCP channel, with a close that resets if SO_LINGER is 0, as on the epoll transport.</summary>
 /// <remarks>The original always shuts the socket down first, so a FIN is sent and the RST comes too late.</remarks>
-internal sealed class ResettableSocketChannel(AddressFamily family) : TcpSocketChannel(family)
+internal sealed class ResettableSocketChannel(Socket socket) : TcpSocketChannel(socket)
 {
     protected override void DoClose()
     {

@@ -21,7 +21,7 @@ internal static class LoadOptionDeclarations
             Program.Name, "Opens connections to a server of the packet protocol and sends.", EnvironmentPrefix.LoadClient, none);
         set.Add(
             "--host", OptionKind.Text("HOST"), none.Host, (o, v) => o with { Host = v },
-            "The server's name or address. All addresses of a name are tried, IPv4 first.");
+            "The server's name or address, or unix:/path. All addresses of a name are tried, IPv4 first.");
         set.Add(
             "--port", OptionKind.Integer(1, (int)ushort.MaxValue, "PORT"), none.Port, (o, v) => o with { Port = v },
             "The server's TCP port.");
@@ -64,6 +64,11 @@ internal static class LoadOptionDeclarations
             parsed.Reject("--host", "is empty");
         }
 
+        if (options.UnixPath is { } path)
+        {
+            RejectForUnix(parsed, path);
+        }
+
         RejectPayload(parsed, options.Payload);
         long bytesPerWrite = (long)options.PacketsPerWrite * options.Payload.MaxPacketBytes;
         if (bytesPerWrite > MaxBytesPerWrite)
@@ -86,6 +91,24 @@ internal static class LoadOptionDeclarations
             Duration = options.Packets is not null && !parsed.IsGiven("--duration") ? null : options.Duration,
             Abuse = options.Abuse is { } abuse ? abuse with { Seed = options.Seed } : null,
         };
+    }
+
+    private static void RejectForUnix(ParsedOptions<LoadOptions> parsed, string path)
+    {
+        if (AddressText.ParseUnixPath(path).Fault is { } fault)
+        {
+            parsed.Reject("--host", fault);
+        }
+
+        if (parsed.Options.Sources.Count > 0)
+        {
+            parsed.Reject("--source", "has no meaning for a Unix socket");
+        }
+
+        if (parsed.Options.Tls)
+        {
+            parsed.Reject("--tls", "needs a --host with a name or an address, which the certificate is valid for");
+        }
     }
 
     private static void AddLoad(OptionSet<LoadOptions> set, LoadOptions none)

@@ -15,6 +15,10 @@ internal sealed record LoadOptions
     public static readonly TimeSpan DefaultDuration = TimeSpan.FromSeconds(10);
 
     public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>The path of the server's Unix socket; null if <see cref="Host"/> is a name or an address.</summary>
+    public string? UnixPath => Host.StartsWith("unix:", StringComparison.Ordinal) ? Host["unix:".Length..] : null;
+
     public int Port { get; init; } = 9999;
     public TransportChoice Transport { get; init; } = TransportChoice.Auto;
     public int Connections { get; init; } = 10_000;

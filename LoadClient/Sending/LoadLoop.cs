@@ -78,7 +78,7 @@ internal sealed class LoadLoop
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
     /// <summary>Makes a connection. Any thread.</summary>
-    public async Task ConnectAsync(int number, IPEndPoint target, IPEndPoint? source)
+    public async Task ConnectAsync(int number, EndPoint target, IPEndPoint? source)
     {
         var connection = new SendingHandler(this, number);
         Bootstrap bootstrap = _bootstrap.Clone()

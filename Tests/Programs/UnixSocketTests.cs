@@ -41,6 +41,31 @@ public sealed class UnixSocketTests
     }
 
     [Test]
+    public async Task Load_client_sends_over_a_Unix_socket([Values("epoll", "sockets")] string transport)
+    {
+        using ProgramRun server = await StartAsync();
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient",
+            ["--host", $"unix:{SocketPath}", "--transport", transport, "--connections", "50", "--packets", "5000", "--log-directory", "none"]);
+
+        Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);
+        Assert.That(client.Everything(), Does.Contain($"unix:{SocketPath}"));
+        Assert.That((await server.StopAsync())["packets.processed"], Is.EqualTo(5000));
+    }
+
+    [TestCase("unix:relative", "", "--host: is no absolute path")]
+    [TestCase("unix:/x", "--source 127.0.0.1", "--source: has no meaning for a Unix socket")]
+    [TestCase("unix:/x", "--tls", "--tls: needs a --host with a name or an address")]
+    public async Task Load_client_with_a_conflict_is_one_line_and_exit_code_2(string host, string more, string fault)
+    {
+        string[] arguments = ["--host", host, .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        using ProgramRun client = ProgramRun.Start("LoadClient", arguments);
+
+        Assert.That(await client.ExitAsync(), Is.EqualTo(2), client.Everything);
+        Assert.That(client.Errors.Single(), Does.StartWith(fault));
+    }
+
+    [Test]
     public async Task Stale_file_of_a_killed_server_is_replaced([Values("epoll", "sockets")] string transport)
     {
         using ProgramRun killed = await StartAsync("--transport", transport);

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Transport;
