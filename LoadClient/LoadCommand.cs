@@ -3,9 +3,11 @@ using System.Net.Sockets;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.LoadClient.Acknowledging;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -56,6 +58,10 @@ internal static class LoadCommand
         string server = string.Join(" or ", targets.Select(AddressText.Format));
         await using ReportFile? json = ReportFile.Open("--json", options.JsonFile);
         await using ReportFile? html = ReportFile.Open("--html", options.HtmlFile);
+        await using ReportFile? ackLog = ReportFile.Open("--ack-log", options.AckLogFile);
+        PacketTape tape = options.RawFile is null
+            ? new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed)
+            : new PacketTape(ReadRaw(options.RawFile, options.PacketsPerWrite), options.PacketsPerWrite);
         ClientTls? tls = ClientTls.Of(options);
         int sources = options.UnixPath is null ? Math.Max(1, options.Sources.Count) : 0;
         ConnectionCap cap = ConnectionCap.Read(options.Connections, sources, options.Abuse?.Connections ?? 0);
@@ -66,9 +72,14 @@ internal static class LoadCommand
 
         using Verifier? verifier = await BeginVerificationAsync(options, stop);
         LoadTransport transport = LoadTransport.Of(options.Transport, options.EventLoops);
-        var run = new LoadRun(options, cap.Connections, targets, transport, tls, TimeProvider.System, logger);
+        var run = new LoadRun(options, cap.Connections, tape, targets, transport, tls, TimeProvider.System, logger);
         await streams.Output.WriteLineAsync(Summary.Heading(options, cap.Connections, server));
         RunReport report = await Progress.ShowAsync(run, options, streams, stop);
+        if (ackLog is not null)
+        {
+            await ackLog.WriteAsync(AckLog.ToUtf8(report.AckLines!)); // first: verification takes time
+        }
+
         if (verifier is not null)
         {
             report = report with { Verification = await verifier.EndAsync(report.Sent, CancellationToken.None) };
@@ -91,6 +102,22 @@ internal static class LoadCommand
         }
 
         return report.ExitCode;
+    }
+
+    private static byte[] ReadRaw(string file, int packetsPerWrite)
+    {
+        try
+        {
+            long bytes = new FileInfo(file).Length * packetsPerWrite;
+            return bytes is > 0 and <= LoadOptionDeclarations.MaxBytesPerWrite
+                ? File.ReadAllBytes(file)
+                : throw new StartupException(
+                    $"--raw: '{file}' gives writes of {bytes} bytes (1 to {LoadOptionDeclarations.MaxBytesPerWrite} are possible)");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"--raw: '{file}' cannot be read: {exception.Message}", exception);
+        }
     }
 
     private static async Task<Verifier?> BeginVerificationAsync(LoadOptions options, CancellationToken stop)
@@ -146,10 +173,10 @@ internal sealed record StandardStreams(TextWriter Output, TextWriter Error, bool
 /// <remarks>If several apply, the first of 2 (usage), 1 (could not run), 3, 5 and 4.</remarks>
 internal static class LoadExitCode
 {
-    public const int VerificationFailed = 3; // --verify: a difference, or no answer
+    public const int VerificationFailed = 3; // --verify: a difference, or no answer; --ack: a wrong acknowledgement
     public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was open after --abuse-deadline
 
-    /// <summary>Connections failed or were capped, or all ended before the duration or before all of <c>--packets</c> were sent.</summary>
+    /// <summary>Connections failed, were capped or lost, or all ended before the duration or before all of <c>--packets</c> were sent.</summary>
     /// <remarks>If the server closes only some during the run, they are counted and the exit code is 0.</remarks>
     public const int SomeConnectionsFailed = 4;
 }

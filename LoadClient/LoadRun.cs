@@ -1,6 +1,7 @@
 using System.Net;
 using DotNetty.Transport.Channels;
 using DotNettyFraming.LoadClient.Abuse;
+using DotNettyFraming.LoadClient.Acknowledging;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
@@ -23,6 +24,9 @@ internal sealed class LoadRun
     /// <summary>The close deadline with <c>--verify</c>: connections without an answer make the comparison inexact.</summary>
     private static readonly TimeSpan CloseDeadlineOfVerified = TimeSpan.FromSeconds(15);
 
+    /// <summary>The close deadline with <c>--ack</c>: a server waits up to 30 s for the level that it acknowledges.</summary>
+    private static readonly TimeSpan CloseDeadlineOfAcknowledged = TimeSpan.FromSeconds(35);
+
     private static readonly TimeSpan TimetableLead = TimeSpan.FromMilliseconds(5); // for all loops to get a timetable before its start
 
     private readonly LoadOptions _options;
@@ -33,6 +37,7 @@ internal sealed class LoadRun
     private readonly LoadLoop[] _loops;
     private readonly ConnectionRamp _ramp;
     private readonly PacketShares _shares;
+    private readonly AckLine[]? _ackLines;
     private long? _timetableStart;
     private long? _plannedEnd;
     private volatile LoadPhase _phase = LoadPhase.Connecting;
@@ -40,6 +45,7 @@ internal sealed class LoadRun
     public LoadRun(
         LoadOptions options,
         int allowed,
+        PacketTape tape,
         IReadOnlyList<EndPoint> targets,
         LoadTransport transport,
         ClientTls? tls,
@@ -51,12 +57,16 @@ internal sealed class LoadRun
         _clock = clock;
         _transport = transport;
         _logger = logger;
-        var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
+        _ackLines = options.AckLogFile is null ? null : new AckLine[allowed];
         IEventLoop[] eventLoops = [.. transport.Group.Items.Cast<IEventLoop>()];
-        _loops = [.. eventLoops.Select(loop => new LoadLoop(loop, transport, tls, options, tape, clock, logger))];
+        _loops = [.. eventLoops.Select(loop => new LoadLoop(loop, transport, tls, options, tape, clock, logger)
+        {
+            AckLines = _ackLines,
+            Reconnect = options.Reconnect ? connection => _ = _ramp!.ReconnectAsync(connection) : null,
+        })];
         _ramp = new ConnectionRamp(_loops, targets, options.Sources, allowed, options.RampUp, clock);
         _shares = new PacketShares(options.Packets, allowed, options.Rate is null ? 1 : options.PacketsPerWrite);
-        Series = new RunSeries(_loops, clock);
+        Series = new RunSeries(_loops, clock, options.Ack);
         if (options.Abuse is { } abuse)
         {
             // On an event loop of its own, so that hostile peers do not slow the others down inside the client.
@@ -187,18 +197,21 @@ internal sealed class LoadRun
         long stopped = _clock.GetTimestamp();
         long end = Math.Min(_plannedEnd ?? stopped, stopped);
         await OnAllLoops(loop => loop.FinishAsync(end));
-        if (!await CompleteWithin(FlushDeadline, loop => loop.NothingLeft.Task))
+        if (!await CompleteWithin(FlushDeadline, loop => loop.NothingLeft.Task) && !_options.Reconnect)
         {
             await OnAllLoops(loop => loop.AbandonBusyAsync());
         }
 
-        TimeSpan closeDeadline = _options.Verify is null || stop.IsCancellationRequested ? CloseDeadline : CloseDeadlineOfVerified;
-        if (!await CompleteWithin(closeDeadline, loop => loop.AllClosed.Task))
+        TimeSpan closeDeadline = _options.Ack ? CloseDeadlineOfAcknowledged
+            : _options.Verify is not null ? CloseDeadlineOfVerified
+            : CloseDeadline;
+        if (!await CompleteWithin(closeDeadline, loop => loop.AllClosed.Task, stop))
         {
             await OnAllLoops(loop => loop.AbandonAllAsync());
             await CompleteWithin(CloseDeadline, loop => loop.AllClosed.Task);
         }
 
+        _ramp.Stop();
         return SendingTime(end);
     }
 
@@ -252,10 +265,16 @@ internal sealed class LoadRun
 
     private Task OnAllLoops(Func<LoadLoop, Task> action) => Task.WhenAll(_loops.Select(action));
 
-    private async Task<bool> CompleteWithin(TimeSpan limit, Func<LoadLoop, Task> task)
+    /// <summary>Waits for a task of all loops until a limit, or until <see cref="CloseDeadline"/> after a signal.</summary>
+    private async Task<bool> CompleteWithin(TimeSpan limit, Func<LoadLoop, Task> task, CancellationToken stop = default)
     {
         Task all = OnAllLoops(task);
-        await Task.WhenAny(all, Task.Delay(limit, _clock));
+        await Task.WhenAny(all, Task.Delay(limit, _clock, stop));
+        if (stop.IsCancellationRequested)
+        {
+            await Task.WhenAny(all, Task.Delay(CloseDeadline, _clock, CancellationToken.None));
+        }
+
         return all.IsCompleted;
     }
 
@@ -270,6 +289,8 @@ internal sealed class LoadRun
         Latencies = Series.Latencies.ByKind,
         Series = Series.Samples,
         Abuse = Abuse?.Outcome,
+        AckLines = _ackLines,
+        AckFault = _loops.Select(loop => loop.AckFault).FirstOrDefault(fault => fault is not null),
         Interrupted = interrupted,
         RanOutOfConnections = ranOut,
     };

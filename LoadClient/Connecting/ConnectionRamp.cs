@@ -21,6 +21,11 @@ internal sealed class ConnectionRamp(
     /// <summary>The time for four lost SYNs (1 + 2 + 4 + 8 s) and a little more.</summary>
     public static readonly TimeSpan AttemptTimeout = TimeSpan.FromSeconds(20);
 
+    private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(100); // before a connection is made again
+    private const int MaxDoublings = 5; // of the pause: 3.2 s at most
+
+    private readonly SemaphoreSlim _slots = new(MaxConcurrentAttempts);
+    private readonly CancellationTokenSource _over = new();
     private int _attempted;
     private volatile bool _anyConnected;
     private volatile int _working; // index of the address that the last connection was made to
@@ -31,7 +36,6 @@ internal sealed class ConnectionRamp(
     /// <summary>Tries every connection once.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        var slots = new SemaphoreSlim(MaxConcurrentAttempts);
         long began = clock.GetTimestamp();
         var attempts = new List<Task>(connections);
         try
@@ -39,8 +43,8 @@ internal sealed class ConnectionRamp(
             while (_attempted < connections && (_anyConnected || Failures.Total < HopelessAfter))
             {
                 await PaceAsync(began, stop);
-                await slots.WaitAsync(stop);
-                attempts.Add(AttemptAsync(_attempted, slots, stop));
+                await _slots.WaitAsync(stop);
+                attempts.Add(AttemptAsync(_attempted, stop));
                 _attempted++;
             }
 
@@ -67,11 +71,12 @@ internal sealed class ConnectionRamp(
 
     private IPEndPoint? SourceOf(int connection) => sources.Count == 0 ? null : new IPEndPoint(sources[connection % sources.Count], 0);
 
-    private async Task AttemptAsync(int connection, SemaphoreSlim slots, CancellationToken stop)
+    private async Task AttemptAsync(int number, CancellationToken stop)
     {
+        LoadLoop loop = loops[number % loops.Count];
         try
         {
-            await ConnectAsync(connection, stop);
+            await ConnectAsync(loop, number, () => new SendingHandler(loop, number), stop);
             _anyConnected = true;
         }
         catch (Exception exception)
@@ -84,14 +89,57 @@ internal sealed class ConnectionRamp(
         }
         finally
         {
-            slots.Release();
+            _slots.Release();
+        }
+    }
+
+    /// <summary>Makes a connection again, with back-off, until it is made or is not needed any longer. Any thread.</summary>
+    public async Task ReconnectAsync(SendingHandler connection)
+    {
+        try
+        {
+            while (!connection.IsOver)
+            {
+                // From half to one and a half times, so that connections that ended together do not come together.
+                TimeSpan pause = MinPause * (1 << Math.Min(connection.Attempts++, MaxDoublings)) * (0.5 + Random.Shared.NextDouble());
+                await Task.Delay(pause, clock, _over.Token);
+                await _slots.WaitAsync(_over.Token);
+                if (!connection.IsOver && await TryConnectAgainAsync(connection))
+                {
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The run is over.
+        }
+    }
+
+    /// <summary>Stops making connections again.</summary>
+    public void Stop() => _over.Cancel();
+
+    private async Task<bool> TryConnectAgainAsync(SendingHandler connection)
+    {
+        try
+        {
+            await ConnectAsync(loops[connection.Number % loops.Count], connection.Number, () => connection, _over.Token);
+            return true;
+        }
+        catch (Exception)
+        {
+            return false; // the server is not back yet
+        }
+        finally
+        {
+            _slots.Release();
         }
     }
 
     /// <summary>Tries the server's addresses, the one that answered last first, and fails as the first of them.</summary>
-    private async Task ConnectAsync(int connection, CancellationToken stop)
+    private async Task ConnectAsync(LoadLoop loop, int number, Func<SendingHandler> connection, CancellationToken stop)
     {
-        IPEndPoint? source = SourceOf(connection);
+        IPEndPoint? source = SourceOf(number);
         Exception? fault = null;
         int first = _working;
         for (int i = 0; i < targets.Count && !stop.IsCancellationRequested; i++)
@@ -104,7 +152,7 @@ internal sealed class ConnectionRamp(
 
             try
             {
-                await loops[connection % loops.Count].ConnectAsync(connection, targets[target], source);
+                await loop.ConnectAsync(connection(), targets[target], source);
                 _working = target;
                 return;
             }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using DotNetty.Buffers;
 using DotNetty.Transport.Channels;
 using DotNetty.Transport.Channels.Sockets;
 using DotNettyFraming.Hosting;
@@ -50,14 +51,28 @@ internal sealed record LoadTransport(
     private static LoadTransport Sockets(int eventLoops) => new(
         CommonOptions.StartEventLoops(
             eventLoops, filesEach: 0, count => new MultithreadEventLoopGroup(group => new SingleThreadEventLoop(group, "load"), count)),
-        family => new ResettableSocketChannel(new Socket(family, SocketType.Stream, ProtocolType.Unspecified)),
+        family => new LoadSocketChannel(new Socket(family, SocketType.Stream, ProtocolType.Unspecified)),
         channel => ((TcpSocketChannel)channel).ShutdownOutputAsync());
 }
 
-/// <summary>DotNetty's outgoing TCP channel, with a close that resets if SO_LINGER is 0, as on the epoll transport.</summary>
-/// <remarks>The original always shuts the socket down first, so a FIN is sent and the RST comes too late.</remarks>
-internal sealed class ResettableSocketChannel(Socket socket) : TcpSocketChannel(socket)
+/// <summary>DotNetty's outgoing TCP channel, with the epoll transport's half-close and reset.</summary>
+internal sealed class LoadSocketChannel(Socket socket) : TcpSocketChannel(socket)
 {
+    /// <summary>Reads also after our FIN, when .NET calls the socket disconnected and the original reads no more.</summary>
+    protected override int DoReadBytes(IByteBuffer byteBuf)
+    {
+        int received = Socket.Receive(
+            byteBuf.Array.AsSpan(byteBuf.ArrayOffset + byteBuf.WriterIndex, byteBuf.WritableBytes), SocketFlags.None, out SocketError error);
+        if (error is not (SocketError.Success or SocketError.WouldBlock))
+        {
+            throw new SocketException((int)error);
+        }
+
+        byteBuf.SetWriterIndex(byteBuf.WriterIndex + received);
+        return error == SocketError.Success && received == 0 ? -1 : received;
+    }
+
+    /// <summary>Resets if SO_LINGER is 0; the original sends a FIN first, and the RST comes too late.</summary>
     protected override void DoClose()
     {
         if (IsInState(StateFlags.Open | StateFlags.Active) && Socket.LingerState is { Enabled: true, LingerTime: 0 })

@@ -7,6 +7,7 @@ internal enum LatencyKind
 {
     Connect, // from the connect call to the established connection; with TLS, to the end of its handshake
     Write, // from the due time of a write until the kernel took its last byte; without --rate, due when it starts
+    Acknowledgement, // from the due time of a packet until the server's acknowledgement was read
 }
 
 /// <summary>Percentiles of a histogram, in microseconds; all 0 if it is empty.</summary>
@@ -46,26 +47,32 @@ internal static class LatencyHistogram
 }
 
 /// <summary>The latencies of each kind in some interval. One thread at a time.</summary>
-internal sealed class LatencyInterval
+internal sealed class LatencyInterval(bool acknowledged)
 {
-    public LongHistogram Connect { get; } = LatencyHistogram.New();
-    public LongHistogram Write { get; } = LatencyHistogram.New();
+    private readonly LongHistogram[] _histograms =
+        [.. Enumerable.Range(0, acknowledged ? 3 : 2).Select(_ => LatencyHistogram.New())]; // by LatencyKind
 
-    public IReadOnlyDictionary<LatencyKind, LongHistogram> ByKind => new Dictionary<LatencyKind, LongHistogram>
-    {
-        [LatencyKind.Connect] = Connect,
-        [LatencyKind.Write] = Write,
-    };
+    public IReadOnlyDictionary<LatencyKind, LongHistogram> ByKind =>
+        Enumerable.Range(0, _histograms.Length).ToDictionary(kind => (LatencyKind)kind, kind => _histograms[kind]);
+
+    public LongHistogram this[LatencyKind kind] => _histograms[(int)kind];
+
+    /// <summary>Returns the percentiles of a kind; all 0 if it is not measured.</summary>
+    public Latency Of(LatencyKind kind) => (int)kind < _histograms.Length ? Latency.Of(this[kind]) : default;
 
     public void Add(LatencyInterval other)
     {
-        Connect.Add(other.Connect);
-        Write.Add(other.Write);
+        for (int i = 0; i < _histograms.Length; i++)
+        {
+            _histograms[i].Add(other._histograms[i]);
+        }
     }
 
     public void Reset()
     {
-        Connect.Reset();
-        Write.Reset();
+        foreach (LongHistogram histogram in _histograms)
+        {
+            histogram.Reset();
+        }
     }
 }

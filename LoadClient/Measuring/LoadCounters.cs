@@ -3,32 +3,47 @@ using DotNettyFraming.LoadClient.Sending;
 namespace DotNettyFraming.LoadClient.Measuring;
 
 /// <summary>The counters of one event loop, which alone writes them; any thread may read the <see cref="Totals"/>.</summary>
-internal sealed class LoadCounters
+internal sealed class LoadCounters(bool acknowledged = false)
 {
     private LoadTotals _totals = LoadTotals.Zero;
-    private LatencyInterval _interval = new();
-    private LatencyInterval _spare = new();
+    private LatencyInterval _interval = new(acknowledged);
+    private LatencyInterval _spare = new(acknowledged);
 
     public void Connected(TimeSpan latency)
     {
         _totals.Connected++;
-        _interval.Connect.Record(latency);
+        _interval[LatencyKind.Connect].Record(latency);
     }
+
+    public void Reconnected(TimeSpan latency)
+    {
+        _totals.Reconnected++;
+        _interval[LatencyKind.Connect].Record(latency);
+    }
+
+    /// <summary>Counts a connection that ended and was not made again.</summary>
+    public void Lost() => _totals.Lost++;
 
     public void TookBytes(int bytes) => _totals.BytesSent += bytes;
 
-    /// <summary>Counts a write that the kernel took to the last byte.</summary>
-    public void TookWrite(int packets, TimeSpan latency)
+    /// <summary>Counts packets that the kernel took to the last byte, for the first time or again.</summary>
+    public void TookPackets(long fresh, long again)
     {
-        _totals.PacketsSent += packets;
-        _interval.Write.Record(latency);
+        _totals.PacketsSent += fresh;
+        _totals.PacketsResent += again;
     }
 
-    /// <summary>Counts the whole packets that the kernel took of an unfinished write.</summary>
-    public void TookPackets(int packets) => _totals.PacketsSent += packets;
+    public void TookWrite(TimeSpan latency) => _interval[LatencyKind.Write].Record(latency);
 
     /// <summary>Records writes that were due and never taken: they took at least this long.</summary>
-    public void WritesUntaken(TimeSpan latency, long count = 1) => _interval.Write.Record(latency, count);
+    public void WritesUntaken(TimeSpan latency, long count = 1) => _interval[LatencyKind.Write].Record(latency, count);
+
+    /// <summary>Counts packets that the server has acknowledged, with the time since they were due.</summary>
+    public void Acknowledged(long packets, TimeSpan latency)
+    {
+        _totals.PacketsAcknowledged += packets;
+        _interval[LatencyKind.Acknowledgement].Record(latency, packets);
+    }
 
     /// <summary>Counts bytes in the hands of a transport that failed and does not report whether the kernel took them.</summary>
     public void Unconfirmed(int packets, int bytes)
@@ -67,7 +82,7 @@ internal sealed class LoadCounters
 
 /// <summary>The counts of one event loop, or their sum over all loops.</summary>
 /// <param name="Connected">Connections made.</param>
-/// <param name="PacketsSent">Packets whose every byte the kernel took.</param>
+/// <param name="PacketsSent">Packets whose every byte the kernel took, each counted once.</param>
 /// <param name="BytesSent">Bytes that the kernel took, those of incomplete packets included.</param>
 /// <param name="PacketsUnconfirmed">Packets that the kernel may have taken, but the transport does not know; in no other count.</param>
 /// <param name="Ends">Connections that have ended, by <see cref="ConnectionEnd"/>.</param>
@@ -84,7 +99,13 @@ internal record struct LoadTotals(long Connected, long PacketsSent, long BytesSe
 
     public long BytesAnswered { get; set; }
 
-    public readonly long Open => Connected - Ends.Sum();
+    public long PacketsResent { get; set; } // with --reconnect: packets taken again
+    public long PacketsAcknowledged { get; set; }
+    public long Reconnected { get; set; } // connections made again, each time
+    public long Lost { get; set; } // connections that ended and were not made again
+
+    public readonly long PacketsUnacknowledged => Math.Max(0, PacketsSent - PacketsAcknowledged);
+    public readonly long Open => Connected + Reconnected - Ends.Sum();
 
     public readonly long EndedByServer => Ended(ConnectionEnd.ClosedByServer) + Ended(ConnectionEnd.ResetByServer);
 
@@ -103,5 +124,9 @@ internal record struct LoadTotals(long Connected, long PacketsSent, long BytesSe
             PacketsUnsent = a.PacketsUnsent + b.PacketsUnsent,
             PacketsAnswered = a.PacketsAnswered + b.PacketsAnswered,
             BytesAnswered = a.BytesAnswered + b.BytesAnswered,
+            PacketsResent = a.PacketsResent + b.PacketsResent,
+            PacketsAcknowledged = a.PacketsAcknowledged + b.PacketsAcknowledged,
+            Reconnected = a.Reconnected + b.Reconnected,
+            Lost = a.Lost + b.Lost,
         });
 }

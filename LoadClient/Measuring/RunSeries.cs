@@ -13,16 +13,19 @@ internal sealed class RunSeries
     private readonly TimeProvider _clock;
     private readonly Lock _lock = new();
     private readonly List<SecondSample> _samples = [];
-    private readonly LatencyInterval _interval = new();
-    private readonly LatencyInterval _total = new();
+    private readonly bool _acknowledged;
+    private readonly LatencyInterval _interval;
+    private readonly LatencyInterval _total;
     private readonly long _began;
-    private LatencyInterval _phase = new();
+    private LatencyInterval _phase;
     private Task _taking = Task.CompletedTask;
     private LoadTotals _before;
     private long _beforeAt;
 
-    public RunSeries(IReadOnlyList<LoadLoop> loops, TimeProvider clock)
+    public RunSeries(IReadOnlyList<LoadLoop> loops, TimeProvider clock, bool acknowledged = false)
     {
+        _acknowledged = acknowledged;
+        (_interval, _total, _phase) = (new(acknowledged), new(acknowledged), new(acknowledged));
         _loops = loops;
         _clock = clock;
         _began = _beforeAt = clock.GetTimestamp();
@@ -68,8 +71,8 @@ internal sealed class RunSeries
     public async Task<Latency> EndPhaseAsync()
     {
         await TakeAsync();
-        LatencyInterval ended = Interlocked.Exchange(ref _phase, new LatencyInterval());
-        return Latency.Of(ended.Write);
+        LatencyInterval ended = Interlocked.Exchange(ref _phase, new LatencyInterval(_acknowledged));
+        return ended.Of(LatencyKind.Write);
     }
 
     /// <summary>Merges neighbours until at most <paramref name="max"/> are left, each with the greatest latency of its parts.</summary>
@@ -108,8 +111,10 @@ internal sealed class RunSeries
                 now.BytesSent - _before.BytesSent,
                 now.Open,
                 now.PacketsLate - _before.PacketsLate,
-                Latency.Of(_interval.Connect),
-                Latency.Of(_interval.Write));
+                _interval.Of(LatencyKind.Connect),
+                _interval.Of(LatencyKind.Write),
+                now.PacketsAcknowledged - _before.PacketsAcknowledged,
+                _interval.Of(LatencyKind.Acknowledgement));
             _samples.Add(sample);
             Sampled?.Invoke(sample);
         }
@@ -122,10 +127,20 @@ internal sealed class RunSeries
 
 /// <summary>One interval of a run, usually a second. <c>End</c> counts from the start of the run.</summary>
 internal sealed record SecondSample(
-    TimeSpan End, TimeSpan Length, long Packets, long Bytes, long Open, long Late, Latency Connect, Latency Write)
+    TimeSpan End,
+    TimeSpan Length,
+    long Packets,
+    long Bytes,
+    long Open,
+    long Late,
+    Latency Connect,
+    Latency Write,
+    long Acknowledged = 0,
+    Latency Acknowledgement = default)
 {
     public double PacketsPerSecond => Packets / Length.TotalSeconds;
     public double BytesPerSecond => Bytes / Length.TotalSeconds;
+    public double AcknowledgedPerSecond => Acknowledged / Length.TotalSeconds;
 
     /// <summary>Returns neighbours as one sample, with the sum of each count and the greatest of each latency.</summary>
     public static SecondSample Merge(SecondSample[] samples) => new(
@@ -136,5 +151,7 @@ internal sealed record SecondSample(
         samples[^1].Open,
         samples.Sum(sample => sample.Late),
         samples.Select(sample => sample.Connect).Aggregate(Latency.Greatest),
-        samples.Select(sample => sample.Write).Aggregate(Latency.Greatest));
+        samples.Select(sample => sample.Write).Aggregate(Latency.Greatest),
+        samples.Sum(sample => sample.Acknowledged),
+        samples.Select(sample => sample.Acknowledgement).Aggregate(Latency.Greatest));
 }

@@ -76,6 +76,13 @@ internal static class LoadOptionDeclarations
             parsed.Reject("--packets-per-write", $"a write of up to {bytesPerWrite} bytes is too long (at most {MaxBytesPerWrite})");
         }
 
+        parsed.Require("--ack", "--ack-log");
+        RejectNextToRaw(parsed);
+        if (options.Serial && options.Payload.MinBytes < SerialStamp.Bytes)
+        {
+            parsed.Reject("--serial", $"needs a payload of at least {SerialStamp.Bytes} bytes");
+        }
+
         parsed.Require("--tls-certificate", "--tls-key");
         foreach (string name in (ReadOnlySpan<string>)["--tls-ca", "--tls-certificate", "--tls-key"])
         {
@@ -146,6 +153,22 @@ internal static class LoadOptionDeclarations
         set.Add(
             "--split", OptionKind.Choice<SplitMode>(), default, (o, v) => o with { Split = v },
             "Writes each packet in pieces: header (7 bytes, then the rest), bytes (one at a time), random.", "none");
+        set.Add(
+            "--serial", OptionKind.Flag, false, (o, v) => o with { Serial = v },
+            "Starts each payload with two uint64, little-endian: the connection's number and the packet's number, both from 0.");
+        set.Add(
+            "--raw", OptionKind.Path(), null!, (o, v) => o with { RawFile = v },
+            "Sends the bytes of a file as the packet, unchanged, for other protocols.", "none");
+        set.Add(
+            "--ack", OptionKind.Flag, false, (o, v) => o with { Ack = v },
+            "Reads the server's acknowledgements, and measures from when a packet was due to its acknowledgement. At the end each "
+            + "connection sends its FIN and reads until the server's.");
+        set.Add(
+            "--ack-log", OptionKind.Path(), null!, (o, v) => o with { AckLogFile = v },
+            "File for the packets of each connection, one line each: its number, packets acknowledged, packets sent.", "none");
+        set.Add(
+            "--reconnect", OptionKind.Flag, false, (o, v) => o with { Reconnect = v },
+            "Makes a connection again when it ends, with back-off. With --ack, packets that were not acknowledged are sent again.");
     }
 
     private static void AddTls(OptionSet<LoadOptions> set)
@@ -182,6 +205,22 @@ internal static class LoadOptionDeclarations
             "--abuse-rate", OptionKind.Integer(1, 1_000_000), 0,
             (o, v) => o with { Abuse = o.Abuse is null ? null : o.Abuse with { RatePerSecond = v } },
             "New hostile connections per second, for a third of the duration.", "all at once");
+    }
+
+    private static void RejectNextToRaw(ParsedOptions<LoadOptions> parsed)
+    {
+        foreach (string name in (ReadOnlySpan<string>)["--payload", "--payload-bytes", "--serial"])
+        {
+            if (parsed.IsGiven("--raw") && parsed.IsGiven(name))
+            {
+                parsed.Reject("--raw", $"excludes {name}");
+            }
+        }
+
+        if (parsed.IsGiven("--raw") && parsed.Options.Split == SplitMode.Header)
+        {
+            parsed.Reject("--raw", "excludes --split header: the file's header is unknown");
+        }
     }
 
     private static void RejectPayload(ParsedOptions<LoadOptions> parsed, PayloadShape shape)

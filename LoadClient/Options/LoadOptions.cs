@@ -30,6 +30,11 @@ internal sealed record LoadOptions
     public long? Packets { get; init; } // in total over all connections; null = as many as the duration allows
     public int? RampUp { get; init; } // new connections per second; null = as fast as the server accepts
     public SplitMode? Split { get; init; }
+    public bool Serial { get; init; } // connection and packet number at the start of each payload
+    public string? RawFile { get; init; } // the packet to send; null = header and payload
+    public bool Ack { get; init; } // read acknowledgements
+    public bool Reconnect { get; init; }
+    public string? AckLogFile { get; init; }
     public IReadOnlyList<IPAddress> Sources { get; init; } = []; // local addresses, in turn; empty = the system's choice
     public bool Tls { get; init; }
     public string? TlsCaFile { get; init; } // null = the CAs that this machine trusts

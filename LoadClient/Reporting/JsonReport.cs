@@ -29,9 +29,18 @@ internal sealed record JsonReport(
             report.Failed,
             report.Totals.EndedByServer,
             report.NotAttempted,
+            report.Totals.Reconnected,
+            report.Totals.Lost,
             report.Failures.ToDictionary(),
             Named<ConnectionEnd>(report.Totals.Ended)),
-        new JsonPackets(report.Options.Packets, report.Totals.PacketsSent, report.PacketsPerSecond, report.Totals.PacketsUnconfirmed),
+        new JsonPackets(
+            report.Options.Packets,
+            report.Totals.PacketsSent,
+            report.PacketsPerSecond,
+            report.Totals.PacketsUnconfirmed,
+            report.Totals.PacketsResent,
+            report.Options.Ack ? report.Totals.PacketsAcknowledged : null,
+            report.Options.Ack ? report.Totals.PacketsUnacknowledged : null),
         new JsonBytes(report.Totals.BytesSent, report.BytesPerSecond),
         report.Sending.TotalSeconds,
         report.Connecting.TotalSeconds,
@@ -47,7 +56,8 @@ internal sealed record JsonReport(
             sample.BytesPerSecond,
             sample.Open,
             sample.Late,
-            new JsonSampleLatency(sample.Connect, sample.Write))));
+            report.Options.Ack ? sample.AcknowledgedPerSecond : null,
+            new JsonSampleLatency(sample.Connect, sample.Write, report.Options.Ack ? sample.Acknowledgement : null))));
 
     /// <summary>Returns the report as UTF-8 with a line break at its end.</summary>
     public static byte[] Serialize(RunReport report) =>
@@ -85,17 +95,26 @@ internal sealed record JsonConnections(
     long Failed,
     long ClosedByServer,
     long NotAttempted,
+    long Reconnected,
+    long Lost,
     IReadOnlyDictionary<string, long> Failures,
     IReadOnlyDictionary<string, long> Ended);
 
-internal sealed record JsonPackets(long? Requested, long Sent, double PerSecond, long Unconfirmed);
+internal sealed record JsonPackets(
+    long? Requested, long Sent, double PerSecond, long Unconfirmed, long Resent, long? Acknowledged, long? Unacknowledged);
 
 internal sealed record JsonBytes(long Sent, double PerSecond);
 
 internal sealed record JsonSample(
-    double AtSeconds, double PacketsPerSecond, double BytesPerSecond, long Open, long Late, JsonSampleLatency LatencyMicroseconds);
+    double AtSeconds,
+    double PacketsPerSecond,
+    double BytesPerSecond,
+    long Open,
+    long Late,
+    double? AcknowledgedPerSecond,
+    JsonSampleLatency LatencyMicroseconds);
 
-internal sealed record JsonSampleLatency(Latency Connect, Latency Write);
+internal sealed record JsonSampleLatency(Latency Connect, Latency Write, Latency? Acknowledgement);
 
 internal sealed record JsonAbuse(
     string Kind,

@@ -25,12 +25,15 @@ internal static class Progress
     {
         LoadTotals totals = run.Totals();
         string write = sample.Write.Count > 0 ? $"  write p99 {sample.Write.P99} us" : "";
+        string acks = sample.Acknowledged > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"  acked {sample.AcknowledgedPerSecond:F0}/s, p99 {sample.Acknowledgement.P99} us")
+            : "";
         string hostile = run.Abuse?.Totals is { Attempts: > 0 } abuse ? $"  hostile: {abuse.Open} open of {abuse.Attempts}" : "";
         string late = sample.Late > 0 ? $"  {sample.Late} late" : "";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{sample.End.TotalSeconds,4:F0} s  {sample.Open} open, {run.Failed} failed, {totals.EndedByServer} closed by the server  "
-            + $"{sample.PacketsPerSecond:F0} packets/s  {sample.BytesPerSecond / 1e6:F1} MB/s{write}{late}{hostile}");
+            + $"{sample.PacketsPerSecond:F0} packets/s  {sample.BytesPerSecond / 1e6:F1} MB/s{write}{acks}{late}{hostile}");
     }
 }
 
@@ -70,6 +73,11 @@ internal sealed class ProgressPanel(LoadRun run, LoadOptions options)
             $"{sample.Open} open of {options.Connections}, {run.Failed} failed, {totals.EndedByServer} closed by the server");
         Row("connect", $"{Words(sample.Connect)}");
         Row("write", $"{Words(sample.Write)}{(sample.Late > 0 ? $", {sample.Late} late" : "")}");
+        if (options.Ack)
+        {
+            Row("acknowledged", $"{sample.AcknowledgedPerSecond:F0} packets/s, {Words(sample.Acknowledgement)}");
+        }
+
         if (run.Abuse?.Totals is { Attempts: > 0 } abuse)
         {
             Row("hostile", $"{abuse.Open} open of {abuse.Attempts}, {abuse.AllEnded} ended");

@@ -1,6 +1,8 @@
 using DotNettyFraming.LoadClient.Abuse;
+using DotNettyFraming.LoadClient.Acknowledging;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
+using DotNettyFraming.LoadClient.Sending;
 using DotNettyFraming.LoadClient.Verification;
 using HdrHistogram;
 
@@ -22,6 +24,8 @@ internal sealed record RunReport
 
     public required IReadOnlyDictionary<LatencyKind, LongHistogram> Latencies { get; init; } // microseconds
     public required IReadOnlyList<SecondSample> Series { get; init; } // oldest first
+    public IReadOnlyList<AckLine>? AckLines { get; init; } // null without --ack-log
+    public string? AckFault { get; init; } // the first wrong acknowledgement
     public required bool Interrupted { get; init; }
 
     /// <summary>Whether all connections ended before the duration did, or before all of <c>--packets</c> were sent.</summary>
@@ -34,7 +38,7 @@ internal sealed record RunReport
     public SentTotals Sent => SentTotals.Of(
         Totals.PacketsAnswered,
         Totals.BytesAnswered,
-        Totals.PacketsSent - Totals.PacketsAnswered + Totals.PacketsUnconfirmed + (Abuse?.Attack.Totals.PacketsAtMost ?? 0),
+        Totals.PacketsSent + Totals.PacketsResent - Totals.PacketsAnswered + Totals.PacketsUnconfirmed + (Abuse?.Attack.Totals.PacketsAtMost ?? 0),
         Totals.BytesSent - Totals.BytesAnswered + Totals.BytesUnconfirmed + (Abuse?.Attack.Totals.BytesAtMost ?? 0));
 
     public RateReport? Rate => Options.Rate is long asked
@@ -53,9 +57,9 @@ internal sealed record RunReport
 
     public int ExitCode =>
         Totals.Connected == 0 && !Interrupted ? Hosting.ExitCode.CannotRun
-        : Verification is { Passed: false } ? LoadExitCode.VerificationFailed
+        : Verification is { Passed: false } || Totals.Ended(ConnectionEnd.WrongAcknowledgement) > 0 ? LoadExitCode.VerificationFailed
         : Abuse is { Attack.AnyOutlivedDeadline: true } ? LoadExitCode.HostileConnectionOutlived
-        : Failed > 0 || Allowed < Options.Connections || RanOutOfConnections ? LoadExitCode.SomeConnectionsFailed
+        : Failed > 0 || Totals.Lost > 0 || Allowed < Options.Connections || RanOutOfConnections ? LoadExitCode.SomeConnectionsFailed
         : Hosting.ExitCode.Success;
 
     private double PerSecond(long count) => Sending > TimeSpan.Zero ? count / Sending.TotalSeconds : 0;

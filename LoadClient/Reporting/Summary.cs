@@ -22,9 +22,10 @@ internal static class Summary
             _ => "without end",
         };
         string rate = options.Rate is long asked ? $"{asked} per second, " : "";
+        string what = options.RawFile is null ? $"packets of {options.Payload.DescribePackets()}" : $"packets from {options.RawFile}";
         string split = options.Split is SplitMode mode ? $", split ({Choice(mode)})" : "";
         return $"{Count(connections, "connection")} to {server}{(options.Tls ? " with TLS" : "")}: "
-            + $"packets of {options.Payload.DescribePackets()}, {options.PacketsPerWrite} per write{split}, "
+            + $"{what}, {options.PacketsPerWrite} per write{split}, "
             + $"{rate}{limit} (seed {options.Seed})";
     }
 
@@ -34,13 +35,15 @@ internal static class Summary
         var text = new StringBuilder();
         LoadTotals totals = report.Totals;
         Line("connections", $"{totals.Connected} made in {Seconds(report.Connecting)}, {report.Failed} failed"
-            + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : ""));
+            + (report.NotAttempted > 0 ? $", {report.NotAttempted} not attempted" : "")
+            + (totals.Reconnected > 0 ? $"; made again {Count(totals.Reconnected, "time")}" : ""));
         if (totals.Connected > 0)
         {
             LatencyLine("connect latency", report.LatencyOf(LatencyKind.Connect));
         }
 
         Line("packets sent", $"{totals.PacketsSent} in {Seconds(report.Sending)}: {Number(report.PacketsPerSecond, "F0")} per second"
+            + (totals.PacketsResent > 0 ? $"; {totals.PacketsResent} sent again" : "")
             + (totals.PacketsUnconfirmed > 0 ? $"; up to {totals.PacketsUnconfirmed} more were under way when a connection ended" : ""));
         Line("bytes sent", $"{totals.BytesSent}: {Number(report.BytesPerSecond / 1e6, "F1")} MB per second");
         if (report.Rate is { } rate)
@@ -51,6 +54,12 @@ internal static class Summary
         if (report.LatencyOf(LatencyKind.Write) is { Count: > 0 } write)
         {
             LatencyLine("write latency", write);
+        }
+
+        if (report.Options.Ack)
+        {
+            Line("acknowledged", $"{Count(totals.PacketsAcknowledged, "packet")}, {totals.PacketsUnacknowledged} not");
+            PhaseLine("ack latency", report.LatencyOf(LatencyKind.Acknowledgement));
         }
 
         Line("connections ended", string.Join(", ", Enum.GetValues<ConnectionEnd>()
@@ -109,6 +118,22 @@ internal static class Summary
             yield return $"verification failed: {verification.Line}";
         }
 
+        if (report.AckFault is not null)
+        {
+            yield return $"{Count(report.Totals.Ended(ConnectionEnd.WrongAcknowledgement), "connection")} had a wrong acknowledgement; "
+                + $"the first: {report.AckFault}";
+        }
+
+        if (report.Options.Ack && report.Totals.PacketsUnacknowledged is > 0 and long missing)
+        {
+            yield return $"{Count(missing, "packet")} {(missing == 1 ? "was" : "were")} not acknowledged";
+        }
+
+        if (report.Totals.Lost > 0)
+        {
+            yield return $"{Count(report.Totals.Lost, "connection")} could not be made again";
+        }
+
         if (report.Abuse is { Attack: { AnyOutlivedDeadline: true } attack })
         {
             yield return $"{Count(attack.Totals.Ended(HostileEnd.StillOpen), "hostile connection")} outlived "
@@ -145,6 +170,7 @@ internal static class Summary
         ConnectionEnd.FlushTimedOut => "by us with the last write not taken",
         ConnectionEnd.ClosedByServer => "closed by the server",
         ConnectionEnd.ResetByServer => "reset by the server",
+        ConnectionEnd.WrongAcknowledgement => "by us after a wrong acknowledgement",
         _ => "failed",
     };
 }

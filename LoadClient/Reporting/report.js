@@ -53,6 +53,11 @@ function tables() {
   section(`Sent in ${seconds(report.seconds)}`, ['', 'in all', 'per second'], [
     ['packets', count(packets.sent), count(packets.perSecond)],
     ['bytes', count(report.bytes.sent), count(report.bytes.perSecond)],
+    ...above0({ 'packets sent again': packets.resent }).map(([name, number]) => [name, count(number), '']),
+    ...(packets.acknowledged == null ? [] : [
+      ['packets acknowledged', count(packets.acknowledged), ''],
+      ['packets not acknowledged', count(packets.unacknowledged), ''],
+    ]),
   ], { note: packets.unconfirmed ? `Up to ${counted(packets.unconfirmed, 'more packet')} were under way when a connection ended.` : '' });
   section('Latency', latencyColumns, Object.entries(report.latencyMicroseconds).reverse()
     .filter(([, latency]) => latency.count).map(([kind, latency]) => latencyRow(kind, latency)));
@@ -60,7 +65,7 @@ function tables() {
     ['asked for', count(connections.requested)],
     [`made in ${seconds(report.connectSeconds)}`, count(connections.connected)],
     ...above0(connections.failures).map(([reason, number]) => [`failed: ${reason}`, count(number)]),
-    ...above0({ 'not attempted': connections.notAttempted }).map(([name, number]) => [name, count(number)]),
+    ...above0({ 'not attempted': connections.notAttempted, 'made again': connections.reconnected, 'not made again': connections.lost }).map(([name, number]) => [name, count(number)]),
     ...ends(connections.ended).map(([name, number]) => [`ended: ${name}`, number]),
   ]);
   section('Rate', [], rate ? [
@@ -233,6 +238,11 @@ overTime('Bytes per second', [['', sample => sample.bytesPerSecond]], bytes, () 
 overTime('Connections open', [['', sample => sample.open]], count, () => linear(''));
 if (series.some(sample => sample.late > 0)) {
   overTime('Late packets', [['', sample => sample.late]], count, () => linear(''));
+}
+
+if (report.packets.acknowledged != null) {
+  overTime('Packets acknowledged per second', [['', sample => sample.acknowledgedPerSecond]], count, () => linear(''));
+  latencyOverTime('Acknowledgement latency', 'acknowledgement');
 }
 
 latencyOverTime('Write latency', 'write');

@@ -8,7 +8,7 @@ internal interface IPacing
     /// <summary>Adds a connection that starts to send its share.</summary>
     void Started(SendingHandler connection);
 
-    /// <summary>Continues a connection after its pending write is complete.</summary>
+    /// <summary>Continues a connection after its pending write is complete, or after it was made again.</summary>
     void Ready(SendingHandler connection);
 
     /// <summary>Ends the schedule: only writes that are due before this timestamp are still made.</summary>

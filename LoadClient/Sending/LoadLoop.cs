@@ -2,6 +2,7 @@ using System.Net;
 using DotNetty.Buffers;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Acknowledging;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
@@ -39,7 +40,10 @@ internal sealed class LoadLoop
         Seed = options.Seed;
         Clock = new LoopClock(clock);
         Packets = new StampedPackets(tape);
-        Pacing = new FullSpeedPacing(Clock, eventLoop.Execute, options.PacketsPerWrite * options.Payload.MaxPacketBytes);
+        Pacing = new FullSpeedPacing(Clock, eventLoop.Execute, tape.MaxWriteBytes);
+        Serial = options.Serial ? new SerialStamp(tape) : null;
+        Counters = new LoadCounters(options.Ack);
+        Acknowledges = options.Ack;
         _eventLoop = eventLoop;
         _tls = tls;
         _transport = transport;
@@ -56,12 +60,18 @@ internal sealed class LoadLoop
     public LoopClock Clock { get; }
     public ILogger Logger { get; }
 
-    public LoadCounters Counters { get; } = new(); // any thread may read its totals
+    public LoadCounters Counters { get; } // any thread may read its totals
     public StampedPackets Packets { get; }
     public IPacing Pacing { get; private set; }
     public SplitMode? Split { get; }
     public int Seed { get; }
+    public SerialStamp? Serial { get; } // null without --serial
+    public bool WritesPieces => Split is not null || Serial is not null;
+    public bool Acknowledges { get; }
     public bool IsEncrypted => _tls is not null;
+    public string? AckFault { get; set; } // the first wrong acknowledgement
+    public Action<SendingHandler>? Reconnect { get; init; } // null without --reconnect
+    public AckLine[]? AckLines { get; init; } // of all connections, each written when it ends; null without --ack-log
 
     public DirectSend? TrySend { get; } // null if everything has to go through the pipeline
 
@@ -77,10 +87,10 @@ internal sealed class LoadLoop
     /// <summary>The timestamp at which the kernel took the last write. Any thread.</summary>
     public long? LastTaken => Volatile.Read(ref _lastTaken) is var taken and not 0 ? taken : null;
 
-    /// <summary>Makes a connection. Any thread.</summary>
-    public async Task ConnectAsync(int number, EndPoint target, IPEndPoint? source)
+    /// <summary>Makes a connection, for the first time or again. Any thread.</summary>
+    public async Task ConnectAsync(SendingHandler connection, EndPoint target, IPEndPoint? source)
     {
-        var connection = new SendingHandler(this, number);
+        connection.Prepare();
         Bootstrap bootstrap = _bootstrap.Clone()
             .ChannelFactory(() => _transport.NewChannel(target.AddressFamily))
             .Handler(new ActionChannelInitializer<IChannel>(channel =>
@@ -165,6 +175,11 @@ internal sealed class LoadLoop
     public void Remove(SendingHandler connection)
     {
         _connections.Remove(connection);
+        if (AckLines is not null)
+        {
+            AckLines[connection.Number] = connection.Line;
+        }
+
         CompleteIfAllClosed();
     }
 
@@ -187,7 +202,12 @@ internal sealed class LoadLoop
         CompleteIfNothingLeft();
     }
 
-    public void WriteTaken() => Volatile.Write(ref _lastTaken, Clock.Now);
+    /// <summary>Records a write of new packets that the kernel took just now.</summary>
+    public void WriteTaken(TimeSpan latency)
+    {
+        Counters.TookWrite(latency);
+        Volatile.Write(ref _lastTaken, Clock.Now);
+    }
 
     /// <summary>Sends a channel's FIN, after close_notify with TLS, and continues to read.</summary>
     public async Task ShutdownOutput(IChannel channel)

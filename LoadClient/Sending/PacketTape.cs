@@ -27,6 +27,8 @@ internal sealed class PacketTape
         int[] lengths = payload.IsFixed ? [payload.MinBytes] : SpreadLengths(payload, new Random(seed));
         Starts = lengths.Length;
         PacketsPerWrite = packetsPerWrite;
+        MaxWriteBytes = packetsPerWrite * payload.MaxPacketBytes;
+        HasTime = true;
 
         // With one start, packet 0 is followed by the rest of its own write, and needs no repetition.
         int packets = payload.IsFixed ? packetsPerWrite : Starts + packetsPerWrite;
@@ -47,13 +49,35 @@ internal sealed class PacketTape
         Bytes = bytes;
     }
 
+    /// <summary>Prepares writes of the same packet, unchanged.</summary>
+    public PacketTape(ReadOnlySpan<byte> packet, int packetsPerWrite)
+    {
+        Starts = 1;
+        PacketsPerWrite = packetsPerWrite;
+        MaxWriteBytes = packetsPerWrite * packet.Length;
+        _offsets = new int[packetsPerWrite + 1];
+        byte[] bytes = new byte[MaxWriteBytes];
+        for (int i = 0; i < packetsPerWrite; i++)
+        {
+            packet.CopyTo(bytes.AsSpan(_offsets[i]));
+            _offsets[i + 1] = _offsets[i] + packet.Length;
+        }
+
+        Bytes = bytes;
+    }
+
+    public bool HasTime { get; } // in the headers, to be stamped
+    public int MaxWriteBytes { get; }
     public ReadOnlyMemory<byte> Bytes { get; } // the time in the headers is 0
     public int Starts { get; } // the packets at which a write can start
     public int PacketsPerWrite { get; } // the maximum
     public ReadOnlySpan<int> Offsets => _offsets; // the start of each packet, and the end of the last one
 
-    /// <summary>Returns the start of a connection's first write, far from its neighbours'.</summary>
-    public int StartOf(int connection) => (int)((uint)connection * 2_654_435_769u % (uint)Starts);
+    /// <summary>Returns the place of a connection's packet; connections with neighbouring numbers start far apart.</summary>
+    public int IndexOf(int connection, long packet) => (int)((((uint)connection * 2_654_435_769u) + packet) % Starts);
+
+    /// <summary>Returns where the payload of a packet starts.</summary>
+    public int PayloadOf(int packet) => _offsets[packet] + PacketHeader.Size;
 
     /// <summary>Counts the packets from packet <paramref name="start"/> on that end at or before <paramref name="end"/>.</summary>
     public int WholePacketsBefore(int start, int end)

@@ -3,10 +3,15 @@ using DotNetty.Transport.Channels;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection's position on the tape, and its current write, at most one. Used on the connection's event loop only.</summary>
+/// <summary>The packets of one connection, and its current write, at most one. Used on the connection's event loop only.</summary>
 /// <remarks>
-/// On the epoll transport the bytes go directly to the kernel. The rest, and everything with TLS or on DotNetty's sockets, goes through
-/// the pipeline. Only the kernel's socket buffer queues packets, so their number is exact.
+/// <para>On the epoll transport the bytes go directly to the kernel. The rest, and everything with TLS or on DotNetty's sockets, goes
+/// through the pipeline. Only the kernel's socket buffer queues packets, so their number is exact.</para>
+/// <para>A packet's number gives its place on the tape, so a packet can be written again without keeping its bytes:</para>
+/// <code>
+/// packet 0 ... acknowledged ... Next ... Sent ... Begun
+///                               Next = Begun, except after <see cref="Rewind"/>: then the packets up to Begun are written again
+/// </code>
 /// </remarks>
 internal sealed class PacketWriter
 {
@@ -14,49 +19,63 @@ internal sealed class PacketWriter
 
     private readonly LoadLoop _loop;
     private readonly PieceCutter _cutter;
+    private readonly int _connection;
     private IChannel? _channel; // a field of our own, as each object on the way costs a cache miss with thousands of connections
-    private int _start;
+    private long _next;
+    private long _opened; // the first packet since the connection was made
 
     // The current write: packets _first to _first + _packets of the copy. The kernel has taken the bytes before _taken.
     private StampedPackets.Copy? _copy;
     private int _first;
     private int _packets;
-    private int _packet; // the one with the byte at _taken
+    private int _packet; // the one with the byte at _taken; only for writes in pieces
     private int _taken;
     private int _end;
     private long _due;
+    private bool _isResend;
 
     // The piece that the channel holds.
     private Task? _written;
     private IByteBuffer? _view;
+    private int _viewStart;
     private int _handedTo;
 
     public PacketWriter(LoadLoop loop, int connection)
     {
         _loop = loop;
-        _start = loop.Packets.Tape.StartOf(connection);
+        _connection = connection;
         _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
 
+    public long Begun { get; private set; } // packets whose first write has started
+    public long Sent { get; private set; } // packets that the kernel has taken to the last byte, each counted once
+    public bool MustResend => _next < Begun;
     public bool IsWriting => _copy is not null;
     public bool IsStuck => _written is not null; // the kernel had no room; call Settle when the write is complete
-    public long PacketsTaken { get; private set; }
-    public long BytesTaken { get; private set; }
+    public bool CanSettle => _written is { IsCompleted: true };
+    public long PacketsTaken { get; private set; } // since the connection was made
+    public long BytesTaken { get; private set; } // since the connection was made
     public Exception? Fault { get; private set; }
 
-    /// <summary>Starts a write and returns its number of packets. Only when no other write is in progress.</summary>
-    public int Begin(long most, long due)
+    /// <summary>The whole packets in the hands of the kernel or the channel since the connection was made.</summary>
+    public long PacketsHandedOver => IsWriting
+        ? _next - _packets - _opened + _loop.Packets.Tape.WholePacketsBefore(_first, IsStuck ? _handedTo : _taken)
+        : _next - _opened;
+
+    /// <summary>Starts a write: of the packets to write again if there are any, otherwise of new ones.</summary>
+    public void Begin(long most, long due)
     {
         PacketTape tape = _loop.Packets.Tape;
+        _isResend = MustResend;
         _copy = _loop.Packets.At(_loop.Clock.UnixSecond);
         _copy.Begin();
-        _first = _packet = _start;
-        _packets = (int)Math.Min(tape.PacketsPerWrite, most);
-        _start = (_start + _packets) % tape.Starts;
+        _first = _packet = tape.IndexOf(_connection, _next);
+        _packets = (int)Math.Min(tape.PacketsPerWrite, _isResend ? Begun - _next : most);
+        _next += _packets;
+        Begun = Math.Max(Begun, _next);
         _taken = tape.Offsets[_first];
         _end = tape.Offsets[_first + _packets];
         _due = due;
-        return _packets;
     }
 
     /// <summary>Continues the current write until the kernel has no room or the turn is over.</summary>
@@ -64,8 +83,8 @@ internal sealed class PacketWriter
     {
         for (int pieces = 0; pieces < PiecesPerTurn; pieces++)
         {
-            int end = _loop.Split is null ? _end : _cutter.EndOfPiece(_taken, _packet, _end);
-            Take(_loop.TrySend?.Invoke(_channel ??= context.Channel, _copy!.Range(_taken, end)) ?? 0);
+            int end = _loop.WritesPieces ? EndOfPiece() : _end;
+            Take(_loop.TrySend?.Invoke(_channel ??= context.Channel, Range(end)) ?? 0);
             if (IsWriting && _taken < end)
             {
                 Hand(context, end);
@@ -107,7 +126,7 @@ internal sealed class PacketWriter
         // had in progress, and TLS moves the index when it encrypts.
         if (!_loop.IsEncrypted)
         {
-            Take(view.ReaderIndex - _taken);
+            Take(view.ReaderIndex - _viewStart);
         }
 
         CountUnconfirmed();
@@ -118,7 +137,7 @@ internal sealed class PacketWriter
     /// <summary>Ends the current write, as the connection has ended.</summary>
     public void Abandon()
     {
-        if (IsStuck && _written!.IsCompleted)
+        if (CanSettle)
         {
             Settle();
         }
@@ -131,16 +150,51 @@ internal sealed class PacketWriter
 
         if (_copy is not null)
         {
-            _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Read()));
-            CountWhole();
+            if (!_isResend)
+            {
+                _loop.Counters.WritesUntaken(_loop.Clock.Between(_due, _loop.Clock.Read()));
+            }
+
+            // The whole packets of an unfinished write count.
+            Count(_loop.Packets.Tape.WholePacketsBefore(_first, _taken));
             _copy.End();
             _copy = null;
         }
     }
 
+    /// <summary>Prepares for a new connection, on which the packets from this one on are written again.</summary>
+    public void Rewind(long packet)
+    {
+        _next = _opened = packet;
+        _channel = null;
+        PacketsTaken = BytesTaken = 0;
+        Fault = null;
+    }
+
+    /// <summary>Counts packets as sent that the server has acknowledged; the transport may not have reported them yet.</summary>
+    public void Confirm(long acknowledged)
+    {
+        if (acknowledged > Sent)
+        {
+            _loop.Counters.TookPackets(acknowledged - Sent, again: 0);
+            Sent = acknowledged;
+        }
+    }
+
+    private int EndOfPiece()
+    {
+        int end = _cutter.EndOfPiece(_taken, _packet, _end);
+        return _loop.Serial is null ? end : Math.Min(end, _taken + SerialStamp.MaxPiece);
+    }
+
+    private ReadOnlySpan<byte> Range(int end) => _loop.Serial is { } serial
+        ? serial.Compose(_copy!, _taken, end, _packet, _connection, _next - _packets + _packet - _first)
+        : _copy!.Range(_taken, end);
+
     private void Hand(IChannelHandlerContext context, int end)
     {
-        _view = _copy!.RetainedRange(_taken, end);
+        _view = _loop.Serial is null ? _copy!.RetainedRange(_taken, end) : Unpooled.WrappedBuffer(Range(end).ToArray());
+        _viewStart = _view.ReaderIndex;
         _handedTo = end;
         _written = context.WriteAsync(_view);
         context.Flush();
@@ -155,7 +209,7 @@ internal sealed class PacketWriter
         {
             Finish();
         }
-        else if (_loop.Split is not null)
+        else if (_loop.WritesPieces)
         {
             ReadOnlySpan<int> offsets = _loop.Packets.Tape.Offsets;
             while (_taken >= offsets[_packet + 1])
@@ -174,19 +228,24 @@ internal sealed class PacketWriter
 
     private void Finish()
     {
-        PacketsTaken += _packets;
-        _loop.Counters.TookWrite(_packets, _loop.Clock.Between(_due, _loop.Clock.Read()));
-        _loop.WriteTaken();
+        Count(_packets);
+        if (!_isResend)
+        {
+            _loop.WriteTaken(_loop.Clock.Between(_due, _loop.Clock.Read()));
+        }
+
         _copy!.End();
         _copy = null;
     }
 
-    /// <summary>Counts the whole packets of an unfinished write.</summary>
-    private void CountWhole()
+    /// <summary>Counts the first packets of the current write as taken.</summary>
+    private void Count(int packets)
     {
-        int whole = _loop.Packets.Tape.WholePacketsBefore(_first, _taken);
-        PacketsTaken += whole;
-        _loop.Counters.TookPackets(whole);
+        long end = _next - _packets + packets;
+        long fresh = Math.Clamp(end - Sent, 0, packets);
+        PacketsTaken += packets;
+        Sent += fresh;
+        _loop.Counters.TookPackets(fresh, packets - fresh);
     }
 }
 

@@ -114,12 +114,16 @@ internal sealed class RatePacing : IPacing, IRunnable
 
     private void TakeTurn(Slot slot)
     {
-        if (slot.Connection is not { } connection)
+        if (slot.Connection is not { CanWrite: true } connection)
         {
-            return;
+            return; // it calls Ready when it can
         }
 
-        if (!connection.IsWriting && slot.Owed > 0)
+        if (connection.IsWriting || connection.MustResend)
+        {
+            Continue(slot, connection.TakeTurn(_clock.Now));
+        }
+        else if (slot.Owed > 0)
         {
             long due = OldestDue(slot);
             slot.Owed--;
@@ -130,15 +134,12 @@ internal sealed class RatePacing : IPacing, IRunnable
 
             Continue(slot, connection.TakeTurn(due));
         }
-        else if (connection.IsWriting)
-        {
-            Continue(slot, connection.TakeTurn(_clock.Now));
-        }
     }
 
     private void Continue(Slot slot, WriteOutcome outcome)
     {
-        if (outcome == WriteOutcome.Unfinished || (outcome == WriteOutcome.Taken && slot.Owed > 0))
+        if (outcome == WriteOutcome.Unfinished
+            || (outcome == WriteOutcome.Taken && (slot.Owed > 0 || slot.Connection is { MustResend: true })))
         {
             MakeReady(slot);
         }

@@ -1,25 +1,33 @@
 using System.Net;
 using System.Net.Sockets;
+using DotNetty.Buffers;
 using DotNetty.Common.Concurrency;
 using DotNetty.Common.Utilities;
 using DotNetty.Handlers.Tls;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.LoadClient.Acknowledging;
 using TaskCompletionSource = System.Threading.Tasks.TaskCompletionSource;
 
 namespace DotNettyFraming.LoadClient.Sending;
 
-/// <summary>One connection of the load, from the connect call to the close. Runs on its event loop.</summary>
-/// <remarks>A <see cref="PacketWriter"/> writes packets when the loop's <see cref="IPacing"/> gives a turn. Input is discarded.</remarks>
+/// <summary>One connection of the load, from the connect call to its last close. Runs on its event loop.</summary>
+/// <remarks>
+/// A <see cref="PacketWriter"/> writes packets when the loop's <see cref="IPacing"/> gives a turn. Input is acknowledgements with
+/// <c>--ack</c>, and is discarded otherwise. With <c>--reconnect</c> the same handler serves one channel after another.
+/// </remarks>
 internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
 {
     private readonly LoadLoop _loop;
     private readonly PacketWriter _writer;
-    private readonly TaskCompletionSource _established = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly AckLedger? _ledger; // null without --ack
+    private TaskCompletionSource _established = NewEstablished();
     private IChannelHandlerContext? _context;
     private Action<Task>? _whenSettled;
-    private ConnectionState _state = ConnectionState.Connecting;
+    private volatile ConnectionState _state = ConnectionState.Connecting;
+    private bool _isUp; // established; with --reconnect it can be down in any state
+    private bool _isLost; // dropped, and to be made again when its channel is unregistered
     private long _connectStarted;
-    private long _packetsLeft;
+    private long _share;
     private Exception? _fault;
     private ConnectionEnd? _end; // if we end the connection
 
@@ -27,24 +35,39 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     {
         _loop = loop;
         _writer = new PacketWriter(loop, number);
+        _ledger = loop.Acknowledges ? new AckLedger(loop.Counters, loop.Clock) : null;
         Number = number;
     }
+
+    /// <inheritdoc/>
+    public override bool IsSharable => true; // for the next channel, after the last one is gone
 
     public int Number { get; }
 
     /// <summary>Complete when packets can be sent, after the TLS handshake if there is one.</summary>
     public Task Established => _established.Task;
 
+    public int Attempts { get; set; } // to make the connection again since its last progress. Any thread, while it is down
+
+    public bool IsOver => _state == ConnectionState.Ended; // any thread
     public bool IsWaiting => _state == ConnectionState.Waiting;
     public bool IsSending => _state == ConnectionState.Sending;
     public bool IsBusy => _state is ConnectionState.Sending or ConnectionState.Flushing;
     public bool IsWriting => _writer.IsWriting;
-    public int NextPackets => (int)Math.Min(_packetsLeft, _loop.Packets.Tape.PacketsPerWrite); // of the next write
-    public long WritesLeft => _packetsLeft == 0 ? 0 : ((_packetsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
+    public bool MustResend => _writer.MustResend;
+    public bool CanWrite => _isUp && IsBusy && !_writer.IsStuck && _writer.Fault is null;
+    public int NextPackets => (int)Math.Min(PacketsLeft, _loop.Packets.Tape.PacketsPerWrite); // of the next write of new packets
+    public long WritesLeft => PacketsLeft == 0 ? 0 : ((PacketsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
+    public AckLine Line => new(_ledger?.Acknowledged ?? 0, _writer.Sent);
+
+    private long PacketsLeft => _share == PacketShares.Endless ? _share : _share - _writer.Begun;
+
+    /// <summary>Prepares for a new channel. Any thread, while the connection is down.</summary>
+    public void Prepare() => _established = NewEstablished();
 
     public void Start(long packets)
     {
-        _packetsLeft = packets;
+        _share = packets;
         if (packets == 0)
         {
             Become(ConnectionState.Idle);
@@ -76,17 +99,25 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     }
 
     /// <summary>Closes the connection immediately.</summary>
-    public void Abandon() => Close(_state switch
+    public void Abandon()
     {
-        ConnectionState.Flushing => ConnectionEnd.FlushTimedOut,
-        ConnectionState.ShutDown => ConnectionEnd.CloseTimedOut,
-        _ => ConnectionEnd.Completed,
-    });
+        if (_state != ConnectionState.Connecting && !_isUp)
+        {
+            EndWhileDown();
+        }
+
+        Close(_state switch
+        {
+            ConnectionState.Flushing => ConnectionEnd.FlushTimedOut,
+            ConnectionState.ShutDown => ConnectionEnd.CloseTimedOut,
+            _ => ConnectionEnd.Completed,
+        });
+    }
 
     /// <summary>Starts a write, or continues the current one.</summary>
     public WriteOutcome TakeTurn(long due)
     {
-        if (_writer.IsStuck || !IsBusy || _writer.Fault is not null)
+        if (!CanWrite)
         {
             return WriteOutcome.Nothing;
         }
@@ -95,13 +126,17 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         {
             if (!_writer.IsWriting)
             {
-                if (_packetsLeft == 0)
+                if (!MustResend && PacketsLeft == 0)
                 {
                     return WriteOutcome.Nothing;
                 }
 
-                int packets = _writer.Begin(_packetsLeft, due);
-                _packetsLeft -= _packetsLeft == PacketShares.Endless ? 0 : packets;
+                long begun = _writer.Begun;
+                _writer.Begin(PacketsLeft, due);
+                if (_writer.Begun > begun)
+                {
+                    _ledger?.Begin(_writer.Begun, due);
+                }
             }
 
             WriteOutcome outcome = _writer.Advance(_context!, _whenSettled ??= WhenSettled);
@@ -123,7 +158,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <summary>Continues after a stuck write.</summary>
     void IRunnable.Run()
     {
-        if (_writer.IsStuck && _writer.Settle())
+        if (_writer.CanSettle && _writer.Settle())
         {
             MoveOn();
             if (IsBusy)
@@ -186,7 +221,15 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
-    public override void ChannelRead(IChannelHandlerContext context, object message) => ReferenceCountUtil.Release(message);
+    public override void ChannelRead(IChannelHandlerContext context, object message)
+    {
+        if (_ledger is not null && _end is null && message is IByteBuffer input)
+        {
+            ReadAcknowledgements(input);
+        }
+
+        ReferenceCountUtil.Release(message);
+    }
 
     public override void ExceptionCaught(IChannelHandlerContext context, Exception exception)
     {
@@ -198,35 +241,111 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     {
         _writer.Abandon();
         _fault ??= _writer.Fault;
-        if (_state == ConnectionState.Connecting)
+        if (!_isUp)
         {
             // The TLS handshake failed: a failed attempt and no connection.
             _established.TrySetException(_fault ?? new ClosedChannelException());
-            context.FireChannelInactive();
-            return;
+            (_fault, _end) = (null, null);
+        }
+        else
+        {
+            _isUp = false;
+            ConnectionEnd end = _end ?? ConnectionEnding.Of(_fault, _state);
+            _loop.Counters.Ended(end, _writer.PacketsTaken, _writer.BytesTaken);
+            Log(end);
+            Drop();
         }
 
-        _loop.Counters.Unsent(_loop.Pacing.Ended(this) * _loop.Packets.Tape.PacketsPerWrite);
-        ConnectionEnd end = _end ?? ConnectionEnding.Of(_fault, _state);
-        _loop.Counters.Ended(end, _writer.PacketsTaken, _writer.BytesTaken);
-        Log(end);
-        Become(ConnectionState.Ended);
         context.FireChannelInactive();
     }
 
     public override void ChannelUnregistered(IChannelHandlerContext context)
     {
-        Become(ConnectionState.Ended); // here too, as a connection that was never made has no ChannelInactive
-        _loop.Remove(this);
+        if (_isLost)
+        {
+            _isLost = false;
+            _loop.Reconnect!(this);
+        }
+        else if (_state is ConnectionState.Connecting or ConnectionState.Ended)
+        {
+            End(); // here too, as a connection that was never made has no ChannelInactive
+        }
+
         context.FireChannelUnregistered();
     }
 
+    private static TaskCompletionSource NewEstablished() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private void Establish()
     {
-        _loop.Counters.Connected(_loop.Clock.Between(_connectStarted, _loop.Clock.Read()));
-        Become(ConnectionState.Waiting);
+        TimeSpan latency = _loop.Clock.Between(_connectStarted, _loop.Clock.Read());
+        _isUp = true;
+        switch (_state)
+        {
+            case ConnectionState.Connecting:
+                _loop.Counters.Connected(latency);
+                Become(ConnectionState.Waiting);
+                _established.TrySetResult();
+                _loop.Connected(this);
+                return;
+            case ConnectionState.Ended:
+                Close(ConnectionEnd.Completed); // abandoned while it was being made
+                break;
+        }
+
+        _loop.Counters.Reconnected(latency);
         _established.TrySetResult();
-        _loop.Connected(this);
+        if (IsBusy)
+        {
+            _loop.Pacing.Ready(this);
+            MoveOn();
+        }
+    }
+
+    private void ReadAcknowledgements(IByteBuffer input)
+    {
+        byte[] copy = input.HasArray ? [] : new byte[input.ReadableBytes];
+        input.GetBytes(input.ReaderIndex, copy);
+        ReadOnlySpan<byte> bytes = input.HasArray
+            ? input.Array.AsSpan(input.ArrayOffset + input.ReaderIndex, input.ReadableBytes)
+            : copy;
+        _loop.Clock.Read();
+        if (_ledger!.Read(bytes, _writer) is string fault)
+        {
+            _loop.AckFault ??= $"connection {Number}: {fault}";
+            Close(ConnectionEnd.WrongAcknowledgement);
+        }
+
+        _writer.Confirm(_ledger.Acknowledged);
+    }
+
+    /// <summary>Ends the connection after its channel has closed, or lets it be made again.</summary>
+    private void Drop()
+    {
+        if (_end is null && _loop.Reconnect is not null)
+        {
+            Attempts = (_ledger?.HasProgress ?? _writer.PacketsTaken > 0) ? 0 : Attempts;
+            _ledger?.Reopen();
+            _writer.Rewind(_ledger?.Acknowledged ?? _writer.Sent);
+            _isLost = _state is not (ConnectionState.Flushing or ConnectionState.ShutDown) || MustResend || _loop.Pacing.Owed(this) > 0;
+        }
+
+        if (!_isLost)
+        {
+            _loop.Counters.Unsent(_loop.Pacing.Ended(this) * _loop.Packets.Tape.PacketsPerWrite);
+            Become(ConnectionState.Ended);
+            return;
+        }
+
+        _fault = null;
+        if (_state == ConnectionState.ShutDown)
+        {
+            Become(ConnectionState.Flushing);
+        }
+        else if (_state == ConnectionState.Idle && MustResend)
+        {
+            Become(ConnectionState.Sending);
+        }
     }
 
     private void WhenSettled(Task written)
@@ -245,18 +364,25 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     /// <summary>Changes the state if the last write is done.</summary>
     private void MoveOn()
     {
-        if (_writer.IsWriting)
+        if (_writer.IsWriting || MustResend)
         {
             return;
         }
 
-        if (IsSending && _packetsLeft == 0)
+        if (IsSending && PacketsLeft == 0)
         {
             Become(ConnectionState.Idle);
         }
         else if (_state == ConnectionState.Flushing && _loop.Pacing.Owed(this) == 0)
         {
-            ShutDown();
+            if (_isUp)
+            {
+                ShutDown();
+            }
+            else
+            {
+                EndWhileDown();
+            }
         }
     }
 
@@ -270,21 +396,38 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
         }
     }
 
+    private void End()
+    {
+        if (_state != ConnectionState.Ended)
+        {
+            _loop.Counters.Unsent(_loop.Pacing.Ended(this) * _loop.Packets.Tape.PacketsPerWrite);
+            Become(ConnectionState.Ended);
+        }
+
+        _loop.Remove(this);
+    }
+
+    private void EndWhileDown()
+    {
+        _loop.Counters.Lost();
+        End();
+    }
+
     private void ShutDown()
     {
         Become(ConnectionState.ShutDown);
-        Observe(ShutDownOrClose());
+        Observe(ShutDownOrClose(_context!));
 
-        async Task ShutDownOrClose()
+        async Task ShutDownOrClose(IChannelHandlerContext context)
         {
             try
             {
-                await _loop.ShutdownOutput(_context!.Channel);
+                await _loop.ShutdownOutput(context.Channel);
             }
             catch (Exception exception) when (exception is SocketException or IOException or ClosedChannelException)
             {
                 _fault ??= exception;
-                await _context!.CloseAsync();
+                await context.CloseAsync();
             }
         }
     }

@@ -20,10 +20,10 @@ internal sealed class StampedPackets(PacketTape tape)
     /// <summary>Returns the copy for writes of this second.</summary>
     public Copy At(uint time)
     {
-        if (_current is null || _current.Time != time)
+        if (_current is null || (tape.HasTime && _current.Time != time))
         {
             Copy copy = Free() ?? new Copy(tape.Bytes);
-            copy.Stamp(tape.Offsets, time);
+            copy.Stamp(tape.HasTime ? tape.Offsets : [0], time);
             _current = copy;
         }
 

@@ -6,6 +6,7 @@ using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.LoadClient.Connecting;
@@ -59,6 +60,7 @@ public sealed class AddressTests
         var run = new LoadRun(
             options with { Transport = choice },
             options.Connections,
+            new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed),
             addresses,
             LoadTransport.Of(choice, eventLoops: 2),
             tls: null,

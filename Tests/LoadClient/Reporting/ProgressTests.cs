@@ -4,6 +4,7 @@ using DotNettyFraming.LoadClient;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
+using DotNettyFraming.LoadClient.Sending;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;
 
@@ -53,6 +54,7 @@ public sealed class ProgressTests
         var target = new IPEndPoint(IPAddress.Loopback, 9999);
         LoadTransport transport = LoadTransport.Of(options.Transport, eventLoops: 1);
         transport.Group.ShutdownGracefullyAsync(TimeSpan.Zero, TimeSpan.Zero);
-        return (new LoadRun(options, 10, [target], transport, tls: null, TimeProvider.System, NullLogger.Instance), options);
+        var tape = new PacketTape(options.Payload, options.PacketsPerWrite, options.Seed);
+        return (new LoadRun(options, 10, tape, [target], transport, tls: null, TimeProvider.System, NullLogger.Instance), options);
     }
 }

@@ -38,7 +38,7 @@ public sealed class RunReportTests
         Assert.That(Report().ExitCode, Is.EqualTo(4), "an attempt failed");
         Assert.That((clean with { Allowed = 9 }).ExitCode, Is.EqualTo(4), "capped");
         Assert.That((clean with { RanOutOfConnections = true }).ExitCode, Is.EqualTo(4));
-        Assert.That((Report() with { Totals = new LoadTotals(0, 0, 0, 0, new long[6]) }).ExitCode, Is.EqualTo(1), "nothing connected");
+        Assert.That((Report() with { Totals = LoadTotals.Zero }).ExitCode, Is.EqualTo(1), "nothing connected");
     }
 
     [Test]
@@ -48,9 +48,10 @@ public sealed class RunReportTests
         loops[0].Connected(TimeSpan.FromMicroseconds(5));
         loops[1].Connected(TimeSpan.FromMicroseconds(7));
         loops[0].TookBytes(96);
-        loops[0].TookWrite(packets: 3, TimeSpan.FromMicroseconds(9));
+        loops[0].TookPackets(fresh: 3, again: 0);
+        loops[0].TookWrite(TimeSpan.FromMicroseconds(9));
         loops[1].TookBytes(40);
-        loops[1].TookPackets(1);
+        loops[1].TookPackets(fresh: 1, again: 0);
         loops[1].Unconfirmed(packets: 2, bytes: 64);
         loops[1].Ended(ConnectionEnd.ClosedByServer, packets: 1, bytes: 40);
         loops[0].Ended(ConnectionEnd.Completed, packets: 3, bytes: 96);

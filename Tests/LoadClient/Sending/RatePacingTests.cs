@@ -62,7 +62,7 @@ public sealed class RatePacingTests
         }
 
         Assert.That(Writes, Is.EqualTo(new[] { 11 }), "none is skipped");
-        Latency latency = Latency.Of(_loop.Counters.TakeInterval().Write);
+        Latency latency = Latency.Of(_loop.Counters.TakeInterval()[LatencyKind.Write]);
         Assert.That(latency.Count, Is.EqualTo(11));
         Assert.That(latency.Max, Is.EqualTo(100_000).Within(0.1).Percent, "the first was due 100 ms ago");
         Assert.That(latency.P50, Is.EqualTo(50_000).Within(0.1).Percent, "waiting for the server would measure the first alone");
@@ -122,7 +122,7 @@ public sealed class RatePacingTests
         RunTasks();
 
         Assert.That(_loop.Counters.Totals().PacketsUnsent, Is.EqualTo(10));
-        Latency latency = Latency.Of(_loop.Counters.TakeInterval().Write);
+        Latency latency = Latency.Of(_loop.Counters.TakeInterval()[LatencyKind.Write]);
         Assert.That((latency.Count, latency.Max), Is.EqualTo((11L, 100_031L)).Or.EqualTo((11L, 100_000L)), "the write under way too");
     }
 
@@ -159,7 +159,7 @@ public sealed class RatePacingTests
         RunTasks();
 
         Assert.That(_loop.Counters.Totals().PacketsUnsent, Is.EqualTo(1_000_000_000).Within(100));
-        Latency latency = Latency.Of(_loop.Counters.TakeInterval().Write);
+        Latency latency = Latency.Of(_loop.Counters.TakeInterval()[LatencyKind.Write]);
         Assert.That(latency.Count, Is.EqualTo(1_000_000_000).Within(100));
         Assert.That(latency.P50, Is.EqualTo(500_000).Within(0.1).Percent);
         Assert.That(latency.Max, Is.EqualTo(1_000_000).Within(0.1).Percent);
