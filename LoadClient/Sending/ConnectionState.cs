@@ -22,9 +22,9 @@ internal enum ConnectionEnd
     FlushTimedOut, // by us: the server did not take the last write within the flush deadline
     CloseTimedOut, // by us: the server did not answer our FIN within the close deadline
     ClosedByServer, // FIN before we were done
-    WrongAcknowledgement, // by us: an acknowledgement went down, or covers packets that were not sent
     ResetByServer, // RST, also after our own FIN: the server has discarded data
     Failed, // an error on our side or on the way: the network, a bug
+    WrongAcknowledgement, // by us: an acknowledgement went down, or covers packets that were not sent
 }
 
 /// <summary>The classification of ends that are not ours.</summary>

@@ -33,7 +33,7 @@ public sealed class ReconnectTests(string transport)
 
         ClientRun run = await RunAsync(server, "--ack --reconnect --serial --connections 1 --packets 100 --rate 200");
 
-        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That((run.Number("packets.sent"), run.Number("packets.acknowledged")), Is.EqualTo((100, 100)));
         Assert.That(run.Number("packets.resent"), Is.GreaterThanOrEqualTo(9));
         Assert.That((run.Number("connections.reconnected"), run.Number("connections.lost")), Is.EqualTo((3, 0)));
@@ -111,7 +111,7 @@ public sealed class ReconnectTests(string transport)
 
         ClientRun run = await RunAsync(server, "--reconnect --serial --connections 1 --packets 60 --rate 200");
 
-        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That((run.Number("packets.sent"), run.Number("packets.resent")), Is.EqualTo((60, 0)));
         ulong[] second = [.. Payloads(server.Connections.Last()).Select(payload => Serial(payload).Packet)];
         Assert.That(second[^1], Is.EqualTo(59));

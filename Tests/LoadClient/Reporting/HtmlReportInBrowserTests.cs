@@ -175,7 +175,7 @@ public sealed class HtmlReportInBrowserTests
             ["no latency above 0"] = (sample with { Series = [Fast(1), Fast(2)], Latencies = Latencies(zeros, zeros) }, 6),
             ["one value"] = (sample with { Latencies = Latencies(SampleReport.HistogramOf(7), none) }, 4),
             ["interrupted"] = (sample with { Interrupted = true, RanOutOfConnections = true }, 4),
-            ["no connection"] = (sample with { Totals = new LoadTotals(0, 0, 0, 0, new long[6]), Series = [] }, 1),
+            ["no connection"] = (sample with { Totals = LoadTotals.Zero, Series = [] }, 1),
             ["a short last interval"] = (sample with { Series = [.. sample.Series, Idle(2) with { Length = Second / 1000 }] }, 4),
         };
     }

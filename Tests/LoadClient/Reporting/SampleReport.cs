@@ -13,7 +13,7 @@ internal static class SampleReport
     {
         Options = new LoadOptions { Connections = 10 },
         Allowed = 10,
-        Totals = new LoadTotals(Connected: 8, PacketsSent: 1000, BytesSent: 32_000, PacketsUnconfirmed: 0, Ends: [3, 0, 0, 4, 1, 0]),
+        Totals = new LoadTotals(Connected: 8, PacketsSent: 1000, BytesSent: 32_000, PacketsUnconfirmed: 0, Ends: [3, 0, 0, 4, 1, 0, 0]),
         Failures = [new("ConnectionRefused", 1)],
         Connecting = TimeSpan.FromSeconds(1),
         Sending = TimeSpan.FromSeconds(2),

@@ -25,7 +25,7 @@ internal static class SampleRun
         {
             Options = new LoadOptions { Connections = Connections, RampUp = RampUp, Duration = TimeSpan.FromSeconds(seconds), Seed = 7 },
             Allowed = Connections,
-            Totals = new LoadTotals(made, packets, packets * PacketBytes, PacketsUnconfirmed: 0, Ends: [made - 3, 0, 0, 2, 1, 0]),
+            Totals = new LoadTotals(made, packets, packets * PacketBytes, PacketsUnconfirmed: 0, Ends: [made - 3, 0, 0, 2, 1, 0, 0]),
             Failures = [],
             Connecting = TimeSpan.FromSeconds(made / (double)RampUp),
             Sending = TimeSpan.FromSeconds(seconds),

@@ -31,7 +31,7 @@ public sealed class SummaryTests
     {
         Options = new LoadOptions { Connections = connected + failed },
         Allowed = connected + failed,
-        Totals = new LoadTotals(connected, PacketsSent: 0, BytesSent: 0, PacketsUnconfirmed: 0, Ends: new long[6]),
+        Totals = LoadTotals.Zero with { Connected = connected },
         Latencies = connected == 0 ? new Dictionary<LatencyKind, LongHistogram>() : SampleReport.New().Latencies,
         Failures = failed == 0 ? [] : [new("ConnectionRefused", failed)],
     };
