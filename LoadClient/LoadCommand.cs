@@ -176,7 +176,7 @@ internal static class LoadExitCode
     public const int VerificationFailed = 3; // --verify: a difference, or no answer; --ack: a wrong acknowledgement
     public const int HostileConnectionOutlived = 5; // --abuse: a hostile connection was open after --abuse-deadline
 
-    /// <summary>Connections failed, were capped or lost, or all ended before the duration or before all of <c>--packets</c> were sent.</summary>
+    /// <summary>Connections failed, were capped or lost, or all ended before the duration or before <c>--packets</c> were sent.</summary>
     /// <remarks>If the server closes only some during the run, they are counted and the exit code is 0.</remarks>
     public const int SomeConnectionsFailed = 4;
 }

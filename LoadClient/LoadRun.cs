@@ -197,7 +197,7 @@ internal sealed class LoadRun
         long stopped = _clock.GetTimestamp();
         long end = Math.Min(_plannedEnd ?? stopped, stopped);
         await OnAllLoops(loop => loop.FinishAsync(end));
-        if (!await CompleteWithin(FlushDeadline, loop => loop.NothingLeft.Task) && !_options.Reconnect)
+        if (!await CompleteWithin(FlushDeadline, loop => loop.NothingLeft.Task, CancellationToken.None) && !_options.Reconnect)
         {
             await OnAllLoops(loop => loop.AbandonBusyAsync());
         }
@@ -208,7 +208,7 @@ internal sealed class LoadRun
         if (!await CompleteWithin(closeDeadline, loop => loop.AllClosed.Task, stop))
         {
             await OnAllLoops(loop => loop.AbandonAllAsync());
-            await CompleteWithin(CloseDeadline, loop => loop.AllClosed.Task);
+            await CompleteWithin(CloseDeadline, loop => loop.AllClosed.Task, CancellationToken.None);
         }
 
         _ramp.Stop();
@@ -266,7 +266,7 @@ internal sealed class LoadRun
     private Task OnAllLoops(Func<LoadLoop, Task> action) => Task.WhenAll(_loops.Select(action));
 
     /// <summary>Waits for a task of all loops until a limit, or until <see cref="CloseDeadline"/> after a signal.</summary>
-    private async Task<bool> CompleteWithin(TimeSpan limit, Func<LoadLoop, Task> task, CancellationToken stop = default)
+    private async Task<bool> CompleteWithin(TimeSpan limit, Func<LoadLoop, Task> task, CancellationToken stop)
     {
         Task all = OnAllLoops(task);
         await Task.WhenAny(all, Task.Delay(limit, _clock, stop));

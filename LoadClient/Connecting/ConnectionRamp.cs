@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using DotNettyFraming.LoadClient.Sending;
@@ -5,6 +6,7 @@ using DotNettyFraming.LoadClient.Sending;
 namespace DotNettyFraming.LoadClient.Connecting;
 
 /// <summary>The making of the connections: at the pace of <c>--ramp-up</c>, on the loops in turn.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "Neither field has a wait handle or a timer to dispose of.")]
 internal sealed class ConnectionRamp(
     IReadOnlyList<LoadLoop> loops,
     IReadOnlyList<EndPoint> targets,

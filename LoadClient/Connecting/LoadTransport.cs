@@ -61,8 +61,8 @@ internal sealed class LoadSocketChannel(Socket socket) : TcpSocketChannel(socket
     /// <summary>Reads also after our FIN, when .NET calls the socket disconnected and the original reads no more.</summary>
     protected override int DoReadBytes(IByteBuffer byteBuf)
     {
-        int received = Socket.Receive(
-            byteBuf.Array.AsSpan(byteBuf.ArrayOffset + byteBuf.WriterIndex, byteBuf.WritableBytes), SocketFlags.None, out SocketError error);
+        Span<byte> free = byteBuf.Array.AsSpan(byteBuf.ArrayOffset + byteBuf.WriterIndex, byteBuf.WritableBytes);
+        int received = Socket.Receive(free, SocketFlags.None, out SocketError error);
         if (error is not (SocketError.Success or SocketError.WouldBlock))
         {
             throw new SocketException((int)error);

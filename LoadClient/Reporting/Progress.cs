@@ -26,7 +26,8 @@ internal static class Progress
         LoadTotals totals = run.Totals();
         string write = sample.Write.Count > 0 ? $"  write p99 {sample.Write.P99} us" : "";
         string acks = sample.Acknowledged > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"  acked {sample.AcknowledgedPerSecond:F0}/s, p99 {sample.Acknowledgement.P99} us")
+            ? string.Create(
+                CultureInfo.InvariantCulture, $"  acked {sample.AcknowledgedPerSecond:F0}/s, p99 {sample.Acknowledgement.P99} us")
             : "";
         string hostile = run.Abuse?.Totals is { Attempts: > 0 } abuse ? $"  hostile: {abuse.Open} open of {abuse.Attempts}" : "";
         string late = sample.Late > 0 ? $"  {sample.Late} late" : "";

@@ -38,7 +38,8 @@ internal sealed record RunReport
     public SentTotals Sent => SentTotals.Of(
         Totals.PacketsAnswered,
         Totals.BytesAnswered,
-        Totals.PacketsSent + Totals.PacketsResent - Totals.PacketsAnswered + Totals.PacketsUnconfirmed + (Abuse?.Attack.Totals.PacketsAtMost ?? 0),
+        Totals.PacketsSent + Totals.PacketsResent - Totals.PacketsAnswered + Totals.PacketsUnconfirmed
+            + (Abuse?.Attack.Totals.PacketsAtMost ?? 0),
         Totals.BytesSent - Totals.BytesAnswered + Totals.BytesUnconfirmed + (Abuse?.Attack.Totals.BytesAtMost ?? 0));
 
     public RateReport? Rate => Options.Rate is long asked

@@ -1,5 +1,4 @@
 using System.Text;
-using DotNettyFraming.Tests.LoadClient.Acknowledging;
 using static DotNettyFraming.Tests.LoadClient.Acknowledging.AckServer;
 
 namespace DotNettyFraming.Tests.LoadClient;
