@@ -22,7 +22,7 @@ internal static class Settling
         {
             long before = server.CpuNanoseconds;
             Thread.Sleep(CheckInterval);
-                        idle = server.CpuNanoseconds - before < CheckInterval.TotalNanoseconds * IdleShare ? idle + 1 : 0;
+            idle = server.CpuNanoseconds - before < CheckInterval.TotalNanoseconds * IdleShare ? idle + 1 : 0;
         }
     }
 }

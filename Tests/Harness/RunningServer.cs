@@ -62,12 +62,12 @@ internal sealed class RunningServer : IAsyncDisposable
         {
             var life = new ServerLife(TimeProvider.System);
             adminServer = new AdminServer(
-                            new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback),
-                            server,
-                            counters,
-                            life,
-                            TimeProvider.System,
-                            NullLoggerFactory.Instance);
+                new AdminRules(new IPEndPoint(IPAddress.Loopback, 0), [], ProfileAccess.Loopback),
+                server,
+                counters,
+                life,
+                TimeProvider.System,
+                NullLoggerFactory.Instance);
             await adminServer.StartAsync(CancellationToken.None);
             life.BeginServing();
         }

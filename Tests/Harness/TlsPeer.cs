@@ -19,9 +19,9 @@ internal sealed class TlsPeer : IDisposable
         peer.Socket.ReceiveTimeout = peer.Socket.SendTimeout = (int)Peer.Patience.TotalMilliseconds;
         _glue = glued ? new GluingStream(bytes => peer.Socket.Send(bytes), room => peer.Socket.Receive(room.Span)) : null;
         Stream = new SslStream(
-                    (Stream?)_glue ?? new NetworkStream(peer.Socket),
-                    leaveInnerStreamOpen: false,
-                    (_, certificate, _, _) => certificate is not null);
+            (Stream?)_glue ?? new NetworkStream(peer.Socket),
+            leaveInnerStreamOpen: false,
+            (_, certificate, _, _) => certificate is not null);
     }
 
     public Socket Socket => _peer.Socket;

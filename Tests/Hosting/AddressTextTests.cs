@@ -111,11 +111,7 @@ public sealed class AddressTextTests
     [TestCase(TransportChoice.Sockets)]
     public async Task Ipv6_any_is_ipv6_only_on_both_transports(TransportChoice transport)
     {
-        if (!Socket.OSSupportsIPv6)
-        {
-            Assert.Ignore("this kernel has no IPv6");
-        }
-
+        Machine.RequireIPv6();
         await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { Address = IPAddress.IPv6Any });
 
         using Peer peer = await Peer.ConnectAsync(server.Endpoint, IPAddress.IPv6Loopback);

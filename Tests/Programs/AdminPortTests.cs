@@ -94,8 +94,8 @@ public sealed class AdminPortTests
     public async Task Data_port_in_use_ends_a_server_with_an_admin_port()
     {
         using var other = new TcpListener(IPAddress.Any, 0);
-                other.Start();
-                int port = ((IPEndPoint)other.LocalEndpoint).Port;
+        other.Start();
+        int port = ((IPEndPoint)other.LocalEndpoint).Port;
 
         using ProgramRun server = ProgramRun.Start("Server", ["--port", $"{port}", "--log-directory", "none", "--admin", "127.0.0.1:0"]);
 

@@ -38,8 +38,8 @@ public sealed partial class LeakTests(string transport)
 
         Eventually.That(() => Descriptors.Of(server.Id), Is.LessThanOrEqualTo(descriptors));
         Eventually.That(server.ResidentKiB, Is.LessThan(memory + (20 * MiB)), "KiB; garbage is collected after a quiet period");
-                TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
-                await StopAsync(server, accepted: 2 * Connects);
+        TestContext.Out.WriteLine($"{transport}: {memory} KiB, then {server.ResidentKiB()}");
+        await StopAsync(server, accepted: 2 * Connects);
     }
 
     [Test]
@@ -103,11 +103,11 @@ public sealed partial class LeakTests(string transport)
                 [
                     "--port", $"{server.Port}", "--log-directory", "none", "--connections", "10", "--rate", "1000", "--duration", "3s",
                     "--source", "127.0.0.1,127.0.0.2,127.0.0.3",
-                                        "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
-                                    ]);
-                                Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
-                                made += client.Output.Select(line => PeersMade().Match(line))
-                            .Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
+                    "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
+                ]);
+            Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
+            made += client.Output.Select(line => PeersMade().Match(line))
+                .Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
         }
     }
 

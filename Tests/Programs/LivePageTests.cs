@@ -206,8 +206,8 @@ public sealed partial class LivePageTests
         Assert.That(result.Passes, Is.Not.Empty);
         Assert.That(
             result.Violations.SelectMany(violation =>
-                    violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")),
-                Is.Empty);
+                violation.Nodes.Select(node => $"{violation.Id} ({violation.Impact}): {node.Html}")),
+            Is.Empty);
     }
 
     [Test]

@@ -184,7 +184,7 @@ public sealed class MemoryProfileTests
 
         IEnumerable<string> loaded = System.IO.File.ReadLines($"/proc/{server.Id}/maps")
             .Where(line => line.Contains("/Microsoft.Diagnostics.", StringComparison.Ordinal)
-                    || line.Contains("/Google.Protobuf", StringComparison.Ordinal));
+                || line.Contains("/Google.Protobuf", StringComparison.Ordinal));
 
         Assert.That(loaded.Any(), Is.EqualTo(asked));
     }
@@ -203,6 +203,6 @@ public sealed class MemoryProfileTests
         await server.LineAsync("processed 10000 packets");
         whileItRuns?.Invoke();
         await server.StopAsync();
-                return server;
+        return server;
     }
 }

@@ -24,7 +24,7 @@ public sealed class ServerProgramTests
         Assert.Multiple(() =>
         {
             Assert.That(server.Output.Count(line => line.Contains("listening on", StringComparison.Ordinal)), Is.EqualTo(1));
-            Assert.That(server.Output, Has.Some.Contains($"listening on {(Machine.HasIPv6 ? "[::]" : "0.0.0.0")}:{endpoint.Port}"));
+            Assert.That(server.Output, Has.Some.Contains($"listening on {(Socket.OSSupportsIPv6 ? "[::]" : "0.0.0.0")}:{endpoint.Port}"));
             Assert.That(server.Errors, Is.Empty);
         });
     }
@@ -90,8 +90,8 @@ public sealed class ServerProgramTests
     public async Task Second_signal_ends_the_server_immediately(PosixSignal signal)
     {
         // One hour of work: only force ends it.
-                (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(
-                    "--work", "1h", "--drain-timeout", "1h", "--report-every", "1");
+        (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(
+            "--work", "1h", "--drain-timeout", "1h", "--report-every", "1");
         using ProgramRun server = run;
         using Peer peer = await Peer.ConnectAsync(endpoint);
         await peer.SendAsync(Article);
@@ -113,8 +113,7 @@ public sealed class ServerProgramTests
         using Peer peer = await Peer.ConnectAsync(endpoint);
         await peer.SendAsync(Repeat(Article, 3));
 
-
-                Assert.That((await server.StopAsync())["packets.dropped"], Is.EqualTo(3));
+        Assert.That((await server.StopAsync())["packets.dropped"], Is.EqualTo(3));
         Assert.That(server.Output, Has.One.Contains("drain time-out: 1 connections closed by force"));
     }
 

@@ -32,7 +32,7 @@ public sealed class StopSignalTests
         using ProgramRun server = run;
 
         server.Signal(PosixSignal.SIGTERM);
-                server.Signal(PosixSignal.SIGTERM);
+        server.Signal(PosixSignal.SIGTERM);
 
         Assert.That(await server.ExitAsync(), Is.Zero, server.Everything);
         Assert.That(server.Output, Has.Some.Contains("stopped:"));
@@ -71,8 +71,8 @@ public sealed class StopSignalTests
             {
                 AwaitSignalHandler(program.Id);
                 Signals.Send(program.Id, PosixSignal.SIGTERM);
-                                await Task.Delay(500); // signals within 100 ms count as one
-                                Signals.Send(program.Id, PosixSignal.SIGTERM);
+                await Task.Delay(500); // signals within 100 ms count as one
+                Signals.Send(program.Id, PosixSignal.SIGTERM);
 
                 using var timeout = new CancellationTokenSource(Peer.Patience);
                 await program.WaitForExitAsync(timeout.Token);

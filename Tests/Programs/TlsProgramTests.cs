@@ -51,7 +51,7 @@ public sealed class TlsProgramTests : IDisposable
             "LoadClient",
             [
                 "--port", $"{endpoint.Port}", "--log-directory", "none",
-                                "--connections", "20", "--packets", "100000", "--packets-per-write", "100",
+                "--connections", "20", "--packets", "100000", "--packets-per-write", "100",
                 "--tls", "--tls-ca", _certificates.AuthorityFile, "--tls-certificate", device, "--tls-key", deviceKey,
             ]);
         Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);

@@ -26,7 +26,7 @@ public sealed class OpensslTests
         int updates = 0;
         try
         {
-            // "K" on a line of its own updates the client's key and asks the server to update its own.
+            // openssl takes "K" as a command, to update both keys, only if its read returns nothing else.
             for (; !client.HasExited && server.Counters.Closed(CloseReason.TlsFailed) == 0; updates++)
             {
                 await input.WriteAsync("K\n"u8.ToArray(), cancellation);

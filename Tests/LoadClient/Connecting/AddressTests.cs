@@ -7,6 +7,7 @@ using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Reporting;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.LoadClient.Connecting;
@@ -19,6 +20,7 @@ public sealed class AddressTests
     public async Task Connections_are_made_to_the_address_that_listens(
         [Values("epoll", "sockets")] string transport, [Values(false, true)] bool listensOnIPv6)
     {
+        Machine.RequireIPv6();
         IPAddress listens = listensOnIPv6 ? IPAddress.IPv6Loopback : IPAddress.Loopback;
         IPAddress refuses = listensOnIPv6 ? IPAddress.Loopback : IPAddress.IPv6Loopback;
         using var closed = new Socket(refuses.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
