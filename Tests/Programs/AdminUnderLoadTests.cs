@@ -20,6 +20,7 @@ public sealed class AdminUnderLoadTests
     [Test]
     public async Task Ten_thousand_connections_are_verified_against_the_server(CancellationToken cancel)
     {
+        Machine.RequireConnections(10_000);
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync();
         using ProgramRun server = run;
 

@@ -45,6 +45,7 @@ public sealed partial class LeakTests(string transport)
     [Test]
     public async Task Hostile_connections_of_every_kind_leave_nothing_behind()
     {
+        Machine.RequireConnections(PeersPerKind);
         int connections = Kinds.Length * PeersPerKind;
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync(
             "--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");

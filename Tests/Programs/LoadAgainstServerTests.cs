@@ -35,6 +35,7 @@ public sealed class LoadAgainstServerTests
     [Category("Slow")]
     public async Task Ten_thousand_connections_connect_and_send()
     {
+        Machine.RequireConnections(10_000);
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync();
         using ProgramRun server = run;
 

@@ -31,10 +31,12 @@ public sealed class BudgetBeforePacketsTests(TransportChoice transport)
 
     private async Task HoldAsync(byte[] part, Func<ServerOptions, ServerOptions> configure)
     {
+        int count = 2 * Limit / part.Length;
+        Machine.RequireConnections(2 * count); // both ends are in this process
         var time = new FakeTimeProvider();
         await using RunningServer server = await RunningServer.StartAsync(
             transport, configure: options => configure(options with { MaxBufferedBytes = Limit }), time: time);
-        List<Peer> holders = await BufferBudgetTests.ConnectHoldersAsync(server, time, part, count: 2 * Limit / part.Length);
+        List<Peer> holders = await BufferBudgetTests.ConnectHoldersAsync(server, time, part, count);
 
         await BufferBudgetTests.AssertOldestClosedAsync(server, holders, closed: 20, Limit);
 
