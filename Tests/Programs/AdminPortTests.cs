@@ -14,6 +14,16 @@ public sealed class AdminPortTests
 {
     private static readonly HttpClient Http = new() { Timeout = Peer.Patience };
 
+    private ProgramRun? _shared;
+    private Uri _sharedAdmin = null!;
+
+    /// <summary>Starts the server of the tests that only read.</summary>
+    [OneTimeSetUp]
+    public async Task Start_shared_server() => (_shared, _, _sharedAdmin) = await ProgramRun.StartWithAdminAsync();
+
+    [OneTimeTearDown]
+    public void Stop_shared_server() => _shared?.Dispose();
+
     [Test]
     public async Task Statistics_are_the_counters_under_their_names()
     {
@@ -131,9 +141,7 @@ public sealed class AdminPortTests
     [TestCase("127.0.0.1.evil.example:9998", HttpStatusCode.BadRequest)]
     public async Task Loopback_answers_only_to_its_own_names(string host, HttpStatusCode expected)
     {
-        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
-        using ProgramRun server = run;
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(admin, "api/stats"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_sharedAdmin, "api/stats"));
         request.Headers.Host = host;
         request.Headers.Add("Origin", $"http://{host}");
 
@@ -172,9 +180,7 @@ public sealed class AdminPortTests
     [TestCase("&\u0019\0\u0080\r\n\r\n", "HTTP/1.1 400 ")]
     public async Task Other_requests_are_refused(string request, string expected)
     {
-        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
-        using ProgramRun server = run;
-        using Peer peer = await Peer.ConnectAsync(new IPEndPoint(IPAddress.Loopback, admin.Port));
+        using Peer peer = await Peer.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _sharedAdmin.Port));
         await peer.SendAsync(Encoding.Latin1.GetBytes(request));
         byte[] answer = new byte[expected.Length];
         using var timeout = new CancellationTokenSource(Peer.Patience);

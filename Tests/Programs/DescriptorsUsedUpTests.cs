@@ -8,7 +8,6 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary>FAULTS 13: more connections than the limit of open files allows. Epoll only.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
-[NonParallelizable]
 public sealed class DescriptorsUsedUpTests
 {
     private const int Limit = 250;

@@ -8,7 +8,6 @@ namespace DotNettyFraming.Tests.Programs;
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [Category("Slow")]
-[NonParallelizable]
 [CancelAfter(240_000)]
 public sealed class HalfPacketTests(string transport)
 {
@@ -30,7 +29,7 @@ public sealed class HalfPacketTests(string transport)
         using ProgramRun hostile = ProgramRun.Start(
             "LoadClient",
             [
-                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "1", "--rate", "1", "--duration", "18s",
+                "--port", $"{endpoint.Port}", "--log-directory", "none", "--connections", "1", "--rate", "1", "--duration", "10s",
                 "--abuse", "half-packet", "--abuse-connections", "10000", "--abuse-deadline", "30s",
             ]);
         Task<int> end = hostile.ExitAsync(TimeSpan.FromMinutes(2));
@@ -49,7 +48,7 @@ public sealed class HalfPacketTests(string transport)
         Assert.That(peak, Is.LessThan(start + ((Budget + 128) * KiBPerMiB)), "KiB");
 
         Dictionary<string, long> counters = await server.StopAsync();
-        Assert.That(counters["connections.closed.BufferBudget"], Is.GreaterThan(5000));
+        Assert.That(counters["connections.closed.BufferBudget"], Is.GreaterThan(1000));
         Assert.That(counters["packets.processed"], Is.EqualTo(counters["packets.received"]));
 
         int ReportLines() => server.Output.Count(line => line.Contains(" processed ", StringComparison.Ordinal));

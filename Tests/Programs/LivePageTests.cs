@@ -21,13 +21,21 @@ public sealed partial class LivePageTests
         + ".find(dt => dt.textContent === label)?.nextElementSibling.textContent ?? ''";
 
     private Browser? _browser;
+    private ProgramRun? _idle;
+    private Uri _idleAdmin = null!;
 
+    /// <summary>Starts the browser, and the server of the tests that only read.</summary>
     [OneTimeSetUp]
-    public async Task Start() => _browser = await Browser.StartAsync();
+    public async Task Start()
+    {
+        _browser = await Browser.StartAsync();
+        (_idle, _, _idleAdmin) = await ProgramRun.StartWithAdminAsync();
+    }
 
     [OneTimeTearDown]
     public async Task Stop()
     {
+        _idle?.Dispose();
         if (_browser is not null)
         {
             await _browser.DisposeAsync();
@@ -74,9 +82,7 @@ public sealed partial class LivePageTests
     [Test]
     public async Task Charts_follow_the_colours_when_they_change()
     {
-        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
-        using ProgramRun server = run;
-        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900, ColorScheme.Light);
+        await using BrowserPage page = await _browser!.OpenAsync(_idleAdmin, width: 1280, height: 900, ColorScheme.Light);
         await page.Page.WaitForSelectorAsync("#connections .js-line", new() { State = WaitForSelectorState.Attached });
         const string Colours =
             "() => getComputedStyle(document.body).backgroundColor"
@@ -159,9 +165,7 @@ public sealed partial class LivePageTests
     [Test]
     public async Task Everything_has_a_name_for_screen_readers()
     {
-        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
-        using ProgramRun server = run;
-        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await using BrowserPage page = await _browser!.OpenAsync(_idleAdmin, width: 1280, height: 900);
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Status)).ToContainTextAsync("serving; about 0 packets per second");
 
         IReadOnlyList<ILocator> pictures = await page.Page.GetByRole(AriaRole.Img).AllAsync();
@@ -213,9 +217,7 @@ public sealed partial class LivePageTests
     [Test]
     public async Task Missing_samples_are_a_gap_in_the_line()
     {
-        (ProgramRun run, _, Uri admin) = await ProgramRun.StartWithAdminAsync();
-        using ProgramRun server = run;
-        await using BrowserPage page = await _browser!.OpenAsync(admin, 1280, height: 900, ColorScheme.Light);
+        await using BrowserPage page = await _browser!.OpenAsync(_idleAdmin, 1280, height: 900, ColorScheme.Light);
 
         // One second; a night in which the machine slept; one second; one sample missing.
         string[] rates = await page.Page.EvaluateAsync<string[]>(

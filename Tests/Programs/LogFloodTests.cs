@@ -10,7 +10,6 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary>FAULTS 27: hostile peers with Debug logging on, libraries included.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
-[NonParallelizable]
 public sealed partial class LogFloodTests
 {
     private const int LinesPerSecond = 200;

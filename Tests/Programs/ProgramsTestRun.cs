@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using DotNettyFraming.Tests.Harness;
 
-// Two fixtures at a time: most tests wait. Those that measure CPU time or pauses are NonParallelizable.
+// Two fixtures at a time: most tests wait. Figures are of the child process and have room for a busy machine.
 [assembly: Parallelizable(ParallelScope.Fixtures)]
 [assembly: LevelOfParallelism(2)]
 
