@@ -3,13 +3,11 @@ using System.Net.Sockets;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Server.Admin.Page;
 using DotNettyFraming.Server.Metrics;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -25,9 +23,7 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
 {
     private readonly AdminRules _rules;
     private readonly ServerSampler _sampler;
-    private readonly ServerInstruments _instruments;
     private readonly MetricsExport _metrics;
-    private readonly ServiceProvider _services = new ServiceCollection().BuildServiceProvider();
     private readonly KestrelServer _kestrel;
     private readonly Application _application;
     private readonly ILogger _lifecycle;
@@ -39,15 +35,19 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         _rules = rules;
         _lifecycle = loggers.CreateLogger(ServerLog.LifecycleCategory);
         _sampler = new ServerSampler(counters, probe, time);
-        _instruments = new ServerInstruments(counters, life, probe, _sampler, time);
-        _metrics = new MetricsExport(counters);
+        foreach (LoopCounters loop in counters.Loops)
+        {
+            loop.Recorder = new BatchRecorder(time);
+        }
+
+        _metrics = new MetricsExport(counters, life, probe, _sampler);
 
         var paths = new AdminPaths();
         paths.AddState(counters, life);
         paths.AddLive(new LiveJson(life, probe, _sampler, time));
         paths.AddPage();
         paths.AddProfiles(time);
-        paths.Add("/metrics", _metrics.Prometheus(new ApplicationBuilder(_services)));
+        paths.Add("/metrics", _metrics.AnswerAsync);
         _application = new Application(new AdminGate(rules, time), paths);
         _kestrel = new KestrelServer(Options.Create(Configure()), new AdminConnections(time, loggers), loggers);
     }
@@ -90,15 +90,13 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
     {
         await StopAsync(CancellationToken.None);
         _kestrel.Dispose();
-        await _services.DisposeAsync();
         _metrics.Dispose();
-        _instruments.Dispose();
         _sampler.Dispose();
     }
 
     private KestrelServerOptions Configure()
     {
-        var kestrel = new KestrelServerOptions { ApplicationServices = _services, AddServerHeader = false, AllowSynchronousIO = false };
+        var kestrel = new KestrelServerOptions { ApplicationServices = NoServices.Instance, AddServerHeader = false, AllowSynchronousIO = false };
         KestrelServerLimits limits = kestrel.Limits;
         limits.MaxConcurrentConnections = null; // AdminConnections counts
         limits.MaxRequestBodySize = AdminLimits.RequestBodyBytes;
@@ -124,4 +122,12 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
         {
         }
     }
+}
+
+/// <summary>A provider of no services: Kestrel and its middleware ask for one, and use their defaults.</summary>
+internal sealed class NoServices : IServiceProvider
+{
+    public static readonly NoServices Instance = new();
+
+    public object? GetService(Type serviceType) => null;
 }

@@ -23,25 +23,15 @@ internal sealed class BatchRecorder(TimeProvider time)
     /// <summary>Ages, in seconds.</summary>
     public LoopHistogram Ages { get; } = new(LoopHistogram.AgeBounds);
 
-    /// <summary>Packets per batch for a collector, which accepts only single values; enabled only if there is one.</summary>
-    public Histogram<int>? PacketsPushed { get; init; }
-
-    /// <summary>Ages for a collector.</summary>
-    public Histogram<long>? AgesPushed { get; init; }
-
-    /// <summary>The loop's tag in a collector's series: loops that shared one would share its lock.</summary>
-    public KeyValuePair<string, object?> Loop { get; init; }
+    /// <summary>The same values for a collector, which accepts only single ones; null if there is none. Set before the first batch.</summary>
+    public PushedHistograms? Pushed { get; set; }
 
     /// <summary>Records a batch whose first packet has this header time, in Unix seconds.</summary>
     public void Record(int packets, uint firstTime, LoopCounters counters)
     {
         counters.Add(Counter.Reads);
         Packets.Record(packets);
-        if (PacketsPushed is { Enabled: true })
-        {
-            PacketsPushed.Record(packets, Loop);
-        }
-
+        Pushed?.Packets.Record(packets, Pushed.Loop);
         long age = NowSeconds() - firstTime;
         if (firstTime < OldestSeconds)
         {
@@ -53,16 +43,9 @@ internal sealed class BatchRecorder(TimeProvider time)
         }
         else
         {
-            RecordAge(Math.Max(age, 0));
-        }
-    }
-
-    private void RecordAge(long age)
-    {
-        Ages.Record(age);
-        if (AgesPushed is { Enabled: true })
-        {
-            AgesPushed.Record(age, Loop);
+            age = Math.Max(age, 0);
+            Ages.Record(age);
+            Pushed?.Ages.Record(age, Pushed.Loop);
         }
     }
 
@@ -80,6 +63,9 @@ internal sealed class BatchRecorder(TimeProvider time)
         return _nowSeconds;
     }
 }
+
+/// <summary>The histograms of a collector, and one event loop's tag: loops that shared a series would share its lock.</summary>
+internal sealed record PushedHistograms(Histogram<int> Packets, Histogram<long> Ages, KeyValuePair<string, object?> Loop);
 
 /// <summary>A histogram that one event loop writes and any thread reads; the loops' histograms are summed when read.</summary>
 /// <param name="bounds">Upper bounds of the buckets, inclusive, in rising order.</param>

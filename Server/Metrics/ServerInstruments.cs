@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace DotNettyFraming.Server.Metrics;
 
-/// <summary>The server's instruments, read from counters that the event loops keep anyway; created only with <c>--admin</c>.</summary>
+/// <summary>The server's instruments, read from counters that the event loops keep anyway; created when first exported.</summary>
 /// <remarks>
 /// OpenTelemetry's names have dots. Prometheus replaces them by <c>_</c>, and appends the unit, and <c>_total</c> to a counter:
 /// <c>framing.unfinished</c> in bytes is <c>framing_unfinished_bytes</c>. For <c>/metrics</c> the two histograms are no instruments,
@@ -32,8 +32,8 @@ internal sealed class ServerInstruments : IDisposable
     private readonly IServerProbe _probe;
     private readonly ServerSampler _sampler;
 
-    /// <summary>Creates the instruments, and starts recording each event loop's batches. Call it before the server starts.</summary>
-    public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler, TimeProvider time)
+    /// <summary>Creates the instruments.</summary>
+    public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler)
     {
         // The scope tells several servers in one process apart.
         _meter = new Meter(new MeterOptions(MeterName) { Scope = counters });
@@ -55,7 +55,21 @@ internal sealed class ServerInstruments : IDisposable
         }
 
         AddEventLoops();
-        RecordBatches(time);
+    }
+
+    /// <summary>Pushes each batch to the histograms of a collector, one series per event loop. Call it before the server starts.</summary>
+    public void PushBatches()
+    {
+        Histogram<int> packets = _pushedMeter.CreateHistogram(
+            PacketsName, "{packet}", PacketsText,
+            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
+        Histogram<long> ages = _pushedMeter.CreateHistogram(
+            AgeName, "s", AgeText,
+            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
+        for (int loop = 0; loop < _counters.Loops.Count; loop++)
+        {
+            _counters.Loops[loop].Recorder!.Pushed = new PushedHistograms(packets, ages, Tag("loop", $"{loop}"));
+        }
     }
 
     /// <inheritdoc/>
@@ -133,25 +147,6 @@ internal sealed class ServerInstruments : IDisposable
                 "framing.event_loop.busy_ratio", () => Loops(loop => loop.Busy), "1", "Share of the last second in which the loop ran.");
             _meter.CreateObservableGauge(
                 "framing.event_loop.queue.length", () => Loops(loop => loop.QueueLength), "{task}", "Tasks that wait for the event loop.");
-        }
-    }
-
-    private void RecordBatches(TimeProvider time)
-    {
-        Histogram<int> packets = _pushedMeter.CreateHistogram(
-            PacketsName, "{packet}", PacketsText,
-            advice: new InstrumentAdvice<int> { HistogramBucketBoundaries = LoopHistogram.PacketBounds });
-        Histogram<long> ages = _pushedMeter.CreateHistogram(
-            AgeName, "s", AgeText,
-            advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = [.. LoopHistogram.AgeBounds.Select(bound => (long)bound)] });
-        for (int loop = 0; loop < _counters.Loops.Count; loop++)
-        {
-            _counters.Loops[loop].Recorder = new BatchRecorder(time)
-            {
-                PacketsPushed = packets,
-                AgesPushed = ages,
-                Loop = Tag("loop", $"{loop}"),
-            };
         }
     }
 

@@ -1,3 +1,6 @@
+using System.Buffers.Text;
+using Microsoft.Win32.SafeHandles;
+
 namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>Takes a <see cref="ServerSample"/> per second, keeps five minutes of them, and surveys connections on request.</summary>
@@ -124,12 +127,27 @@ internal sealed class ServerSampler : IDisposable
         SinceLast = sinceLast,
         Counters = _counters.Read(),
         Ages = _counters.Histogram(recorder => recorder.Ages)?.Counts ?? [],
-        WorkingSet = Environment.WorkingSet,
+        WorkingSet = ResidentBytes(),
         Heap = GC.GetTotalMemory(forceFullCollection: false),
         Collections = GC.CollectionCount(0),
         CollectionPauses = GC.GetTotalPauseDuration(),
         Loops = [.. _probe.EventLoops.Select((loop, index) => SampleOf(loop.Load, before?.Loops[index], sinceLast))],
     };
+
+    /// <summary>Reads the resident memory; <see cref="Environment.WorkingSet"/> would load System.Diagnostics.Process by reflection.</summary>
+    private static long ResidentBytes()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return Environment.WorkingSet;
+        }
+
+        Span<byte> text = stackalloc byte[128];
+        using SafeFileHandle file = File.OpenHandle("/proc/self/statm"); // proc_pid_statm(5): size resident …, in pages
+        text = text[..RandomAccess.Read(file, text, fileOffset: 0)];
+        text = text[(text.IndexOf((byte)' ') + 1)..];
+        return Utf8Parser.TryParse(text, out long pages, out _) ? pages * Environment.SystemPageSize : 0;
+    }
 
     private static LoopSample? SampleOf(IEventLoopLoad? load, LoopSample? before, TimeSpan sinceLast)
     {
