@@ -1,0 +1,347 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+using DotNettyFraming.Tests.Harness;
+using DotNettyFraming.Tests.Server.Storage;
+using static DotNettyFraming.Tests.Harness.Packets;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>FAULTS 34 to 38 with the server as a child process: nothing acknowledged is ever missing from the store.</summary>
+[Category("Slow")]
+[NonParallelizable]
+[CancelAfter(3_600_000)]
+public sealed partial class StoreProgramTests
+{
+    [Test]
+    public async Task Everything_acknowledged_survives_kill_9()
+    {
+        using var directory = new TemporaryDirectory();
+        var acknowledged = new Dictionary<string, long>();
+        var random = new Random(1);
+        for (int round = 0; round < Scale.Of(gate: 10, full: 200); round++)
+        {
+            (ProgramRun server, IPEndPoint endpoint) = await StartAsync(directory.Path);
+            using (server)
+            {
+                int number = round;
+                Task<long>[] clients =
+                    [.. Enumerable.Range(0, 8).Select(client => Task.Run(() => SendUntilClosedAsync(endpoint, $"{number}.{client}")))];
+                await Task.Delay(random.Next(100, 600)); // a random moment, not a wait for something
+                server.Kill();
+                for (int client = 0; client < clients.Length; client++)
+                {
+                    acknowledged[$"{round}.{client}"] = await clients[client];
+                }
+            }
+        }
+
+        AssertStored(directory.Path, acknowledged);
+        Assert.That(acknowledged.Values.Sum(), Is.Positive);
+    }
+
+    [Test]
+    public async Task Errors_of_write_and_fsync_end_the_server_and_ENOSPC_only_delays_it(
+        [Values("fsync", "pwrite64")] string call, [Values("EIO", "ENOSPC")] string error)
+    {
+        for (int number = 1; number <= 20; number += Scale.Of(gate: 3, full: 1))
+        {
+            using var directory = new TemporaryDirectory();
+            using ProgramRun server = StartUnderStrace(directory.Path, $"trace={call}", $"inject={call}:error={error}:when={number}");
+            string what = $"{error} of {call} number {number}";
+            long acknowledged = 0;
+            bool mayContinue = call == "pwrite64" && error == "ENOSPC";
+            if (Listens(server))
+            {
+                var endpoint = new IPEndPoint(IPAddress.Loopback, Port(server));
+                acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: mayContinue ? 50 : long.MaxValue);
+                if (mayContinue)
+                {
+                    Assert.That(acknowledged, Is.EqualTo(50), what);
+                    Assert.That((await server.StopAsync())["packets.processed"], Is.EqualTo(50), what);
+                }
+                else
+                {
+                    Assert.That(await server.ExitAsync(), Is.EqualTo(1), what);
+                    Assert.That(server.Output.Count(line => line.Contains("ERROR")), Is.EqualTo(1), () => server.Everything());
+                    Assert.That(server.StoppedCounters()["connections.closed.StoreFailed"], Is.EqualTo(1), what);
+                }
+            }
+            else
+            {
+                Assert.That(await server.ExitAsync(), Is.EqualTo(1), what);
+                Assert.That(server.Errors.Single(), Does.StartWith("--store: "), what);
+            }
+
+            (ProgramRun again, _) = await StartAsync(directory.Path);
+            using (again)
+            {
+                await again.StopAsync();
+            }
+
+            AssertStored(directory.Path, new Dictionary<string, long> { ["0.0"] = acknowledged });
+        }
+    }
+
+    [Test]
+    public async Task Each_acknowledgement_leaves_after_the_fsync_of_its_commit()
+    {
+        using var directory = new TemporaryDirectory();
+        string trace = Path.Combine(directory.Path, "trace");
+        using ProgramRun server = StartUnderStrace(Path.Combine(directory.Path, "store"), "trace=fsync,sendto", null, trace);
+        Assert.That(Listens(server), Is.True);
+
+        long acknowledged = await SendUntilClosedAsync(new IPEndPoint(IPAddress.Loopback, Port(server)), "0.0", most: 50, oneByOne: true);
+        await server.StopAsync();
+
+        Assert.That(acknowledged, Is.EqualTo(50));
+        int acknowledgements = 0;
+        bool synced = false;
+        foreach (string line in File.ReadLines(trace))
+        {
+            if (line.Contains("-wal>") && line.Contains("fsync(") && line.EndsWith("= 0"))
+            {
+                synced = true;
+            }
+            else if (ResumedFsync().IsMatch(line))
+            {
+                synced = true;
+            }
+            else if (Acknowledgement().IsMatch(line))
+            {
+                Assert.That(synced, Is.True, $"number {acknowledgements}: {line}");
+                acknowledgements++;
+                synced = false; // one packet is on its way at a time, so each has a commit of its own
+            }
+        }
+
+        Assert.That(acknowledgements, Is.GreaterThanOrEqualTo(50));
+    }
+
+    [Test]
+    public async Task Full_disk_pauses_the_server_and_room_lets_it_continue()
+    {
+        using var directory = new TemporaryDirectory();
+        Run("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", directory.Path);
+        try
+        {
+            string[] ballast = [.. Enumerable.Range(0, 3).Select(i => Path.Combine(directory.Path, $"ballast{i}"))];
+            foreach (string file in ballast)
+            {
+                File.WriteAllBytes(file, new byte[14 << 20]);
+            }
+
+            string store = Path.Combine(directory.Path, "store");
+            (ProgramRun server, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(
+                "--address", "127.0.0.1", "--store", store, "--ack", "stored");
+            using (server)
+            {
+                using var http = new HttpClient { BaseAddress = admin };
+                using var stop = new CancellationTokenSource();
+                Task<long> client = Task.Run(() => SendUntilClosedAsync(endpoint, "0.0", stop: stop.Token, payloadBytes: 20_000));
+                foreach (string file in ballast)
+                {
+                    await ReadyAsync(http, HttpStatusCode.ServiceUnavailable);
+                    File.Delete(file);
+                    await ReadyAsync(http, HttpStatusCode.OK);
+                }
+
+                await ReadyAsync(http, HttpStatusCode.ServiceUnavailable); // full for the last time
+                await stop.CancelAsync();
+                long acknowledged = await client;
+                server.Kill();
+                AssertStored(store, new Dictionary<string, long> { ["0.0"] = acknowledged });
+                Assert.That(server.Output.Count(line => line.Contains("cannot write for now")), Is.EqualTo(4));
+            }
+        }
+        finally
+        {
+            Run("umount", directory.Path);
+        }
+    }
+
+    [Test]
+    public async Task Second_server_and_another_node_are_refused_with_one_line()
+    {
+        using var directory = new TemporaryDirectory();
+        (ProgramRun server, _) = await StartAsync(directory.Path, "--node", "first");
+        using (server)
+        {
+            await RefusedAsync("is in use by another process");
+            await server.StopAsync();
+        }
+
+        await RefusedAsync("belongs to node 'first', not to 'second'", "--node", "second");
+
+        async Task RefusedAsync(string reason, params string[] options)
+        {
+            using ProgramRun second = ProgramRun.Start(
+                "Server", ["--port", "0", "--log-directory", "none", "--store", directory.Path, .. options]);
+            Assert.That(await second.ExitAsync(), Is.EqualTo(1));
+            Assert.That(second.Errors.Single(), Does.Contain(reason));
+        }
+    }
+
+    [Test]
+    public async Task Export_and_verify_work_beside_the_server()
+    {
+        using var directory = new TemporaryDirectory();
+        (ProgramRun server, IPEndPoint endpoint) = await StartAsync(directory.Path);
+        using (server)
+        {
+            Assert.That(await SendUntilClosedAsync(endpoint, "0.0", most: 3), Is.EqualTo(3));
+            using ProgramRun export = ProgramRun.Start("Server", ["export", "--store", directory.Path, "--text", "--follow"]);
+            await export.LineAsync("\"0.0/2\"");
+            Assert.That(await SendUntilClosedAsync(endpoint, "0.1", most: 1), Is.EqualTo(1));
+            await export.LineAsync("\"0.1/0\"");
+            export.Signal(System.Runtime.InteropServices.PosixSignal.SIGINT);
+            Assert.That(await export.ExitAsync(), Is.Zero);
+            using ProgramRun verify = ProgramRun.Start("Server", ["verify", "--store", directory.Path]);
+            Assert.That(await verify.ExitAsync(), Is.Zero);
+            await verify.LineAsync(" 4 packets, ");
+            await server.StopAsync();
+        }
+
+        using ProgramRun wrong = ProgramRun.Start("Server", ["export", "--since", "yesterday"]);
+        Assert.That(await wrong.ExitAsync(), Is.EqualTo(2));
+        Assert.That(wrong.Errors, Has.Count.EqualTo(2));
+    }
+
+    /// <summary>Sends packets with serial texts, and returns the newest number acknowledged.</summary>
+    private static async Task<long> SendUntilClosedAsync(
+        IPEndPoint endpoint,
+        string name,
+        long most = long.MaxValue,
+        bool oneByOne = false,
+        int payloadBytes = 0,
+        CancellationToken stop = default)
+    {
+        const int AcknowledgementBytes = 15;
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        long acknowledged = 0;
+        using var answered = new SemaphoreSlim(0);
+        Task reading = ReadAsync();
+        try
+        {
+            for (long i = 0; i < most && !reading.IsCompleted; i++)
+            {
+                byte[] payload = Encoding.ASCII.GetBytes($"{name}/{i}".PadRight(payloadBytes));
+                await peer.Socket.SendAsync(Of(payload), stop);
+                if (oneByOne)
+                {
+                    Assert.That(await answered.WaitAsync(Peer.Patience, CancellationToken.None), Is.True);
+                }
+            }
+
+            peer.Finish();
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            // The server is gone, or the test has seen enough.
+            peer.Socket.Dispose();
+        }
+
+        await reading;
+        return acknowledged;
+
+        async Task ReadAsync()
+        {
+            byte[] packet = new byte[AcknowledgementBytes];
+            try
+            {
+                for (int at = 0; await peer.Socket.ReceiveAsync(packet.AsMemory(at), CancellationToken.None) is > 0 and var read;)
+                {
+                    at = (at + read) % AcknowledgementBytes;
+                    if (at == 0)
+                    {
+                        acknowledged = BinaryPrimitives.ReadInt64LittleEndian(packet.AsSpan(7));
+                        answered.Release();
+                    }
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // The server is gone.
+            }
+        }
+    }
+
+    /// <summary>Asserts that each connection's packets are stored from the first to the last acknowledged one, each once.</summary>
+    private static void AssertStored(string directory, Dictionary<string, long> acknowledged)
+    {
+        var stored = new Dictionary<string, long>();
+        foreach (string line in StoreRig.Export(directory))
+        {
+            Match payload = Payload().Match(line);
+            string name = payload.Groups["name"].Value;
+            long next = stored.GetValueOrDefault(name);
+            Assert.That(payload.Groups["number"].Value, Is.EqualTo($"{next}"), line);
+            stored[name] = next + 1;
+        }
+
+        foreach ((string name, long count) in acknowledged)
+        {
+            Assert.That(stored.GetValueOrDefault(name), Is.GreaterThanOrEqualTo(count), name);
+        }
+
+        Assert.That(StoreRig.Verify(directory).Lines, Has.Exactly(1).Items);
+    }
+
+    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(string directory, params string[] options) =>
+        ProgramRun.StartServerAsync(["--address", "127.0.0.1", "--store", directory, "--ack", "stored", "--ack-interval", "0", .. options]);
+
+    private static ProgramRun StartUnderStrace(string directory, string trace, string? inject, string output = "/dev/null") =>
+        ProgramRun.StartFile(
+            InstalledProgram.Find("strace"),
+            [
+                "-D", "-f", "-y", "-qq", "--seccomp-bpf", "-s", "64", "-o", output, "-e", trace, .. inject is null ? [] : new[] { "-e", inject },
+                Repository.Program("Server"), "--address", "127.0.0.1", "--port", "0", "--log-directory", "none",
+                "--store", directory, "--ack", "stored", "--ack-interval", "0",
+            ]);
+
+    private static bool Listens(ProgramRun server)
+    {
+        Eventually.That(() => server.Errors.Count > 0 || server.Output.Any(line => line.Contains("listening on")), Is.True);
+        return server.Errors.Count == 0;
+    }
+
+    private static int Port(ProgramRun server)
+    {
+        string line = server.Output.First(line => line.Contains("listening on"));
+        return int.Parse(line[(line.LastIndexOf(':') + 1)..]);
+    }
+
+    private static async Task ReadyAsync(HttpClient http, HttpStatusCode expected)
+    {
+        using var patience = new CancellationTokenSource(Peer.Patience);
+        while (true)
+        {
+            using HttpResponseMessage answer = await http.GetAsync("health/ready", patience.Token);
+            if (answer.StatusCode == expected)
+            {
+                return;
+            }
+
+            await Task.Delay(5, patience.Token);
+        }
+    }
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(InstalledProgram.Find(program), arguments);
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, program);
+    }
+
+    [GeneratedRegex("\"payload\":\"(?<name>[^/]*)/(?<number>[0-9]+) *\"")]
+    private static partial Regex Payload();
+
+    [GeneratedRegex(@"sendto\(.*""&\\10\\0.*= 15$")]
+    private static partial Regex Acknowledgement();
+
+    [GeneratedRegex(@"<\.\.\. fsync resumed>.*= 0$")]
+    private static partial Regex ResumedFsync();
+}
