@@ -122,6 +122,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
     /// <summary>Completes with the cause when the listening socket is lost; valid after the start.</summary>
     public Task<string> ListenerLost => _listenerWatch!.Lost;
 
+    /// <summary>Completes with the cause when the store has failed and all connections were told to close; null without one.</summary>
+    public Task<string>? StoreFailed { get; private set; }
+
     /// <inheritdoc/>
     public string TransportName => _transport.Name;
 
@@ -167,8 +170,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
         if (_store is { } store)
         {
             store.Start();
-            _ = store.Failed.ContinueWith(
-                _ => OnEachLoop(state => state.AbortAll(CloseReason.StoreFailed)), TaskScheduler.Default);
+            StoreFailed = AbortAtFailureAsync(store);
         }
 
         try
@@ -273,6 +275,14 @@ internal sealed class DataPort : IServerProbe, IDisposable
         IChannel listener = await _bootstrap.BindAsync(new UnixDomainSocketEndPoint(path)).ConfigureAwait(false);
         UnixSocketFile.SetMode(path);
         return listener;
+    }
+
+    /// <summary>Aborts before the server starts to drain, so that the reason of each connection is the store's failure.</summary>
+    private async Task<string> AbortAtFailureAsync(StoreWriter store)
+    {
+        string why = await store.Failed.ConfigureAwait(false);
+        OnEachLoop(state => state.AbortAll(CloseReason.StoreFailed));
+        return why;
     }
 
     private IServerChannel NewListener() =>

@@ -57,7 +57,7 @@ public sealed class FramingServer : IAsyncDisposable
     public Task<string> ListenerLost => Started.ListenerLost;
 
     /// <summary>Completes with the cause when the store has failed for good; stop the server then. Valid after the start.</summary>
-    public Task<string> StoreFailed => _store?.Failed ?? NeverFails;
+    public Task<string> StoreFailed => Started.StoreFailed ?? NeverFails;
 
     internal ServerCounters Counters { get; } = new();
 

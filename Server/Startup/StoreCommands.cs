@@ -78,7 +78,12 @@ internal static class StoreCommands
 
     private static int? Parse(OptionSet<ExportOptions> set, IReadOnlyList<string> arguments, out ExportOptions options)
     {
-        ParsedOptions<ExportOptions> parsed = set.Parse(arguments);
+        // Variables of the server are no unknown ones here.
+        Dictionary<string, string> environment = set.Declarations
+            .Select(option => (Name: option.EnvironmentVariable, Value: Environment.GetEnvironmentVariable(option.EnvironmentVariable)))
+            .Where(variable => variable.Value is not null)
+            .ToDictionary(variable => variable.Name, variable => variable.Value!);
+        ParsedOptions<ExportOptions> parsed = set.Parse(arguments, environment);
         if (!parsed.IsGiven("--store"))
         {
             parsed.Reject("--store", "is required");

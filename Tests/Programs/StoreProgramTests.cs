@@ -28,9 +28,11 @@ public sealed partial class StoreProgramTests
             using (server)
             {
                 int number = round;
-                Task<long>[] clients =
-                    [.. Enumerable.Range(0, 8).Select(client => Task.Run(() => SendUntilClosedAsync(endpoint, $"{number}.{client}")))];
-                await Task.Delay(random.Next(100, 600)); // a random moment, not a wait for something
+                using var answered = new SemaphoreSlim(0);
+                Task<long>[] clients = [.. Enumerable.Range(0, 8).Select(client =>
+                    Task.Run(() => SendUntilClosedAsync(endpoint, $"{number}.{client}", answered: answered)))];
+                Assert.That(await answered.WaitAsync(Peer.Patience), Is.True);
+                await Task.Delay(random.Next(500)); // a random moment, not a wait for something
                 server.Kill();
                 for (int client = 0; client < clients.Length; client++)
                 {
@@ -57,7 +59,8 @@ public sealed partial class StoreProgramTests
             if (Listens(server))
             {
                 var endpoint = new IPEndPoint(IPAddress.Loopback, Port(server));
-                acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: mayContinue ? 50 : long.MaxValue);
+                using var patience = new CancellationTokenSource(Peer.Patience);
+                acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: mayContinue ? 50 : long.MaxValue, stop: patience.Token);
                 if (mayContinue)
                 {
                     Assert.That(acknowledged, Is.EqualTo(50), what);
@@ -150,11 +153,11 @@ public sealed partial class StoreProgramTests
                 }
 
                 await ReadyAsync(http, HttpStatusCode.ServiceUnavailable); // full for the last time
+                Eventually.That(() => server.Output.Count(line => line.Contains("cannot write for now")), Is.EqualTo(4));
                 await stop.CancelAsync();
                 long acknowledged = await client;
                 server.Kill();
                 AssertStored(store, new Dictionary<string, long> { ["0.0"] = acknowledged });
-                Assert.That(server.Output.Count(line => line.Contains("cannot write for now")), Is.EqualTo(4));
             }
         }
         finally
@@ -215,6 +218,7 @@ public sealed partial class StoreProgramTests
         IPEndPoint endpoint,
         string name,
         long most = long.MaxValue,
+        SemaphoreSlim? answered = null,
         bool oneByOne = false,
         int payloadBytes = 0,
         CancellationToken stop = default)
@@ -222,12 +226,13 @@ public sealed partial class StoreProgramTests
         const int AcknowledgementBytes = 15;
         using Peer peer = await Peer.ConnectAsync(endpoint);
         long acknowledged = 0;
-        using var answered = new SemaphoreSlim(0);
+        answered ??= new SemaphoreSlim(0);
         Task reading = ReadAsync();
         try
         {
             for (long i = 0; i < most && !reading.IsCompleted; i++)
             {
+                stop.ThrowIfCancellationRequested();
                 byte[] payload = Encoding.ASCII.GetBytes($"{name}/{i}".PadRight(payloadBytes));
                 await peer.Socket.SendAsync(Of(payload), stop);
                 if (oneByOne)
@@ -297,7 +302,8 @@ public sealed partial class StoreProgramTests
         ProgramRun.StartFile(
             InstalledProgram.Find("strace"),
             [
-                "-D", "-f", "-y", "-qq", "--seccomp-bpf", "-s", "64", "-o", output, "-e", trace, .. inject is null ? [] : new[] { "-e", inject },
+                "-D", "-f", "-y", "-qq", "--seccomp-bpf", "-s", "64", "-o", output, "-e", trace,
+                .. inject is null ? [] : new[] { "-e", inject },
                 Repository.Program("Server"), "--address", "127.0.0.1", "--port", "0", "--log-directory", "none",
                 "--store", directory, "--ack", "stored", "--ack-interval", "0",
             ]);
