@@ -6,17 +6,23 @@ namespace DotNettyFraming.Codec;
 /// </remarks>
 public readonly ref struct Packet
 {
-    internal Packet(ReadOnlySpan<byte> bytes) => Bytes = bytes;
+    private readonly HeaderAlternative _alternative;
+
+    internal Packet(ReadOnlySpan<byte> bytes, HeaderAlternative alternative)
+    {
+        Bytes = bytes;
+        _alternative = alternative;
+    }
 
     /// <summary>The whole packet: header and payload.</summary>
     public ReadOnlySpan<byte> Bytes { get; }
 
-    /// <summary>The payload, 0 to 65,535 bytes.</summary>
-    public ReadOnlySpan<byte> Payload => Bytes[PacketHeader.Size..];
+    /// <summary>The header.</summary>
+    public ReadOnlySpan<byte> Header => Bytes[.._alternative.Length];
 
-    /// <summary>The time at which the peer created the packet, Unix seconds.</summary>
-    public uint Time => PacketHeader.ReadTime(Bytes);
+    /// <summary>The payload.</summary>
+    public ReadOnlySpan<byte> Payload => Bytes[_alternative.Length..];
 
-    /// <summary>The header's fields.</summary>
-    public PacketHeader Header => new((ushort)(Bytes.Length - PacketHeader.Size), Time);
+    /// <summary>The time at which the peer created the packet, Unix seconds; null if its header has none.</summary>
+    public uint? Time => _alternative.ReadTime(Bytes);
 }

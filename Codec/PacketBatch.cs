@@ -22,16 +22,15 @@ namespace DotNettyFraming.Codec;
 /// pooled, so a stale batch can show the bytes of a later read, and a second release can take that read's reference.</para>
 /// <para>Threads: one at a time; <see cref="Detach"/> hands a batch over.</para>
 /// </remarks>
-public sealed class PacketBatch : DefaultByteBufferHolder
+public class PacketBatch : DefaultByteBufferHolder
 {
-    /// <summary>Takes over one reference to <paramref name="content"/>; its readable bytes are whole packets side by side.</summary>
-    /// <param name="content">A buffer with an array of its own or a slice of one (<c>HasArray</c>).</param>
-    /// <param name="count">The number of packets, at least 1.</param>
-    /// <param name="firstSequence">The number of packets before these on their connection.</param>
-    public PacketBatch(IByteBuffer content, int count, long firstSequence)
+    private readonly int _packetLength; // of each packet; 0 if they differ
+
+    private PacketBatch(IByteBuffer content, PacketRun run, long firstSequence)
         : base(content)
     {
-        Count = count;
+        Count = run.Count;
+        _packetLength = run.PacketLength;
         FirstSequence = firstSequence;
     }
 
@@ -40,6 +39,9 @@ public sealed class PacketBatch : DefaultByteBufferHolder
 
     /// <summary>The first packet's number on its connection, counted from 0.</summary>
     public long FirstSequence { get; }
+
+    /// <summary>The layout of the packets' headers.</summary>
+    public virtual HeaderLayout Layout => HeaderLayout.Default;
 
     /// <summary>The packets' bytes as received, headers included.</summary>
     public ReadOnlySpan<byte> Bytes
@@ -65,14 +67,40 @@ public sealed class PacketBatch : DefaultByteBufferHolder
         }
     }
 
-    /// <summary>The sum of the payloads' lengths: <see cref="ByteCount"/> without the headers.</summary>
-    public int PayloadByteCount => ByteCount - (Count * PacketHeader.Size);
+    /// <summary>The sum of the headers' lengths.</summary>
+    public virtual int HeaderByteCount => Count * HeaderLayout.Default.MaxHeaderLength;
 
-    /// <summary>The time in the first packet's header, Unix seconds.</summary>
-    public uint FirstTime => PacketHeader.ReadTime(Bytes);
+    /// <summary>The sum of the payloads' lengths.</summary>
+    public int PayloadByteCount => ByteCount - HeaderByteCount;
+
+    /// <summary>The time in the first packet's header, Unix seconds; null if it has none.</summary>
+    public uint? FirstTime
+    {
+        get
+        {
+            ReadOnlySpan<byte> bytes = Bytes;
+            return Layout.Read(bytes, out _).ReadTime(bytes);
+        }
+    }
+
+    /// <summary>Returns a batch of the packets in <paramref name="content"/>, and takes over one reference to it.</summary>
+    /// <param name="content">A buffer with an array (<c>HasArray</c>), whose readable bytes are whole packets side by side.</param>
+    /// <param name="layout">The layout of their headers; by default the default layout.</param>
+    /// <param name="firstSequence">The number of packets before these on their connection.</param>
+    /// <exception cref="ArgumentException">The bytes are not whole packets, or none.</exception>
+    public static PacketBatch Of(IByteBuffer content, HeaderLayout? layout = null, long firstSequence = 0)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        layout ??= HeaderLayout.Default;
+        ReadOnlySpan<byte> bytes = content.Array.AsSpan(content.ArrayOffset + content.ReaderIndex, content.ReadableBytes);
+        PacketRun run = PacketRun.Measure(bytes, layout, layout.MaxPayloadLength);
+        return run.Count > 0 && run.ByteCount == bytes.Length
+            ? Of(content, layout, run, firstSequence)
+            : throw new ArgumentException($"The {bytes.Length} bytes are not whole packets of the layout '{layout}'.", nameof(content));
+    }
 
     /// <summary>Returns an enumerator over the packets, for <c>foreach</c>.</summary>
-    public Enumerator GetEnumerator() => new(Bytes);
+    public Enumerator GetEnumerator() => new(Bytes, Layout, _packetLength);
 
     /// <summary>Returns the same packets in a batch with a reference of its own, for any thread and any time.</summary>
     /// <returns>A right-sized copy; or this batch, retained, if it fills at least half of the buffer that it pins.</returns>
@@ -90,11 +118,18 @@ public sealed class PacketBatch : DefaultByteBufferHolder
         // Not pooled: the pool rounds up to powers of two, and the copy is freed by another thread.
         IByteBuffer copy = UnpooledByteBufferAllocator.Default.HeapBuffer(length, length);
         copy.WriteBytes(content, content.ReaderIndex, length);
-        return new PacketBatch(copy, Count, FirstSequence);
+        return Of(copy, Layout, Run, FirstSequence);
     }
 
     /// <inheritdoc/>
-    public override IByteBufferHolder Replace(IByteBuffer content) => new PacketBatch(content, Count, FirstSequence);
+    public override IByteBufferHolder Replace(IByteBuffer content) => Of(content, Layout, Run, FirstSequence);
+
+    internal static PacketBatch Of(IByteBuffer content, HeaderLayout layout, PacketRun run, long firstSequence) =>
+        layout == HeaderLayout.Default
+            ? new PacketBatch(content, run, firstSequence)
+            : new OfLayout(content, layout, run, firstSequence);
+
+    private PacketRun Run => new(Count, ByteCount, HeaderByteCount, _packetLength);
 
     private static IByteBuffer Root(IByteBuffer buffer)
     {
@@ -110,13 +145,24 @@ public sealed class PacketBatch : DefaultByteBufferHolder
     public ref struct Enumerator
     {
         private readonly ReadOnlySpan<byte> _run;
+        private readonly HeaderLayout _layout;
+        private readonly bool _isUniform;
+        private HeaderAlternative _alternative;
         private int _start;
         private int _length;
 
-        internal Enumerator(ReadOnlySpan<byte> run) => _run = run;
+        internal Enumerator(ReadOnlySpan<byte> run, HeaderLayout layout, int packetLength)
+        {
+            _run = run;
+            _layout = layout;
+            _isUniform = packetLength != 0;
+            _alternative = layout.Read(run, out int length);
+            _start = -length;
+            _length = length;
+        }
 
         /// <summary>The current packet.</summary>
-        public readonly Packet Current => new(_run.Slice(_start, _length));
+        public readonly Packet Current => new(_run.Slice(_start, _length), _alternative);
 
         /// <summary>Moves to the next packet; returns false after the last one.</summary>
         public bool MoveNext()
@@ -127,14 +173,28 @@ public sealed class PacketBatch : DefaultByteBufferHolder
                 return false;
             }
 
-            // A branch, so that the processor predicts that this packet is as long as the last one: see PacketRun.
-            int length = PacketHeader.Size + PacketHeader.ReadPayloadLength(_run[_start..]);
-            if (length != _length)
+            if (!_isUniform)
             {
+                _alternative = _layout.Read(_run[_start..], out int length);
                 _length = length;
             }
 
             return true;
         }
+    }
+
+    /// <summary>A batch of another layout than the default one, whose batches are 16 bytes smaller.</summary>
+    private sealed class OfLayout : PacketBatch
+    {
+        public OfLayout(IByteBuffer content, HeaderLayout layout, PacketRun run, long firstSequence)
+            : base(content, run, firstSequence)
+        {
+            Layout = layout;
+            HeaderByteCount = run.HeaderByteCount;
+        }
+
+        public override HeaderLayout Layout { get; }
+
+        public override int HeaderByteCount { get; }
     }
 }

@@ -14,10 +14,11 @@ namespace DotNettyFraming.Codec;
 /// | packet 1 | packet 2 | pac | , | ket3| packet 4 | --> | batch: packet 1 and 2 |   | packet 3 |   | packet 4 |
 /// +----------+----------+-----+   +-----+----------+     +-----------------------+   +----------+   +----------+
 /// </code>
-/// <para>A <see cref="LengthFieldBasedFrameDecoder"/> for the 7-byte header (<see cref="PacketHeader"/>). The base class parses
-/// the first header of a read; <see cref="ExtractFrame"/> extends the frame over the whole packets behind it. Three differences:</para>
+/// <para>A <see cref="LengthFieldBasedFrameDecoder"/> for the configured <see cref="HeaderLayout"/>. The layout decides about the packets
+/// of a read; the base class cuts out the first, and <see cref="ExtractFrame"/> extends it over all of them. Differences:</para>
 /// <list type="bullet">
-/// <item>The first byte is checked when it arrives. The stock decoder, given <c>'X' FF FF</c>, waits for 65,535 bytes.</item>
+/// <item>Each literal byte is checked when it arrives. The stock decoder, given <c>'X' FF FF</c>, waits for 65,535 bytes.</item>
+/// <item>A 4-byte length is unsigned. The stock decoder throws for one above 2^31.</item>
 /// <item>A read that ends inside a packet leaves only that part, in a buffer of its own (<see cref="UnfinishedPacket"/>).
 /// The stock decoder keeps the read buffer: 64 KiB for a single byte.</item>
 /// <item>Faults are messages, not exceptions, and final: all later input is discarded and counted.</item>
@@ -26,32 +27,48 @@ namespace DotNettyFraming.Codec;
 /// </remarks>
 public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
 {
+    private readonly HeaderLayout _layout;
     private readonly int _maxPayloadBytes;
     private readonly DecoderCounters _counters;
     private UnfinishedPacket _unfinished;
     private long _packets;
     private bool _faulted;
 
-    /// <summary>The run found by <see cref="ExtractFrame"/>, valid until <c>Decode</c> returns.</summary>
+    /// <summary>The run of packets that <see cref="ExtractFrame"/> cuts out.</summary>
     private PacketRun _run;
 
     /// <summary>Creates a decoder for one connection.</summary>
-    /// <param name="maxPayloadBytes">The longest payload accepted, 0 to 65,535.</param>
+    /// <param name="layout">The layout of headers; by default the default layout.</param>
+    /// <param name="maxPayloadBytes">The longest payload accepted; by default <see cref="HeaderLayout.DefaultMaxPayload"/>.</param>
     /// <param name="counters">Byte counts, shared by the decoders of an event loop; by default the decoder's own.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPayloadBytes"/> is negative or above 65,535.</exception>
-    public PacketDecoder(int maxPayloadBytes = PacketHeader.MaxPayloadLength, DecoderCounters? counters = null)
+    /// <exception cref="ArgumentOutOfRangeException">The layout cannot announce <paramref name="maxPayloadBytes"/>.</exception>
+    public PacketDecoder(HeaderLayout? layout = null, int? maxPayloadBytes = null, DecoderCounters? counters = null)
+        : this(layout ?? HeaderLayout.Default, (layout ?? HeaderLayout.Default).FirstWithLength, maxPayloadBytes, counters)
+    {
+    }
+
+    private PacketDecoder(HeaderLayout layout, HeaderAlternative header, int? maxPayload, DecoderCounters? counters)
+        : this(layout, header.Length, header.Field!.Value, Checked(layout, maxPayload), counters)
+    {
+    }
+
+    private PacketDecoder(HeaderLayout layout, int headerLength, LengthField field, int maxPayloadBytes, DecoderCounters? counters)
         : base(
-            ByteOrder.LittleEndian,
-            maxFrameLength: PacketHeader.Size + Checked(maxPayloadBytes),
-            lengthFieldOffset: PacketHeader.LengthOffset,
-            lengthFieldLength: PacketHeader.LengthSize,
-            lengthAdjustment: PacketHeader.TimeSize, // the time lies between length and payload
+            field.IsBigEndian ? ByteOrder.BigEndian : ByteOrder.LittleEndian,
+            maxFrameLength: headerLength + maxPayloadBytes,
+            lengthFieldOffset: field.Offset,
+            lengthFieldLength: field.Size,
+            lengthAdjustment: headerLength - field.End + field.Adjustment,
             initialBytesToStrip: 0,
             failFast: true)
     {
+        _layout = layout;
         _maxPayloadBytes = maxPayloadBytes;
         _counters = counters ?? new DecoderCounters();
     }
+
+    /// <summary>The layout of headers.</summary>
+    public HeaderLayout Layout => _layout;
 
     /// <summary>Bytes received on this connection.</summary>
     public long BytesReceived { get; private set; }
@@ -111,47 +128,35 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         {
             Discard(input);
         }
-        else if (_unfinished.Exists)
+        else if (!_unfinished.Exists && (_run = PacketRun.Measure(Readable(input), _layout, _maxPayloadBytes)).Count > 0)
         {
-            ContinueUnfinished(context, input, output);
-        }
-        else if (input.GetByte(input.ReaderIndex) is var first && first != PacketHeader.Prefix)
-        {
-            Fail(FramingFaultKind.InvalidPrefix, first, input, output);
-        }
-        else if (AnnouncedLength(input) is var length && length > _maxPayloadBytes)
-        {
-            Fail(FramingFaultKind.PayloadTooLarge, length, input, output);
+            int start = input.ReaderIndex;
+
+            // The base class knows neither masks nor alternatives.
+            object run = _layout.IsPlain ? Decode(context, input) : ExtractFrame(context, input, start, _run.ByteCount);
+            input.SetReaderIndex(start + _run.ByteCount);
+            Emit((IByteBuffer)run, _run, output);
         }
         else
         {
-            int start = input.ReaderIndex;
-            if (Decode(context, input) is IByteBuffer frame)
-            {
-                input.SetReaderIndex(start + _run.ByteCount);
-                Emit(frame, _run.Count, output);
-            }
-            else
-            {
-                ContinueUnfinished(context, input, output);
-            }
+            ContinueUnfinished(context, input, output);
         }
     }
 
-    /// <summary>Returns a retained slice over the packet that the base class found and all whole packets behind it.</summary>
-    protected override IByteBuffer ExtractFrame(IChannelHandlerContext context, IByteBuffer buffer, int index, int length)
+    /// <summary>Returns a retained slice over the run of packets, of which the base class has found the first.</summary>
+    protected override IByteBuffer ExtractFrame(IChannelHandlerContext context, IByteBuffer buffer, int index, int length) =>
+        buffer.RetainedSlice(index, _run.ByteCount);
+
+    private static int Checked(HeaderLayout layout, int? maxPayloadBytes)
     {
-        ReadOnlySpan<byte> rest = buffer.Array.AsSpan(buffer.ArrayOffset + index, buffer.WriterIndex - index);
-        _run = PacketRun.Measure(rest, length, _maxPayloadBytes);
-        return buffer.RetainedSlice(index, _run.ByteCount);
+        int value = maxPayloadBytes ?? layout.DefaultMaxPayload;
+        ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(maxPayloadBytes));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, layout.MaxPayloadLength, nameof(maxPayloadBytes));
+        return value;
     }
 
-    private static int Checked(int maxPayloadBytes)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(maxPayloadBytes);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(maxPayloadBytes, PacketHeader.MaxPayloadLength);
-        return maxPayloadBytes;
-    }
+    private static ReadOnlySpan<byte> Readable(IByteBuffer input) =>
+        input.Array.AsSpan(input.ArrayOffset + input.ReaderIndex, input.ReadableBytes);
 
     /// <summary>Copies a composite buffer into one with an array, as the code behind works with spans.</summary>
     private static IByteBuffer Flatten(IByteBufferAllocator allocator, IByteBuffer input)
@@ -163,38 +168,64 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         return flat;
     }
 
-    private static int AnnouncedLength(IByteBuffer input) =>
-        input.ReadableBytes < PacketHeader.LengthKnownAt ? 0 : input.GetUnsignedShortLE(input.ReaderIndex + PacketHeader.LengthOffset);
-
     private void ContinueUnfinished(IChannelHandlerContext context, IByteBuffer input, List<object> output)
     {
-        int before = _unfinished.AllocatedBytes;
-        _counters.Held(_unfinished.Take(context.Allocator, input, _counters.BytesAllocated));
-        _counters.Allocated(_unfinished.AllocatedBytes - before);
         if (_unfinished.PacketLength == 0)
         {
-            return;
+            HeaderInspection header = _unfinished.Inspect(Readable(input), _layout, _maxPayloadBytes);
+            if (header.Fault is { } fault)
+            {
+                Fail(fault, header.Found, input, output);
+                return;
+            }
+
+            if (header.IsPacket && _unfinished.Missing <= 0)
+            {
+                DecodeAgain(context, input, output);
+                return;
+            }
         }
 
-        if (_unfinished.PayloadLength > _maxPayloadBytes)
+        int before = _unfinished.AllocatedBytes;
+        _counters.Held(_unfinished.Take(input, _layout.MaxHeaderLength, context.Allocator, _counters.BytesAllocated));
+        _counters.Allocated(_unfinished.AllocatedBytes - before);
+        if (_unfinished.IsWhole)
         {
-            Fail(FramingFaultKind.PayloadTooLarge, _unfinished.PayloadLength, input, output);
-        }
-        else if (_unfinished.Missing == 0)
-        {
-            _counters.Released(_unfinished.Length);
-            _counters.Allocated(-_unfinished.AllocatedBytes);
-            Emit(_unfinished.Detach(), 1, output);
+            PacketRun run = _unfinished.Run;
+            Emit(DetachUnfinished(), run, output);
         }
     }
 
-    private void Emit(IByteBuffer run, int count, List<object> output)
+    /// <summary>Decodes the bytes held and the read as one buffer.</summary>
+    /// <remarks>The bytes held were undecided, and turn out to be whole packets and perhaps a part of another one.</remarks>
+    private void DecodeAgain(IChannelHandlerContext context, IByteBuffer input, List<object> output)
     {
-        output.Add(new PacketBatch(run, count, _packets));
-        _packets += count;
+        IByteBuffer held = DetachUnfinished();
+        IByteBuffer joined = context.Allocator.HeapBuffer(held.ReadableBytes + input.ReadableBytes);
+        joined.WriteBytes(held).WriteBytes(input);
+        held.Release();
+        while (joined.IsReadable())
+        {
+            Decode(context, joined, output);
+        }
+
+        joined.Release();
     }
 
-    private void Fail(FramingFaultKind kind, int found, IByteBuffer input, List<object> output)
+    private IByteBuffer DetachUnfinished()
+    {
+        _counters.Released(_unfinished.Length);
+        _counters.Allocated(-_unfinished.AllocatedBytes);
+        return _unfinished.Detach();
+    }
+
+    private void Emit(IByteBuffer content, PacketRun run, List<object> output)
+    {
+        output.Add(PacketBatch.Of(content, _layout, run, _packets));
+        _packets += run.Count;
+    }
+
+    private void Fail(FramingFaultKind kind, long found, IByteBuffer input, List<object> output)
     {
         output.Add(new FramingFault(kind, BytesReceived - input.ReadableBytes - _unfinished.Length, found));
         _faulted = true;

@@ -20,6 +20,7 @@ internal struct UnfinishedPacket
 
     private IByteBuffer? _buffer;
     private int _packetLength;
+    private int _headerLength;
 
     /// <summary>Whether a part of a packet is held.</summary>
     public readonly bool Exists => _buffer is not null;
@@ -33,33 +34,45 @@ internal struct UnfinishedPacket
     /// <summary>The length of the whole packet; 0 while it is unknown.</summary>
     public readonly int PacketLength => _packetLength;
 
-    /// <summary>The announced payload length, if <see cref="PacketLength"/> is known.</summary>
-    public readonly int PayloadLength => _packetLength - PacketHeader.Size;
+    /// <summary>Bytes missing to complete the packet, if <see cref="PacketLength"/> is known.</summary>
+    /// <remarks>Negative if bytes of the next packet are held: those that decided between two alternatives of the layout.</remarks>
+    public readonly int Missing => _packetLength - Length;
 
-    /// <summary>Bytes missing to complete the packet, or to know its length.</summary>
-    public readonly int Missing => (_packetLength == 0 ? PacketHeader.LengthKnownAt : _packetLength) - Length;
+    /// <summary>Whether the packet is whole.</summary>
+    public readonly bool IsWhole => _packetLength != 0 && Missing == 0;
 
-    /// <summary>Moves the bytes that the packet is missing from <paramref name="input"/>, as far as it has them.</summary>
-    /// <param name="allocator">For small packets.</param>
+    /// <summary>The packet as a run, when it is whole.</summary>
+    public readonly PacketRun Run => new(1, _packetLength, _headerLength, _packetLength);
+
+    /// <summary>Inspects the header in the bytes held and those that follow, and keeps the packet's length if they tell.</summary>
+    public HeaderInspection Inspect(scoped ReadOnlySpan<byte> next, HeaderLayout layout, int maxPayload)
+    {
+        Span<byte> joined = stackalloc byte[HeaderLayout.LongestHeader];
+        if (_buffer is { } held)
+        {
+            int following = Math.Min(next.Length, joined.Length - held.ReadableBytes);
+            held.Array.AsSpan(held.ArrayOffset + held.ReaderIndex, held.ReadableBytes).CopyTo(joined);
+            next[..following].CopyTo(joined[held.ReadableBytes..]);
+            next = joined[..(held.ReadableBytes + following)];
+        }
+
+        HeaderInspection header = layout.Inspect(next, maxPayload);
+        _packetLength = header.PacketLength;
+        _headerLength = header.HeaderLength;
+        return header;
+    }
+
+    /// <summary>Moves the bytes that the packet is missing from <paramref name="input"/>, or all while its length is unknown.</summary>
     /// <param name="input">The read.</param>
+    /// <param name="maxHeaderLength">The layout's longest header.</param>
+    /// <param name="allocator">For small packets.</param>
     /// <param name="held">Bytes held by all unfinished packets of the loop.</param>
     /// <returns>The number of bytes moved.</returns>
-    /// <remarks>Stops when the length becomes known, so that the caller can refuse it before memory is allocated for it.</remarks>
-    public int Take(IByteBufferAllocator allocator, IByteBuffer input, long held)
+    public int Take(IByteBuffer input, int maxHeaderLength, IByteBufferAllocator allocator, long held)
     {
-        if (_buffer is null && input.ReadableBytes >= PacketHeader.LengthKnownAt)
-        {
-            _packetLength = PacketHeader.Size + input.GetUnsignedShortLE(input.ReaderIndex + PacketHeader.LengthOffset);
-        }
-
-        int count = Math.Min(Missing, input.ReadableBytes);
-        IByteBuffer buffer = Reserve(allocator, Length + count, held);
-        buffer.WriteBytes(input, count);
-        if (_packetLength == 0 && buffer.ReadableBytes >= PacketHeader.LengthKnownAt)
-        {
-            _packetLength = PacketHeader.Size + buffer.GetUnsignedShortLE(buffer.ReaderIndex + PacketHeader.LengthOffset);
-        }
-
+        int count = _packetLength == 0 ? input.ReadableBytes : Math.Min(Missing, input.ReadableBytes);
+        int capacity = _packetLength == 0 ? maxHeaderLength : Capacity(Length + count);
+        Reserve(Length + count, capacity, allocator, held).WriteBytes(input, count);
         return count;
     }
 
@@ -79,14 +92,13 @@ internal struct UnfinishedPacket
         this = default;
     }
 
-    private IByteBuffer Reserve(IByteBufferAllocator allocator, int needed, long held)
+    private IByteBuffer Reserve(int needed, int capacity, IByteBufferAllocator allocator, long held)
     {
         if (_buffer is { } present && present.Capacity >= needed)
         {
             return present;
         }
 
-        int capacity = Capacity(needed);
         IByteBuffer larger = capacity <= MaxPooledLength ? allocator.HeapBuffer(capacity, capacity)
             : held <= PinnedAboveHeld ? UnpooledByteBufferAllocator.Default.HeapBuffer(capacity, capacity)
             : Unpooled.WrappedBuffer(GC.AllocateUninitializedArray<byte>(capacity, pinned: true)).Clear();
@@ -102,11 +114,6 @@ internal struct UnfinishedPacket
 
     private readonly int Capacity(int needed)
     {
-        if (_packetLength == 0)
-        {
-            return PacketHeader.Size;
-        }
-
         if (_packetLength <= MaxPooledLength)
         {
             return _packetLength;

@@ -82,7 +82,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
                 budget,
                 options.MaxPendingBytes)
             {
-                Acknowledger = options.Ack == AckLevel.Off ? null : new Acknowledger(options.Ack, options.AckInterval, time),
+                Acknowledger = options.Ack == AckLevel.Off ? null : new Acknowledger(options.Header, options.Ack, options.AckInterval, time),
                 Sockets = _transport.Calls,
                 Turn = new LoopTurn
                 {
@@ -101,7 +101,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
             .Option(ChannelOption.SoBacklog, options.Backlog)
             .ChildOption(ChannelOption.AllowHalfClosure, true)
             .ChildHandler(new ConnectionInitializer(
-                options.MaxPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls)
+                options.Header, options.AcceptedPayloadBytes, proxy, processor, _states, logger, _forcedStop.Token, tls)
             {
                 FirstId = store?.FirstConnection ?? 1,
             });
@@ -130,6 +130,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
 
     /// <inheritdoc/>
     public int MaxConnections => _options.MaxConnections;
+
+    /// <inheritdoc/>
+    public bool HasPacketTime => _options.Header.HasTime;
 
     /// <inheritdoc/>
     public long MaxBufferedBytes => _options.MaxBufferedBytes;

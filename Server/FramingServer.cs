@@ -175,7 +175,7 @@ public sealed class FramingServer : IAsyncDisposable
         {
             Directory = directory,
             Node = Options.Node,
-            Header = "26 len:u16le time:u32le",
+            Header = $"{Options.Header}",
             CommitInterval = Options.StoreCommitInterval,
             SegmentBytes = Options.StoreSegmentBytes,
             Retain = Options.StoreRetain,

@@ -31,7 +31,13 @@ public sealed record ServerOptions
     public int Backlog { get; init; } = 4096;
 
     /// <summary>The largest accepted payload, bytes.</summary>
-    public int MaxPayloadBytes { get; init; } = PacketHeader.MaxPayloadLength;
+    public int MaxPayloadBytes { get; init; } = 65_535;
+
+    /// <summary>The layout of the packets' headers.</summary>
+    public HeaderLayout Header { get; init; } = HeaderLayout.Default;
+
+    /// <summary>The longest payload accepted: <see cref="MaxPayloadBytes"/>, or what a header can announce if that is less.</summary>
+    public int AcceptedPayloadBytes => Math.Min(MaxPayloadBytes, Header.MaxPayloadLength);
 
     /// <summary>The connections that may be open; more are closed immediately.</summary>
     public int MaxConnections { get; init; } = DefaultMaxConnections(OpenFileLimit.Read());

@@ -165,7 +165,7 @@ internal static unsafe class LoadGenerator
     private static long HalfSend(MemoryOrder order, Func<long> resident)
     {
         byte[] packet = new Workload("", 1, 1, HalfSentPayload, 0).Write();
-        Debug.Assert(packet.Length == PacketHeader.Size + HalfSentPayload, "one packet");
+        Debug.Assert(packet.Length == HeaderLayout.Default.MaxHeaderLength + HalfSentPayload, "one packet");
         using ClientConnections connections = ClientConnections.Open(order.Port, order.Connections);
         connections.WriteToAll(packet, HalfSentBytes);
         long bytes = resident();

@@ -11,7 +11,7 @@ namespace DotNettyFraming.Benchmarks.Load;
 internal sealed record Workload(string Name, int Connections, int PacketsPerWrite, int PayloadBytes, int WritesPerSecond)
 {
     /// <summary>The size of one write.</summary>
-    public int WriteBytes => PacketsPerWrite * (PacketHeader.Size + PayloadBytes);
+    public int WriteBytes => PacketsPerWrite * (HeaderLayout.Default.MaxHeaderLength + PayloadBytes);
 
     /// <summary>Whether it is sent as fast as the server reads.</summary>
     public bool IsFullSpeed => WritesPerSecond == 0;
@@ -25,7 +25,7 @@ internal sealed record Workload(string Name, int Connections, int PacketsPerWrit
         payload.AsSpan().Fill((byte)'1');
         for (int offset = 0; offset < write.Length;)
         {
-            offset += PacketEncoder.Write(write.AsSpan(offset), now, payload);
+            offset += HeaderLayout.Default.WritePacket(write.AsSpan(offset), now, payload);
         }
 
         return write;

@@ -57,7 +57,7 @@ public class DecoderBenchmarks
     [Benchmark]
     public int DecodeSplit()
     {
-        int cut = _read.ReadableBytes - ((PacketHeader.Size + Read.PayloadBytes) / 2);
+        int cut = _read.ReadableBytes - ((HeaderLayout.Default.MaxHeaderLength + Read.PayloadBytes) / 2);
         _channel.Pipeline.FireChannelRead(_read.RetainedSlice(0, cut));
         _channel.Pipeline.FireChannelRead(_read.RetainedSlice(cut, _read.ReadableBytes - cut));
         return _visitor.Packets;

@@ -23,7 +23,7 @@ public class EncoderBenchmarks
         _channel = new EmbeddedChannel(new PacketEncoder());
         _channel.Configuration.Allocator = PooledByteBufferAllocator.Default;
         _packet = new OutgoingPacket(time: 1, new byte[Payload]);
-        _destination = new byte[PacketHeader.Size + Payload];
+        _destination = new byte[HeaderLayout.Default.MaxHeaderLength + Payload];
     }
 
     /// <summary>Closes the channel.</summary>
@@ -32,7 +32,7 @@ public class EncoderBenchmarks
 
     /// <summary>Writes header and payload into existing memory.</summary>
     [Benchmark]
-    public int Write() => PacketEncoder.Write(_destination, 1, _packet.Payload.Span);
+    public int Write() => HeaderLayout.Default.WritePacket(_destination, 1, _packet.Payload.Span);
 
     /// <summary>Writes through a pipeline into a pooled buffer.</summary>
     [Benchmark]

@@ -10,11 +10,11 @@ public readonly record struct ReadShape(int Packets, int PayloadBytes)
     /// <summary>Returns the bytes of such a read.</summary>
     public byte[] Bytes()
     {
-        byte[] bytes = new byte[Packets * (PacketHeader.Size + PayloadBytes)];
+        byte[] bytes = new byte[Packets * (HeaderLayout.Default.MaxHeaderLength + PayloadBytes)];
         byte[] payload = new byte[PayloadBytes];
         for (int offset = 0; offset < bytes.Length;)
         {
-            offset += PacketEncoder.Write(bytes.AsSpan(offset), time: 1, payload);
+            offset += HeaderLayout.Default.WritePacket(bytes.AsSpan(offset), time: 1, payload);
         }
 
         return bytes;

@@ -21,7 +21,8 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
 
     /// <summary>Sends a header that announces 65,535 bytes, and 16 of them.</summary>
     /// <remarks>A good server closes at the header if <c>--max-payload</c> is lower, otherwise after <c>--packet-timeout</c>.</remarks>
-    public static readonly AbuseKind Oversize = new("oversize", _ => SendOnce(new HostileTape(Longest()[..(PacketHeader.Size + 16)], 0)));
+    public static readonly AbuseKind Oversize = new(
+        "oversize", _ => SendOnce(new HostileTape(Longest()[..(HeaderLayout.Default.MaxHeaderLength + 16)], 0)));
 
     /// <summary>Sends a packet of 65,542 bytes, one byte per second, so that only a time limit for the whole packet helps.</summary>
     public static readonly AbuseKind SlowLoris = new("slow-loris", _ =>
@@ -101,21 +102,21 @@ internal sealed class AbuseKind(string name, Func<int, HostileScript> script)
     private static byte[] Bad()
     {
         byte[] packet = Good();
-        packet[0] = PacketHeader.Prefix - 1; // '%'
+        packet[0] = (byte)'%';
         return packet;
     }
 
     private static byte[] Longest()
     {
-        byte[] payload = new byte[PacketHeader.MaxPayloadLength];
+        byte[] payload = new byte[HeaderLayout.Default.MaxPayloadLength];
         payload.AsSpan().Fill((byte)'1');
         return Packet(payload);
     }
 
     private static byte[] Packet(ReadOnlySpan<byte> payload)
     {
-        byte[] packet = new byte[PacketHeader.Size + payload.Length];
-        PacketEncoder.Write(packet, time: 0, payload);
+        byte[] packet = new byte[HeaderLayout.Default.MaxHeaderLength + payload.Length];
+        HeaderLayout.Default.WritePacket(packet, time: 0, payload);
         return packet;
     }
 }

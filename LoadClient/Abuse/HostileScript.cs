@@ -67,7 +67,7 @@ internal sealed class HostileTape
             byte[] bytes = [.. _bytes];
             foreach (int packet in _packets)
             {
-                PacketHeader.WriteTime(bytes.AsSpan(packet), time);
+                HeaderLayout.Default.WriteTime(bytes.AsSpan(packet), time);
             }
 
             _bytes = bytes;
@@ -96,7 +96,7 @@ internal struct WholePackets
             switch (_received)
             {
                 case 0:
-                    _faulted = bytes[0] != PacketHeader.Prefix;
+                    _faulted = bytes[0] != (byte)'&';
                     break;
                 case 1:
                     _length = bytes[0];
@@ -105,13 +105,13 @@ internal struct WholePackets
                     _length |= bytes[0] << 8;
                     break;
                 default:
-                    taken = Math.Min(bytes.Length, PacketHeader.Size + _length - _received);
+                    taken = Math.Min(bytes.Length, HeaderLayout.Default.MaxHeaderLength + _length - _received);
                     break;
             }
 
             bytes = bytes[taken..];
             _received += taken;
-            if (_received >= PacketHeader.Size && _received == PacketHeader.Size + _length)
+            if (_received >= HeaderLayout.Default.MaxHeaderLength && _received == HeaderLayout.Default.MaxHeaderLength + _length)
             {
                 packets++;
                 _received = 0;

@@ -1,13 +1,14 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Sending;
 
 namespace DotNettyFraming.LoadClient.Acknowledging;
 
 /// <summary>The acknowledgements of one connection, over all times that it is made. Used on its event loop only.</summary>
-internal sealed class AckLedger(LoadCounters counters, LoopClock clock)
+internal sealed class AckLedger(HeaderLayout header, LoadCounters counters, LoopClock clock)
 {
     private readonly DueTimes _due = new();
-    private AckReader _reader;
+    private AckReader _reader = new(header);
     private long _opened; // the first packet since the connection was made: the server counts from there
     private ulong _latest; // the server's newest count
 
@@ -22,7 +23,7 @@ internal sealed class AckLedger(LoadCounters counters, LoopClock clock)
     /// <summary>Prepares for a new connection, on which the server counts from 0.</summary>
     public void Reopen()
     {
-        _reader = default;
+        _reader = new AckReader(header);
         _opened = Acknowledged;
         _latest = 0;
     }

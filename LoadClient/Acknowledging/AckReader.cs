@@ -12,7 +12,7 @@ internal enum AckInput
 }
 
 /// <summary>A reader of acknowledgements, which are packets with a payload of 8 bytes. Other packets are skipped.</summary>
-internal struct AckReader
+internal struct AckReader(HeaderLayout header)
 {
     private const int PayloadBytes = sizeof(ulong);
 
@@ -34,39 +34,40 @@ internal struct AckReader
                 return AckInput.NeedsMore;
             }
 
-            if (_length == 0 && input.Length >= PacketHeader.Size + PayloadBytes && PacketHeader.TryRead(input, out PacketHeader header)
-                && header.PayloadLength == PayloadBytes)
+            if (_length == 0 && IsAcknowledgement(input, out HeaderInspection packet))
             {
-                count = BinaryPrimitives.ReadUInt64LittleEndian(input[PacketHeader.Size..]);
-                input = input[header.PacketLength..];
+                count = BinaryPrimitives.ReadUInt64LittleEndian(input[packet.HeaderLength..]);
+                input = input[packet.PacketLength..];
                 return AckInput.Acknowledgement;
             }
 
             // A packet in several reads, or another one: byte by byte.
-            _unfinished ??= new byte[PacketHeader.Size + PayloadBytes];
+            _unfinished ??= new byte[HeaderLayout.LongestHeader + PayloadBytes];
             _unfinished[_length++] = input[0];
             input = input[1..];
-            if (_unfinished[0] != PacketHeader.Prefix)
+            if (IsAcknowledgement(_unfinished.AsSpan(0, _length), out packet))
+            {
+                count = BinaryPrimitives.ReadUInt64LittleEndian(_unfinished.AsSpan(packet.HeaderLength));
+                _length = 0;
+                return AckInput.Acknowledgement;
+            }
+
+            if (packet.Fault is not null || (!packet.IsPacket && _length == _unfinished.Length))
             {
                 return AckInput.Fault;
             }
 
-            if (!PacketHeader.TryRead(_unfinished.AsSpan(0, _length), out header))
+            if (packet.IsPacket && packet.PayloadLength != PayloadBytes)
             {
-                continue;
-            }
-
-            if (header.PayloadLength != PayloadBytes)
-            {
-                _skip = header.PacketLength - _length;
+                _skip = Math.Max(packet.PacketLength - _length, 0);
                 _length = 0;
-            }
-            else if (_length == header.PacketLength)
-            {
-                count = BinaryPrimitives.ReadUInt64LittleEndian(_unfinished.AsSpan(PacketHeader.Size));
-                _length = 0;
-                return AckInput.Acknowledgement;
             }
         }
+    }
+
+    private readonly bool IsAcknowledgement(ReadOnlySpan<byte> bytes, out HeaderInspection packet)
+    {
+        packet = header.Inspect(bytes, header.MaxPayloadLength);
+        return packet.IsPacket && packet.PayloadLength == PayloadBytes && bytes.Length >= packet.PacketLength;
     }
 }

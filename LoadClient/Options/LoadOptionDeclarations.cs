@@ -69,8 +69,8 @@ internal static class LoadOptionDeclarations
             RejectForUnix(parsed, path);
         }
 
-        RejectPayload(parsed, options.Payload);
-        long bytesPerWrite = (long)options.PacketsPerWrite * options.Payload.MaxPacketBytes;
+        options = options with { Payload = options.Payload with { Header = options.Header } };
+        long bytesPerWrite = RejectPayload(parsed, options.Payload) ? 0 : (long)options.PacketsPerWrite * options.Payload.MaxPacketBytes;
         if (bytesPerWrite > MaxBytesPerWrite)
         {
             parsed.Reject("--packets-per-write", $"a write of up to {bytesPerWrite} bytes is too long (at most {MaxBytesPerWrite})");
@@ -90,6 +90,16 @@ internal static class LoadOptionDeclarations
             {
                 parsed.Reject(name, "needs --tls");
             }
+        }
+
+        if (options.Ack && !options.Header.CanSay(sizeof(ulong)))
+        {
+            parsed.Reject("--ack", "needs a --header that can announce 8 bytes");
+        }
+
+        if (options.Abuse is not null && !options.Header.Equals(HeaderLayout.Default))
+        {
+            parsed.Reject("--abuse", "needs the default --header");
         }
 
         parsed.Require("--abuse", "--abuse-connections", "--abuse-deadline", "--abuse-rate");
@@ -120,6 +130,9 @@ internal static class LoadOptionDeclarations
 
     private static void AddLoad(OptionSet<LoadOptions> set, LoadOptions none)
     {
+        set.Add(
+            "--header", Header, none.Header, (o, v) => o with { Header = v },
+            "Header layout of what is sent, as for the server; see docs/protocol.md.");
         set.Add(
             "--payload", OptionKind.Text("TEXT"), LoadOptions.DefaultPayload, (o, v) => o with { Payload = PayloadShape.Of(v) },
             "The payload of every packet, sent as UTF-8.");
@@ -223,17 +236,32 @@ internal static class LoadOptionDeclarations
         }
     }
 
-    private static void RejectPayload(ParsedOptions<LoadOptions> parsed, PayloadShape shape)
+    /// <summary>Rejects payloads that no packet can carry; returns whether it did.</summary>
+    private static bool RejectPayload(ParsedOptions<LoadOptions> parsed, PayloadShape shape)
     {
-        if (shape.MaxBytes > PacketHeader.MaxPayloadLength)
+        const int MaxPayloadBytes = 65_535; // of one packet on the tape
+        string? fault = shape.MaxBytes > MaxPayloadBytes
+                ? $"has {shape.MaxBytes} bytes, and a packet carries at most {MaxPayloadBytes}"
+            : shape.Text.IsEmpty && shape.MaxBytes > 0
+                ? "is empty, which cannot be repeated to the length of --payload-bytes"
+            : Enumerable.Range(shape.MinBytes, shape.MaxBytes - shape.MinBytes + 1).Cast<int?>()
+                .FirstOrDefault(length => !shape.Header.CanSay(length!.Value)) is { } length
+                ? $"may have {length} bytes, which no header of --header can announce"
+            : null;
+        if (fault is not null)
         {
-            parsed.Reject("--payload", $"has {shape.MaxBytes} bytes, and a packet carries at most {PacketHeader.MaxPayloadLength}");
+            parsed.Reject("--payload", fault);
         }
-        else if (shape.Text.IsEmpty && shape.MaxBytes > 0)
-        {
-            parsed.Reject("--payload", "is empty, which cannot be repeated to the length of --payload-bytes");
-        }
+
+        return fault is not null;
     }
+
+    private static OptionKind<HeaderLayout> Header { get; } = new(
+        "LAYOUT",
+        text => HeaderLayout.TryParse(text, out HeaderLayout? layout, out string? error)
+            ? Parsed.Of(layout)
+            : Parsed.Fault<HeaderLayout>(error),
+        layout => $"{layout}");
 
     private static Parsed<AbuseKind> ParseKind(string text) => AbuseKind.All.FirstOrDefault(kind => kind.Name == text) is { } known
         ? Parsed.Of(known)
@@ -244,12 +272,12 @@ internal static class LoadOptionDeclarations
         string[] ends = text.Split('-');
         if (ends.Length > 2 || !TryParse(ends[0], out int min) || !TryParse(ends[^1], out int max))
         {
-            return Parsed.Fault<(int, int)>($"is neither a length nor MIN-MAX (0 to {PacketHeader.MaxPayloadLength})");
+            return Parsed.Fault<(int, int)>("is neither a length nor MIN-MAX (0 to 65535)");
         }
 
         return min <= max ? Parsed.Of((min, max)) : Parsed.Fault<(int, int)>("has a minimum above its maximum");
     }
 
     private static bool TryParse(string text, out int bytes) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out bytes) && bytes <= PacketHeader.MaxPayloadLength;
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out bytes) && bytes <= 65_535;
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Logging;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.LoadClient.Abuse;
@@ -23,6 +24,7 @@ internal sealed record LoadOptions
     public TransportChoice Transport { get; init; } = TransportChoice.Auto;
     public int Connections { get; init; } = 10_000;
     public PayloadShape Payload { get; init; } = PayloadShape.Of(DefaultPayload);
+    public HeaderLayout Header { get; init; } = HeaderLayout.Default;
     public int PacketsPerWrite { get; init; } = 1;
 
     public long? Rate { get; init; } // packets per second in total, open loop; null = as fast as the server accepts

@@ -7,7 +7,8 @@ namespace DotNettyFraming.LoadClient.Options;
 internal sealed record PayloadShape(ReadOnlyMemory<byte> Text, int MinBytes, int MaxBytes)
 {
     public bool IsFixed => MinBytes == MaxBytes;
-    public int MaxPacketBytes => PacketHeader.Size + MaxBytes;
+    public HeaderLayout Header { get; init; } = HeaderLayout.Default;
+    public int MaxPacketBytes => Header.HeaderLength(MaxBytes) + MaxBytes;
 
     public static PayloadShape Of(string text)
     {
@@ -31,5 +32,5 @@ internal sealed record PayloadShape(ReadOnlyMemory<byte> Text, int MinBytes, int
 
     /// <summary>Returns the size of the packets for the first line: <c>32 bytes</c>, <c>17 to 1007 bytes</c>.</summary>
     public string DescribePackets() =>
-        IsFixed ? $"{MaxPacketBytes} bytes" : $"{PacketHeader.Size + MinBytes} to {MaxPacketBytes} bytes";
+        IsFixed ? $"{MaxPacketBytes} bytes" : $"{Header.HeaderLength(MinBytes) + MinBytes} to {MaxPacketBytes} bytes";
 }

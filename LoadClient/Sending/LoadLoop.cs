@@ -2,6 +2,7 @@ using System.Net;
 using DotNetty.Buffers;
 using DotNetty.Transport.Bootstrapping;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Acknowledging;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
@@ -44,6 +45,7 @@ internal sealed class LoadLoop
         Serial = options.Serial ? new SerialStamp(tape) : null;
         Counters = new LoadCounters(options.Ack);
         Acknowledges = options.Ack;
+        Header = options.Header;
         _eventLoop = eventLoop;
         _tls = tls;
         _transport = transport;
@@ -68,6 +70,7 @@ internal sealed class LoadLoop
     public SerialStamp? Serial { get; } // null without --serial
     public bool WritesPieces => Split is not null || Serial is not null;
     public bool Acknowledges { get; }
+    public HeaderLayout Header { get; }
     public bool IsEncrypted => _tls is not null;
     public string? AckFault { get; set; } // the first wrong acknowledgement
     public Action<SendingHandler>? Reconnect { get; init; } // null without --reconnect

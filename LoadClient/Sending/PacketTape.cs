@@ -21,6 +21,7 @@ internal sealed class PacketTape
     private const int MaxStarts = 1024;
 
     private readonly int[] _offsets;
+    private readonly int[] _payloads = []; // where they start
 
     public PacketTape(PayloadShape payload, int packetsPerWrite, int seed)
     {
@@ -28,14 +29,18 @@ internal sealed class PacketTape
         Starts = lengths.Length;
         PacketsPerWrite = packetsPerWrite;
         MaxWriteBytes = packetsPerWrite * payload.MaxPacketBytes;
-        HasTime = true;
+        Header = payload.Header;
+        HasTime = payload.Header.HasTime;
 
         // With one start, packet 0 is followed by the rest of its own write, and needs no repetition.
         int packets = payload.IsFixed ? packetsPerWrite : Starts + packetsPerWrite;
         _offsets = new int[packets + 1];
+        _payloads = new int[packets];
         for (int i = 0; i < packets; i++)
         {
-            _offsets[i + 1] = _offsets[i] + PacketHeader.Size + lengths[i % Starts];
+            int length = lengths[i % Starts];
+            _payloads[i] = _offsets[i] + Header.HeaderLength(length);
+            _offsets[i + 1] = _payloads[i] + length;
         }
 
         byte[] bytes = new byte[_offsets[packets]];
@@ -43,7 +48,7 @@ internal sealed class PacketTape
         payload.Fill(longest);
         for (int i = 0; i < packets; i++)
         {
-            PacketEncoder.Write(bytes.AsSpan(_offsets[i]), time: 0, longest.AsSpan(0, lengths[i % Starts]));
+            Header.WritePacket(bytes.AsSpan(_offsets[i]), time: 0, longest.AsSpan(0, lengths[i % Starts]));
         }
 
         Bytes = bytes;
@@ -66,6 +71,7 @@ internal sealed class PacketTape
         Bytes = bytes;
     }
 
+    public HeaderLayout Header { get; } = HeaderLayout.Default;
     public bool HasTime { get; } // in the headers, to be stamped
     public int MaxWriteBytes { get; }
     public ReadOnlyMemory<byte> Bytes { get; } // the time in the headers is 0
@@ -77,7 +83,7 @@ internal sealed class PacketTape
     public int IndexOf(int connection, long packet) => (int)((((uint)connection * 2_654_435_769u) + packet) % Starts);
 
     /// <summary>Returns where the payload of a packet starts.</summary>
-    public int PayloadOf(int packet) => _offsets[packet] + PacketHeader.Size;
+    public int PayloadOf(int packet) => _payloads[packet];
 
     /// <summary>Counts the packets from packet <paramref name="start"/> on that end at or before <paramref name="end"/>.</summary>
     public int WholePacketsBefore(int start, int end)
@@ -94,7 +100,7 @@ internal sealed class PacketTape
     private static int[] SpreadLengths(PayloadShape payload, Random random)
     {
         int range = payload.MaxBytes - payload.MinBytes + 1;
-        int average = PacketHeader.Size + ((payload.MinBytes + payload.MaxBytes) / 2);
+        int average = payload.Header.MaxHeaderLength + ((payload.MinBytes + payload.MaxBytes) / 2);
         int count = Math.Clamp(TargetBytes / average, MinStarts, MaxStarts);
         if (range <= count)
         {

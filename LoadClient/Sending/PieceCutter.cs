@@ -1,11 +1,9 @@
-using DotNettyFraming.Codec;
-
 namespace DotNettyFraming.LoadClient.Sending;
 
 /// <summary>The ways of <c>--split</c> to cut a write into pieces; each piece is a system call of its own.</summary>
 internal enum SplitMode
 {
-    Header, // 7 bytes, then the payload
+    Header, // the header, then the payload
     Bytes, // one byte at a time
     Random, // 1 to half a packet's bytes, also across packets
 }
@@ -29,7 +27,7 @@ internal sealed class PieceCutter
     {
         null => end,
         SplitMode.Bytes => at + 1,
-        SplitMode.Header => at == _tape.Offsets[packet] ? at + PacketHeader.Size : _tape.Offsets[packet + 1],
+        SplitMode.Header => at == _tape.Offsets[packet] ? _tape.PayloadOf(packet) : _tape.Offsets[packet + 1],
         _ => Math.Min(end, at + _random!.Next(1, Math.Max(2, (_tape.Offsets[packet + 1] - _tape.Offsets[packet]) / 2) + 1)),
     };
 }

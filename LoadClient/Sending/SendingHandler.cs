@@ -35,7 +35,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     {
         _loop = loop;
         _writer = new PacketWriter(loop, number);
-        _ledger = loop.Acknowledges ? new AckLedger(loop.Counters, loop.Clock) : null;
+        _ledger = loop.Acknowledges ? new AckLedger(loop.Header, loop.Counters, loop.Clock) : null;
         Number = number;
     }
 

@@ -23,7 +23,7 @@ internal sealed class StampedPackets(PacketTape tape)
         if (_current is null || (tape.HasTime && _current.Time != time))
         {
             Copy copy = Free() ?? new Copy(tape.Bytes);
-            copy.Stamp(tape.HasTime ? tape.Offsets : [0], time);
+            copy.Stamp(tape.Header, tape.HasTime ? tape.Offsets : [0], time);
             _current = copy;
         }
 
@@ -79,11 +79,11 @@ internal sealed class StampedPackets(PacketTape tape)
             return view;
         }
 
-        public void Stamp(ReadOnlySpan<int> offsets, uint time)
+        public void Stamp(HeaderLayout header, ReadOnlySpan<int> offsets, uint time)
         {
             for (int i = 0; i < offsets.Length - 1; i++)
             {
-                PacketHeader.WriteTime(_bytes.AsSpan(offsets[i]), time);
+                header.WriteTime(_bytes.AsSpan(offsets[i]), time);
             }
 
             Time = time;

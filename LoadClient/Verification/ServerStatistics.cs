@@ -1,5 +1,4 @@
 using System.Text.Json;
-using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Verification;
 
@@ -11,13 +10,17 @@ internal sealed record ServerStatistics
     public const string PacketsProcessed = "packets.processed";
     public const string PacketsDropped = "packets.dropped";
     public const string BytesReceived = "bytes.received";
+    public const string BytesHeader = "bytes.header";
     public const string BytesPayload = "bytes.payload";
     public const string BytesDiscarded = "bytes.discarded";
     public const string BytesUnfinished = "bytes.unfinished";
 
     /// <summary>The counts that are read. Only the last one can fall.</summary>
     internal static readonly string[] Names =
-        [Uptime, PacketsReceived, PacketsProcessed, PacketsDropped, BytesReceived, BytesPayload, BytesDiscarded, BytesUnfinished];
+        [
+            Uptime, PacketsReceived, PacketsProcessed, PacketsDropped, BytesReceived, BytesHeader, BytesPayload, BytesDiscarded,
+            BytesUnfinished,
+        ];
 
     private readonly long[] _counts = new long[Names.Length];
 
@@ -34,7 +37,7 @@ internal sealed record ServerStatistics
 
     /// <summary>The bytes that the other counts explain; at rest, all bytes received.</summary>
     public long BytesAccountedFor =>
-        (PacketHeader.Size * this[PacketsReceived]) + this[BytesPayload] + this[BytesDiscarded] + this[BytesUnfinished];
+        this[BytesHeader] + this[BytesPayload] + this[BytesDiscarded] + this[BytesUnfinished];
 
     public long this[string name] => _counts[Array.IndexOf(Names, name)];
 

@@ -31,6 +31,7 @@ internal sealed class MetricsExport : IDisposable
     private const int FewSeries = 64;
 
     private readonly ServerCounters _counters;
+    private readonly bool _hasPacketTime;
     private readonly Lazy<ServerInstruments> _instruments;
     private readonly Lazy<(MeterProvider Provider, RequestDelegate Answer)> _scraped;
     private readonly MeterProvider? _pushed;
@@ -39,6 +40,7 @@ internal sealed class MetricsExport : IDisposable
     public MetricsExport(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler)
     {
         _counters = counters;
+        _hasPacketTime = probe.HasPacketTime;
         _instruments = new(() => new ServerInstruments(counters, life, probe, sampler));
         _scraped = new(NewExporter);
         if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(CollectorVariable)))
@@ -130,7 +132,11 @@ internal sealed class MetricsExport : IDisposable
     {
         var text = new StringBuilder();
         Write(text, ServerInstruments.PacketsName, ServerInstruments.PacketsText, LoopHistogram.PacketBounds, recorder => recorder.Packets);
-        Write(text, $"{ServerInstruments.AgeName}.seconds", ServerInstruments.AgeText, LoopHistogram.AgeBounds, recorder => recorder.Ages);
+        if (_hasPacketTime)
+        {
+            Write(text, $"{ServerInstruments.AgeName}.seconds", ServerInstruments.AgeText, LoopHistogram.AgeBounds, recorder => recorder.Ages);
+        }
+
         return text.ToString();
     }
 

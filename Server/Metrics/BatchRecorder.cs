@@ -26,14 +26,19 @@ internal sealed class BatchRecorder(TimeProvider time)
     /// <summary>The same values for a collector, which accepts only single ones; null if there is none. Set before the first batch.</summary>
     public PushedHistograms? Pushed { get; set; }
 
-    /// <summary>Records a batch whose first packet has this header time, in Unix seconds.</summary>
-    public void Record(int packets, uint firstTime, LoopCounters counters)
+    /// <summary>Records a batch whose first packet has this header time, in Unix seconds; null if the header has none.</summary>
+    public void Record(int packets, uint? firstTime, LoopCounters counters)
     {
         counters.Add(Counter.Reads);
         Packets.Record(packets);
         Pushed?.Packets.Record(packets, Pushed.Loop);
-        long age = NowSeconds() - firstTime;
-        if (firstTime < OldestSeconds)
+        if (firstTime is not { } created)
+        {
+            return;
+        }
+
+        long age = NowSeconds() - created;
+        if (created < OldestSeconds)
         {
             counters.Add(Counter.ClockUnset);
         }

@@ -9,11 +9,14 @@ internal enum CloseReason
     /// <summary>The peer reset the connection, or the network failed.</summary>
     PeerReset,
 
-    /// <summary>A packet started with another byte than <c>&amp;</c>.</summary>
+    /// <summary>A byte of a header was not the one that the layout requires.</summary>
     InvalidPrefix,
 
     /// <summary>A header announced a payload above <c>--max-payload</c>.</summary>
     PayloadTooLarge,
+
+    /// <summary>A header announced a length that is negative after its adjustment.</summary>
+    InvalidLength,
 
     /// <summary>No byte arrived for <c>--idle-timeout</c>.</summary>
     IdleTimeout,

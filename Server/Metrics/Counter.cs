@@ -1,5 +1,3 @@
-using DotNettyFraming.Codec;
-
 namespace DotNettyFraming.Server.Metrics;
 
 /// <summary>The counters of an event loop, in the order of <see cref="CounterTable"/>.</summary>
@@ -38,8 +36,16 @@ internal enum Counter
 /// <param name="Text">The metric's description.</param>
 /// <param name="Falls">Whether it is a level that also falls, and not a total since start.</param>
 /// <param name="Source">Reads it if it is not in the loop's array.</param>
+/// <param name="NeedsTime">Whether it counts times of packets, and is no metric if the header has none.</param>
 internal sealed record CounterRow(
-    Counter Counter, string? Name, string? Metric, string Unit, string Text, bool Falls = false, Func<LoopCounters, long>? Source = null);
+    Counter Counter,
+    string? Name,
+    string? Metric,
+    string Unit,
+    string Text,
+    bool Falls = false,
+    Func<LoopCounters, long>? Source = null,
+    bool NeedsTime = false);
 
 /// <summary>Declares every counter once, for <c>/api/stats</c>, <c>/metrics</c>, the <c>stopped:</c> line and the live page.</summary>
 /// <remarks>
@@ -74,9 +80,7 @@ internal static class CounterTable
         new(
             Counter.BytesReceived, "bytes.received", "framing.bytes.received", Bytes,
             "Bytes read from connections.", Source: loop => loop.Bytes.BytesReceived),
-        new(
-            Counter.BytesHeader, "bytes.header", "framing.bytes.header", Bytes,
-            "Header bytes of the packets received.", Source: loop => PacketHeader.Size * loop[Counter.PacketsReceived]),
+        new(Counter.BytesHeader, "bytes.header", "framing.bytes.header", Bytes, "Header bytes of the packets received."),
         new(Counter.BytesPayload, "bytes.payload", "framing.bytes.payload", Bytes, "Payload bytes of the packets received."),
         new(
             Counter.BytesDiscarded, "bytes.discarded", "framing.bytes.discarded", Bytes,
@@ -90,10 +94,11 @@ internal static class CounterTable
             "Memory allocated for unfinished packets.", Falls: true, loop => loop.Bytes.BytesAllocated),
         new(Counter.BytesReleased, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesReleased),
         new(Counter.Reads, null, null, Reads, "Batches of packets: one per read, or two where it completes an earlier packet."),
-        new(Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age."),
+        new(
+            Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age.", NeedsTime: true),
         new(
             Counter.ClockUnset, null, "framing.clock_unset", Reads,
-            "Reads whose first packet is from before 2015, by a clock that was never set; in no age."),
+            "Reads whose first packet is from before 2015, by a clock that was never set; in no age.", NeedsTime: true),
         new(
             Counter.PausedByProcessing, null, "framing.connections.paused.processing", Connections,
             "Connections paused because their own packets wait for the processor.", Falls: true),

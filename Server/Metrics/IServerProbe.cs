@@ -12,6 +12,9 @@ internal interface IServerProbe
     /// <summary><c>--max-buffered</c>, bytes.</summary>
     long MaxBufferedBytes { get; }
 
+    /// <summary>Whether packets have a time (<c>--header</c>).</summary>
+    bool HasPacketTime { get; }
+
     /// <summary>The event loops: first those that serve, numbered, then the one that accepts.</summary>
     IReadOnlyList<EventLoopProbe> EventLoops { get; }
 

@@ -54,6 +54,7 @@ internal sealed class LoopCounters
     {
         int packets = batch.Count;
         Add(Counter.PacketsReceived, packets);
+        Add(Counter.BytesHeader, batch.HeaderByteCount);
         Add(Counter.BytesPayload, batch.PayloadByteCount);
         Recorder?.Record(packets, batch.FirstTime, this);
     }

@@ -81,7 +81,7 @@ internal sealed class ServerInstruments : IDisposable
 
     private void AddCounter(CounterRow row)
     {
-        if (row.Metric is null)
+        if (row.Metric is null || (row.NeedsTime && !_probe.HasPacketTime))
         {
             return;
         }

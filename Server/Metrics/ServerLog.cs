@@ -64,7 +64,7 @@ internal static partial class ServerLog
     public static partial void ConnectionClosed(this ILogger logger, long id, EndPoint? peer, CloseReason reason);
 
     [LoggerMessage(21, LogLevel.Debug, "connection {Id} from {Peer}: {Fault} at byte {Offset} (found {Found})")]
-    public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, int found);
+    public static partial void ProtocolFault(this ILogger logger, long id, EndPoint? peer, CloseReason fault, long offset, long found);
 
     [LoggerMessage(22, LogLevel.Debug, "connection {Id} from {Peer}: TLS failed: {Fault}")]
     public static partial void TlsFault(this ILogger logger, long id, EndPoint? peer, string fault);

@@ -55,7 +55,7 @@ internal sealed partial class Connection : ILimitedConnection
         _decoder = decoder;
         _logger = logger;
         Loop = loop;
-        Source = new PacketSource(id, PeerOf(channel), loop.Index, this);
+        Source = new PacketSource(id, PeerOf(channel), loop.Index, this, decoder.Layout);
         loop.Counters.CountAccepted();
     }
 

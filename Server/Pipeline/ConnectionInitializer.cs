@@ -14,6 +14,7 @@ namespace DotNettyFraming.Server.Pipeline;
 /// <summary>Builds the pipeline of each accepted connection: the handlers in the order of the data.</summary>
 internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
 {
+    private readonly HeaderLayout _header;
     private readonly int _maxPayloadBytes;
     private readonly ProxyRules? _proxy;
     private readonly IPacketProcessor _processor;
@@ -24,6 +25,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     private readonly IInternalLogger _bytesLog = InternalLoggerFactory.GetInstance(ServerLog.BytesCategory);
     private long _connections;
 
+    /// <param name="header">The layout of headers.</param>
     /// <param name="maxPayloadBytes">The longest payload accepted.</param>
     /// <param name="proxy">The trusted senders of PROXY headers; null if connections have none.</param>
     /// <param name="processor">The user's code.</param>
@@ -32,6 +34,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
     /// <param name="forcedStop">Cancelled when the server no longer waits for processing to complete.</param>
     /// <param name="tls">The TLS settings; null without TLS.</param>
     public ConnectionInitializer(
+        HeaderLayout header,
         int maxPayloadBytes,
         ProxyRules? proxy,
         IPacketProcessor processor,
@@ -40,6 +43,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
         CancellationToken forcedStop,
         TlsRules? tls = null)
     {
+        _header = header;
         _maxPayloadBytes = maxPayloadBytes;
         _proxy = proxy;
         _processor = processor;
@@ -64,7 +68,7 @@ internal sealed class ConnectionInitializer : ChannelInitializer<IChannel>
             return;
         }
 
-        var decoder = new PacketDecoder(_maxPayloadBytes, loop.Counters.Bytes);
+        var decoder = new PacketDecoder(_header, _maxPayloadBytes, loop.Counters.Bytes);
         var connection = new Connection(id, channel, loop, decoder, address, _logger);
         try
         {

@@ -7,8 +7,8 @@ namespace DotNettyFraming.Server.Pipeline;
 
 /// <summary>
 /// Ends the input at a framing fault; the packets before it are finished. In: <see cref="PacketBatch"/>, <see cref="FramingFault"/> → Out:
-/// <see cref="PacketBatch"/>, <see cref="EndOfInput"/>. Gives <see cref="CloseReason.InvalidPrefix"/> and
-/// <see cref="CloseReason.PayloadTooLarge"/>.
+/// <see cref="PacketBatch"/>, <see cref="EndOfInput"/>. Gives <see cref="CloseReason.InvalidPrefix"/>,
+/// <see cref="CloseReason.PayloadTooLarge"/> and <see cref="CloseReason.InvalidLength"/>.
 /// </summary>
 /// <remarks>The decoder reads each header anyway, so it finds the fault. This handler decides what a fault means.</remarks>
 internal sealed class PrefixValidationHandler(Connection connection, ILogger logger) : ChannelHandlerAdapter
@@ -21,7 +21,12 @@ internal sealed class PrefixValidationHandler(Connection connection, ILogger log
             return;
         }
 
-        CloseReason reason = fault.Kind == FramingFaultKind.InvalidPrefix ? CloseReason.InvalidPrefix : CloseReason.PayloadTooLarge;
+        CloseReason reason = fault.Kind switch
+        {
+            FramingFaultKind.InvalidPrefix => CloseReason.InvalidPrefix,
+            FramingFaultKind.PayloadTooLarge => CloseReason.PayloadTooLarge,
+            _ => CloseReason.InvalidLength,
+        };
         logger.ProtocolFault(connection.Source.ConnectionId, connection.Source.Peer, reason, fault.Offset, fault.Found);
         connection.EndInput(context, reason);
     }

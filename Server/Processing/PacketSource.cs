@@ -7,10 +7,12 @@ namespace DotNettyFraming.Server.Processing;
 public sealed class PacketSource
 {
     private readonly IReplySink? _replies;
+    private readonly HeaderLayout _header;
 
-    internal PacketSource(long connectionId, EndPoint? peer, int eventLoop, IReplySink? replies = null)
+    internal PacketSource(long connectionId, EndPoint? peer, int eventLoop, IReplySink? replies = null, HeaderLayout? header = null)
     {
         _replies = replies;
+        _header = header ?? HeaderLayout.Default;
         ConnectionId = connectionId;
         Peer = WithoutMapping(peer);
         EventLoop = eventLoop;
@@ -41,13 +43,14 @@ public sealed class PacketSource
     /// Whether it is queued, behind all earlier replies of this connection. False if the connection is closing, or if too many replies wait
     /// because peers do not read. A connection that ends waits for the tasks of its batches, so reply before they complete.
     /// </returns>
+    /// <exception cref="ArgumentOutOfRangeException">No header of the layout can announce a payload of this length.</exception>
     /// <remarks>Replies are sent together at the end of a loop turn. Reading pauses while 64 KiB of them are unread.</remarks>
     public bool Reply(OutgoingPacket packet)
     {
         ArgumentNullException.ThrowIfNull(packet);
-        Span<byte> header = stackalloc byte[PacketHeader.Size];
-        new PacketHeader((ushort)packet.Payload.Length, packet.Time).Write(header);
-        return _replies?.TrySend(header, packet.Payload.Span) ?? false;
+        Span<byte> header = stackalloc byte[HeaderLayout.LongestHeader];
+        int length = _header.WriteHeader(header, packet.Payload.Length, packet.Time);
+        return _replies?.TrySend(header[..length], packet.Payload.Span) ?? false;
     }
 
     /// <summary>Sends bytes to the peer without a header, for protocols whose answers have none. Any thread.</summary>

@@ -1,6 +1,5 @@
 using System.Net;
 using DotNetty.Buffers;
-using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.Server.Processing;
@@ -14,15 +13,20 @@ namespace DotNettyFraming.Server.Processing;
 /// </example>
 public sealed class TestConnection
 {
-    private readonly EmbeddedChannel _channel = new(new PacketDecoder());
+    private readonly HeaderLayout _header;
     private readonly RecordedReplies _replies = new();
+    private long _packets;
 
     /// <summary>Makes a connection.</summary>
     /// <param name="peer">Its <see cref="PacketSource.Peer"/>.</param>
     /// <param name="certificateSubject">Its <see cref="PacketSource.CertificateSubject"/>.</param>
     /// <param name="eventLoop">Its <see cref="PacketSource.EventLoop"/>.</param>
-    public TestConnection(EndPoint? peer = null, string? certificateSubject = null, int eventLoop = 0) =>
-        Source = new PacketSource(1, peer, eventLoop, _replies) { CertificateSubject = certificateSubject };
+    /// <param name="header">The layout of headers; by default the default layout.</param>
+    public TestConnection(EndPoint? peer = null, string? certificateSubject = null, int eventLoop = 0, HeaderLayout? header = null)
+    {
+        _header = header ?? HeaderLayout.Default;
+        Source = new PacketSource(1, peer, eventLoop, _replies, _header) { CertificateSubject = certificateSubject };
+    }
 
     /// <summary>The connection as the processor sees it.</summary>
     public PacketSource Source { get; }
@@ -41,14 +45,8 @@ public sealed class TestConnection
     /// <exception cref="ArgumentException">The bytes are not one or more whole packets.</exception>
     public PacketBatch Batch(ReadOnlySpan<byte> packets)
     {
-        _channel.WriteInbound(Unpooled.WrappedBuffer(packets.ToArray()));
-        var batch = _channel.ReadInbound<object>() as PacketBatch;
-        if (batch is null || batch.ByteCount != packets.Length)
-        {
-            batch?.Release();
-            throw new ArgumentException("The bytes are not one or more whole packets.", nameof(packets));
-        }
-
+        PacketBatch batch = PacketBatch.Of(Unpooled.WrappedBuffer(packets.ToArray()), _header, _packets);
+        _packets += batch.Count;
         return batch;
     }
 

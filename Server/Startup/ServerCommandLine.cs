@@ -41,9 +41,13 @@ internal static class ServerCommandLine
             "Connections that wait in the kernel to be accepted. Raise it if many devices reconnect at the same time; the kernel caps it "
             + "at net.core.somaxconn.");
         set.Add(
-            "--max-payload", OptionKind.Size(0, PacketHeader.MaxPayloadLength), none.MaxPayloadBytes,
+            "--header", new OptionKind<HeaderLayout>("LAYOUT", ParseHeader, layout => $"{layout}"), none.Header,
+            (o, v) => o with { Header = v },
+            "Header layout of the packets: literal bytes, len:TYPE, time:TYPE and skip:N in the order of the bytes; see docs/protocol.md.");
+        set.Add(
+            "--max-payload", OptionKind.Size(0, HeaderLayout.LongestPayload), none.MaxPayloadBytes,
             (o, v) => o with { MaxPayloadBytes = (int)v },
-            "Largest payload accepted, bytes; a connection that announces more is closed.");
+            "Largest payload accepted, bytes, at most what the header's length can say; a connection that announces more is closed.");
         set.Add(
             "--max-connections", OptionKind.Integer(1, MaxConnections), none.MaxConnections, (o, v) => o with { MaxConnections = v },
             "Connections that may be open; more are closed immediately and counted. A value above what the limit of open files allows "
@@ -123,6 +127,11 @@ internal static class ServerCommandLine
     {
         parsed.Require("--tls-certificate", "--tls-key", "--tls-client-ca");
         parsed.Require("--store", "--store-commit-interval", "--store-segment", "--store-retain", "--store-max");
+        if (parsed.Options.Ack != AckLevel.Off && !parsed.Options.Header.CanSay(sizeof(ulong)))
+        {
+            parsed.Reject("--ack", "needs a --header that can announce the 8 bytes of an acknowledgement");
+        }
+
         if (parsed.Options is { Ack: AckLevel.Stored, Store: null })
         {
             parsed.Reject("--ack", "'stored' needs --store");
@@ -136,6 +145,12 @@ internal static class ServerCommandLine
         if (parsed.Options is { ProxyProtocol: ProxyProtocol.Required, UnixPath: null } && !parsed.IsGiven("--proxy-trusted"))
         {
             parsed.Reject("--proxy-protocol", "'required' needs --proxy-trusted, the networks that may send PROXY headers");
+        }
+
+        HeaderLayout header = parsed.Options.Header;
+        if (parsed.IsGiven("--max-payload") && parsed.Options.MaxPayloadBytes > header.MaxPayloadLength)
+        {
+            parsed.Reject("--max-payload", $"is more than a header can announce ({header.MaxPayloadLength})");
         }
     }
 
@@ -172,6 +187,9 @@ internal static class ServerCommandLine
             ? Parsed.Of(text)
             : Parsed.Fault<string>("is no name of at most 64 letters, digits, '.', '_', '-'"),
         text => text);
+
+    private static Parsed<HeaderLayout> ParseHeader(string text) =>
+        HeaderLayout.TryParse(text, out HeaderLayout? layout, out string? error) ? Parsed.Of(layout) : Parsed.Fault<HeaderLayout>(error);
 
     private static void AddTls(OptionSet<ServerOptions> set, ServerOptions none)
     {

@@ -25,7 +25,7 @@ internal static class StartupCheck
     public static void Report(ServerOptions options, string transportName, ILogger logger)
     {
         MachineLimits machine = MachineLimits.Read();
-        logger.Configured(transportName, options.EventLoops, options.Backlog, options.MaxPayloadBytes);
+        logger.Configured(transportName, options.EventLoops, options.Backlog, options.AcceptedPayloadBytes);
         logger.Capacity(
             machine.OpenFiles is long files ? $"{files}" : "unknown",
             options.MaxConnections,

@@ -172,7 +172,7 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
             }
 
             long number = part.First;
-            foreach (Packet packet in new PacketBatch(Unpooled.WrappedBuffer(chunk.Bytes, start, part.Bytes), part.Packets, part.First))
+            foreach (Packet packet in PacketBatch.Of(Unpooled.WrappedBuffer(chunk.Bytes, start, part.Bytes), reader.Header, part.First))
             {
                 if (IsFull)
                 {
@@ -215,7 +215,15 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
         _json.WriteNumber("connection"u8, origin.Connection);
         _json.WriteString("peer"u8, origin.Peer);
         _json.WriteNumber("packet"u8, origin.Packet);
-        _json.WriteNumber("time"u8, packet.Time);
+        if (packet.Time is { } time)
+        {
+            _json.WriteNumber("time"u8, time);
+        }
+        else
+        {
+            _json.WriteNull("time"u8);
+        }
+
         if (options.Text)
         {
             _json.WriteString("payload"u8, Encoding.UTF8.GetString(packet.Payload));

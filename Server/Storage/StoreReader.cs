@@ -1,3 +1,4 @@
+using DotNettyFraming.Codec;
 namespace DotNettyFraming.Server.Storage;
 
 /// <summary>Reads a store's chunks, oldest first, next to a running server or from a copy.</summary>
@@ -26,7 +27,7 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
     public string Node { get; private set; } = "";
 
     /// <summary>The layout of the segment's headers.</summary>
-    public string Header { get; private set; } = "";
+    public HeaderLayout Header { get; private set; } = HeaderLayout.Default;
 
     /// <summary>Goes to the next segment.</summary>
     /// <returns>False if there is none.</returns>
@@ -128,7 +129,10 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
             }
 
             Node = _file.Text("SELECT value FROM segment WHERE name = 'node'") ?? "";
-            Header = _file.Text("SELECT value FROM segment WHERE name = 'header'") ?? "";
+            Header = HeaderLayout.TryParse(
+                _file.Text("SELECT value FROM segment WHERE name = 'header'") ?? "", out HeaderLayout? layout, out string? error)
+                ? layout
+                : throw new StoreException($"{file}: the header layout {error}", StoreFault.Damaged);
             _next = _file.Prepare(
                 "SELECT id, closed, packets, crc, parts, bytes FROM chunks WHERE id > ? AND closed >= ? ORDER BY id LIMIT 1");
             _peer = _file.Prepare("SELECT peer FROM peers WHERE connection = ?");

@@ -118,7 +118,7 @@ internal sealed class VerifyCommand(string directory, TextWriter output)
         int at = 0;
         foreach (Part part in chunk.ReadParts())
         {
-            if (CountPackets(chunk.Bytes, at, part) != part.Packets)
+            if (CountPackets(reader.Header, chunk.Bytes, at, part) != part.Packets)
             {
                 Report($"{reader.SegmentName}: chunk {chunk.Id}, connection {part.Connection}: the bytes are not {part.Packets} packets");
             }
@@ -148,17 +148,11 @@ internal sealed class VerifyCommand(string directory, TextWriter output)
         _seen.Bytes += chunk.Bytes.Length;
     }
 
-    private static int CountPackets(byte[] bytes, int start, Part part)
+    private static int CountPackets(HeaderLayout header, byte[] bytes, int start, Part part)
     {
         try
         {
-            int count = 0;
-            foreach (Packet _ in new PacketBatch(Unpooled.WrappedBuffer(bytes, start, part.Bytes), part.Packets, part.First))
-            {
-                count++;
-            }
-
-            return count;
+            return PacketBatch.Of(Unpooled.WrappedBuffer(bytes, start, part.Bytes), header, part.First).Count;
         }
         catch (ArgumentException)
         {

@@ -1,6 +1,6 @@
 using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Benchmarks.Load;
-using DotNettyFraming.Codec;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Benchmarks;
 

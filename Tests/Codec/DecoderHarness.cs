@@ -14,9 +14,10 @@ internal sealed class DecoderHarness : IDisposable
     private long _packetBytes;
     private bool _closed;
 
-    public DecoderHarness(int maxPayload = 65535, IByteBufferAllocator? allocator = null, IChannelHandler? before = null)
+    public DecoderHarness(
+        int maxPayload = 65535, IByteBufferAllocator? allocator = null, IChannelHandler? before = null, HeaderLayout? layout = null)
     {
-        Decoder = new PacketDecoder(maxPayload, Counters);
+        Decoder = new PacketDecoder(layout, Math.Min(maxPayload, (layout ?? HeaderLayout.Default).MaxPayloadLength), Counters);
         _channel = before is null ? new EmbeddedChannel(Decoder) : new EmbeddedChannel(before, Decoder);
         if (allocator is not null)
         {
@@ -31,6 +32,9 @@ internal sealed class DecoderHarness : IDisposable
     public IChannel Channel => _channel;
 
     public List<ReceivedPacket> Packets { get; } = [];
+
+    /// <summary>The length of each packet, header included.</summary>
+    public List<int> Lengths { get; } = [];
 
     public List<FramingFault> Faults { get; } = [];
 
@@ -131,7 +135,8 @@ internal sealed class DecoderHarness : IDisposable
         foreach (Packet packet in batch)
         {
             Require(batch.Bytes.Slice(start, packet.Bytes.Length) == packet.Bytes, "packets lie side by side in Bytes");
-            Packets.Add(new ReceivedPacket(packet.Time, packet.Payload.ToArray()));
+            Packets.Add(new ReceivedPacket(packet.Time ?? 0, packet.Payload.ToArray()));
+            Lengths.Add(packet.Bytes.Length);
             start += packet.Bytes.Length;
             payload += packet.Payload.Length;
             count++;

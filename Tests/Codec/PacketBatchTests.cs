@@ -14,18 +14,18 @@ public class PacketBatchTests
     public void Enumeration_visits_every_packet_in_order()
     {
         PacketBatch batch = Batch();
-        List<(uint Time, PacketHeader Header, string Payload)> visited = [];
+        List<(uint? Time, string Header, string Payload)> visited = [];
 
         foreach (Packet packet in batch)
         {
-            visited.Add((packet.Time, packet.Header, Convert.ToHexString(packet.Payload)));
+            visited.Add((packet.Time, Convert.ToHexString(packet.Header), Convert.ToHexString(packet.Payload)));
         }
 
-        Assert.That(visited, Is.EqualTo(new (uint, PacketHeader, string)[]
+        Assert.That(visited, Is.EqualTo(new (uint?, string, string)[]
         {
-            (1, new PacketHeader(3, 1), Convert.ToHexString(Run[7..10])),
-            (2, new PacketHeader(0, 2), string.Empty),
-            (3, new PacketHeader(5, 3), Convert.ToHexString(Run[24..29])),
+            (1, "26030001000000", Convert.ToHexString(Run[7..10])),
+            (2, "26000002000000", string.Empty),
+            (3, "26050003000000", Convert.ToHexString(Run[24..29])),
         }));
         batch.Release();
     }
@@ -55,7 +55,7 @@ public class PacketBatchTests
     [Test]
     public void Bytes_start_at_the_contents_reader_index()
     {
-        var batch = new PacketBatch(Unpooled.WrappedBuffer([0xAA, 0xAA, .. Run]).SkipBytes(2), 3, 0);
+        var batch = PacketBatch.Of(Unpooled.WrappedBuffer([0xAA, 0xAA, .. Run]).SkipBytes(2));
 
         Assert.That(batch.Bytes.ToArray(), Is.EqualTo(Run));
         Assert.That((batch.ByteCount, batch.PayloadByteCount, CountByVisiting(batch)), Is.EqualTo((29, 8, 3)));
@@ -87,7 +87,7 @@ public class PacketBatchTests
     public void Detached_small_batch_is_a_copy_of_its_own_size_and_pins_no_read_buffer()
     {
         IByteBuffer read = PooledByteBufferAllocator.Default.HeapBuffer(65_536).WriteBytes(Run);
-        var batch = new PacketBatch(read.RetainedSlice(0, Run.Length), 3, 77);
+        var batch = PacketBatch.Of(read.RetainedSlice(0, Run.Length), firstSequence: 77);
 
         PacketBatch detached = batch.Detach();
 
@@ -105,7 +105,7 @@ public class PacketBatchTests
     public void Detached_large_batch_is_the_same_one_with_one_more_reference()
     {
         IByteBuffer read = PooledByteBufferAllocator.Default.HeapBuffer(2 * Run.Length).WriteBytes(Run);
-        var batch = new PacketBatch(read, 3, 0);
+        var batch = PacketBatch.Of(read);
 
         PacketBatch detached = batch.Detach();
 
@@ -120,7 +120,7 @@ public class PacketBatchTests
     {
         IByteBuffer read = PooledByteBufferAllocator.Default.HeapBuffer(capacity).WriteBytes(Run);
         IByteBuffer view = read.RetainedDuplicate();
-        var batch = new PacketBatch(view.RetainedSlice(0, Run.Length), 3, 0);
+        var batch = PacketBatch.Of(view.RetainedSlice(0, Run.Length));
         view.Release();
         read.Release();
 
@@ -135,7 +135,7 @@ public class PacketBatchTests
     public async Task Detached_batch_is_read_and_released_by_another_thread([Values(64, 65_536)] int capacity)
     {
         IByteBuffer read = PooledByteBufferAllocator.Default.HeapBuffer(capacity).WriteBytes(Run);
-        var batch = new PacketBatch(read.RetainedSlice(0, Run.Length), 3, 0);
+        var batch = PacketBatch.Of(read.RetainedSlice(0, Run.Length));
         read.Release();
 
         PacketBatch detached = batch.Detach();
@@ -192,7 +192,7 @@ public class PacketBatchTests
     }
 
     private static PacketBatch Batch(bool pooled = true) =>
-        new((pooled ? PooledByteBufferAllocator.Default.HeapBuffer() : Unpooled.Buffer()).WriteBytes(Run), 3, 40);
+        PacketBatch.Of((pooled ? PooledByteBufferAllocator.Default.HeapBuffer() : Unpooled.Buffer()).WriteBytes(Run), firstSequence: 40);
 
     private static int CountByVisiting(PacketBatch batch)
     {

@@ -172,15 +172,15 @@ public class PacketDecoderTests
     [TestCase(65536)]
     public void Maximum_that_the_length_field_cannot_say_is_refused(int maxPayload) =>
         Assert.That(
-            () => new PacketDecoder(maxPayload),
+            () => new PacketDecoder(maxPayloadBytes: maxPayload),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Property("ParamName").EqualTo("maxPayloadBytes"));
 
     [Test]
     public void Decoders_that_share_counters_add_up()
     {
         var counters = new DecoderCounters();
-        var one = new EmbeddedChannel(new PacketDecoder(10, counters));
-        var other = new EmbeddedChannel(new PacketDecoder(10, counters));
+        var one = new EmbeddedChannel(new PacketDecoder(null, 10, counters));
+        var other = new EmbeddedChannel(new PacketDecoder(null, 10, counters));
 
         one.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(3)[..4]));
         other.WriteInbound(Unpooled.WrappedBuffer(Wire.Packet(3)[..5]));

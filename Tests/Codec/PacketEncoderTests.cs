@@ -71,20 +71,19 @@ public class PacketEncoderTests
     {
         byte[] payload = new byte[65_536];
 
-        Assert.That(() => new OutgoingPacket(0, payload), Throws.InstanceOf<ArgumentOutOfRangeException>());
-        Assert.That(() => PacketEncoder.Write(new byte[70_000], 0, payload), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => HeaderLayout.Default.WritePacket(new byte[70_000], 0, payload), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
     [Test]
     public void Destination_with_too_little_room_is_refused([Values(0, 6, 7, 9)] int room) =>
-        Assert.That(() => PacketEncoder.Write(new byte[room], 0, new byte[3]), Throws.InstanceOf<ArgumentException>());
+        Assert.That(() => HeaderLayout.Default.WritePacket(new byte[room], 0, new byte[3]), Throws.InstanceOf<ArgumentException>());
 
     [Test]
     public void Write_returns_the_packets_length_and_changes_nothing_behind_it()
     {
         byte[] destination = [.. Enumerable.Repeat((byte)0xAA, 12)];
 
-        int length = PacketEncoder.Write(destination, 0x04030201, "abc"u8);
+        int length = HeaderLayout.Default.WritePacket(destination, 0x04030201, "abc"u8);
 
         Assert.That(length, Is.EqualTo(10));
         Assert.That(destination, Is.EqualTo([0x26, 3, 0, 1, 2, 3, 4, .. "abc"u8, 0xAA, 0xAA]));
@@ -95,7 +94,7 @@ public class PacketEncoderTests
     {
         byte[] packet = Wire.Packet(4, 0x11111111);
 
-        PacketHeader.WriteTime(packet, 0xFEDCBA98);
+        HeaderLayout.Default.WriteTime(packet, 0xFEDCBA98);
 
         Assert.That(packet, Is.EqualTo([.. Wire.Header(4, 0xFEDCBA98), .. Wire.Packet(4, 0x11111111)[7..]]));
     }

@@ -11,8 +11,8 @@ internal static class Packets
     /// <summary>Returns a packet with this payload.</summary>
     public static byte[] Of(byte[] payload, uint time = 1)
     {
-        byte[] packet = new byte[PacketHeader.Size + payload.Length];
-        PacketEncoder.Write(packet, time, payload);
+        byte[] packet = new byte[7 + payload.Length];
+        HeaderLayout.Default.WritePacket(packet, time, payload);
         return packet;
     }
 

@@ -1,4 +1,4 @@
-using DotNettyFraming.Codec;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using DotNettyFraming.Server;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
 using static DotNettyFraming.Tests.Harness.Packets;

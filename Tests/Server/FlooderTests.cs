@@ -94,7 +94,7 @@ public sealed class FlooderTests(TransportChoice transport)
         {
             foreach (Packet packet in batch)
             {
-                if (packet.Time != uint.MaxValue && _expected.TryRemove(packet.Time, out TaskCompletionSource<long>? waiting))
+                if (packet.Time is { } time and not uint.MaxValue && _expected.TryRemove(time, out TaskCompletionSource<long>? waiting))
                 {
                     waiting.SetResult(Stopwatch.GetTimestamp());
                 }

@@ -1,3 +1,4 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
@@ -128,7 +129,7 @@ public sealed class ProcessorTests(TransportChoice transport)
     {
         var time = new ImmediateTime();
         var processor = new SimulatedWorkProcessor(TimeSpan.FromHours(1), time);
-        var batch = new DotNettyFraming.Codec.PacketBatch(DotNetty.Buffers.Unpooled.WrappedBuffer(Repeat(Article, 2000)), 2000, 0);
+        var batch = PacketBatch.Of(DotNetty.Buffers.Unpooled.WrappedBuffer(Repeat(Article, 2000)));
         var source = new PacketSource(1, peer: null, eventLoop: 0);
 
         await processor.ProcessAsync(batch, source, CancellationToken.None).AsTask().WaitAsync(Peer.Patience);

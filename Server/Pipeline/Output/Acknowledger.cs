@@ -11,13 +11,14 @@ namespace DotNettyFraming.Server.Pipeline.Output;
 /// All intervals are equal, so a queue in the order of sending is in the order of their ends, and one timer serves any number of
 /// connections. Threads: its event loop only.
 /// </remarks>
+/// <param name="header">The layout of the acknowledgements.</param>
 /// <param name="level">The level of packets that are acknowledged.</param>
 /// <param name="interval">The least time between two acknowledgements of a connection; zero for none.</param>
 /// <param name="time">The clock.</param>
-internal sealed class Acknowledger(AckLevel level, TimeSpan interval, TimeProvider time)
+internal sealed class Acknowledger(HeaderLayout header, AckLevel level, TimeSpan interval, TimeProvider time)
 {
     /// <summary>The longest acknowledgement: the longest header, and a payload of 8 bytes.</summary>
-    public const int MaxPacketBytes = 64 + sizeof(ulong);
+    public const int MaxPacketBytes = HeaderLayout.LongestHeader + sizeof(ulong);
 
     private readonly Queue<(Connection Connection, long Due)> _intervals = new();
     private readonly long _intervalTicks = (long)(interval.TotalSeconds * time.TimestampFrequency);
@@ -33,7 +34,7 @@ internal sealed class Acknowledger(AckLevel level, TimeSpan interval, TimeProvid
     {
         Span<byte> payload = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(payload, (ulong)done);
-        return PacketEncoder.Write(destination, (uint)time.GetUtcNow().ToUnixTimeSeconds(), payload);
+        return header.WritePacket(destination, (uint)time.GetUtcNow().ToUnixTimeSeconds(), payload);
     }
 
     /// <summary>Starts the interval behind an acknowledgement; returns whether there is one.</summary>

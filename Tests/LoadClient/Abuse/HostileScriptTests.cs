@@ -1,6 +1,7 @@
 using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Abuse;
 using DotNettyFraming.Tests.Codec;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 

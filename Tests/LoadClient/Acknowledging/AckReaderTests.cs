@@ -1,3 +1,4 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Acknowledging;
 
 namespace DotNettyFraming.Tests.LoadClient.Acknowledging;
@@ -47,7 +48,7 @@ public sealed class AckReaderTests
 
     private static List<ulong> Read(IEnumerable<byte[]> reads)
     {
-        var reader = new AckReader();
+        var reader = new AckReader(HeaderLayout.Default);
         var counts = new List<ulong>();
         foreach (byte[] read in reads)
         {

@@ -1,6 +1,6 @@
-using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Sending;
 

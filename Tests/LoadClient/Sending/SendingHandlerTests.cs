@@ -1,11 +1,11 @@
 using System.Net.Sockets;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Embedded;
-using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Connecting;
 using DotNettyFraming.LoadClient.Measuring;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.Tests.Harness;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 

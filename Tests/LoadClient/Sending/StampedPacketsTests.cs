@@ -1,7 +1,7 @@
 using DotNetty.Buffers;
-using DotNettyFraming.Codec;
 using DotNettyFraming.LoadClient.Options;
 using DotNettyFraming.LoadClient.Sending;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Sending;
 

@@ -24,6 +24,7 @@ internal static class SampleStatistics
         (PacketsProcessed, packets - pending - dropped),
         (PacketsDropped, dropped),
         (BytesReceived, packets * PacketBytes),
+        (BytesHeader, packets * 7),
         (BytesPayload, packets * (PacketBytes - 7)));
 
     /// <summary>So many packets sent for sure, and perhaps some more.</summary>
@@ -42,7 +43,7 @@ internal static class SampleStatistics
           "connections": { "open": 0, "accepted": 3, "paused": 0, "closed": { "PeerClosed": 2, "InvalidPrefix": 1 } },
           "packets": { "received": {{statistics[PacketsReceived]}}, "processed": {{statistics[PacketsProcessed]}},
                        "dropped": {{statistics[PacketsDropped]}} },
-          "bytes": { "received": {{statistics[BytesReceived]}}, "payload": {{statistics[BytesPayload]}},
+          "bytes": { "received": {{statistics[BytesReceived]}}, "header": {{statistics[BytesHeader]}}, "payload": {{statistics[BytesPayload]}},
                      "discarded": {{statistics[BytesDiscarded]}}, "unfinished": {{statistics[BytesUnfinished]}} } }
         """;
 }

@@ -19,6 +19,8 @@ internal sealed class FakeProbe : IServerProbe, IEventLoopLoad
 
     public long MaxBufferedBytes => 1;
 
+    public bool HasPacketTime => true;
+
     public IReadOnlyList<EventLoopProbe> EventLoops => [new("0", this), new("accept", null)];
 
     public IReadOnlyDictionary<string, long>? AcceptErrors => null;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using DotNetty.Buffers;
 using DotNetty.Transport.Channels.Embedded;
 using DotNettyFraming.Codec;
@@ -86,8 +87,12 @@ public sealed class BackPressureTests
         Assert.That(limits.Enter(null), Is.EqualTo(CloseReason.TooManyConnections), "given back once");
     }
 
-    private void Add(Connection connection, int cost) =>
-        connection.Pending.Add(_never.Task, new PacketBatch(Unpooled.WrappedBuffer(new byte[cost - BackPressure.BatchBytes]), 1, 0));
+    private void Add(Connection connection, int cost)
+    {
+        byte[] packet = new byte[cost - BackPressure.BatchBytes];
+        BinaryPrimitives.WriteInt32BigEndian(packet, packet.Length - 4);
+        connection.Pending.Add(_never.Task, PacketBatch.Of(Unpooled.WrappedBuffer(packet), HeaderLayout.Parse("len:u32be")));
+    }
 
     private static Connection Open(LoopState loop)
     {

@@ -16,13 +16,13 @@ internal sealed class HandlerRig : IDisposable
 {
     public HandlerRig(
         Func<HandlerRig, IChannelHandler[]> handlers,
-        int maxPayloadBytes = PacketHeader.MaxPayloadLength,
+        int maxPayloadBytes = 65_535,
         LoopState? loop = null,
         EmbeddedChannel? channel = null)
     {
         Channel = channel ?? new EmbeddedChannel();
         Loop = loop ?? NewLoop(Counters);
-        Decoder = new PacketDecoder(maxPayloadBytes, Loop.Counters.Bytes);
+        Decoder = new PacketDecoder(null, maxPayloadBytes, Loop.Counters.Bytes);
         Connection = new Connection(1, Channel, Loop, Decoder, limitedAs: null, Log);
         Channel.Pipeline.AddLast("head", new Head());
         Channel.Pipeline.AddLast(handlers(this));
@@ -32,7 +32,7 @@ internal sealed class HandlerRig : IDisposable
     /// <summary>The server's whole pipeline.</summary>
     public static HandlerRig WholePipeline(
         IPacketProcessor processor,
-        int maxPayloadBytes = PacketHeader.MaxPayloadLength,
+        int maxPayloadBytes = 65_535,
         LoopState? loop = null,
         EmbeddedChannel? channel = null) => new(rig =>
     [
@@ -56,10 +56,10 @@ internal sealed class HandlerRig : IDisposable
         new DeadlineSweep(PeerDeadlines.None, TimeProvider.System) { AvailableBytes = _ => availableBytes },
         new BufferBudget(long.MaxValue, eventLoops: 1),
         maxPendingBytes)
-    {
-        Acknowledger = acknowledger,
-        Sockets = sockets ?? SocketCalls.None,
-    };
+        {
+            Acknowledger = acknowledger,
+            Sockets = sockets ?? SocketCalls.None,
+        };
 
     private TimeSpan _now;
 

@@ -39,7 +39,7 @@ public sealed class PrefixValidationHandlerTests
     public void Batch_passes_with_its_one_reference()
     {
         using var rig = new HandlerRig(rig => [new PrefixValidationHandler(rig.Connection, rig.Log)]);
-        var batch = new PacketBatch(Unpooled.WrappedBuffer(Packets.Article), 1, 0);
+        var batch = PacketBatch.Of(Unpooled.WrappedBuffer(Packets.Article));
 
         rig.Channel.WriteInbound(batch);
 

@@ -21,7 +21,7 @@ public sealed class ProcessingHandlerTests
     private static PacketBatch Batch(int packets)
     {
         IByteBuffer content = Unpooled.WrappedBuffer(Repeat(Article, packets));
-        return new PacketBatch(content, packets, 0);
+        return PacketBatch.Of(content);
     }
 
     [Test]
@@ -274,9 +274,9 @@ public sealed class ProcessingHandlerTests
         using HandlerRig rig = Rig(processor);
         IByteBuffer read = Unpooled.Buffer(64 * 1024).WriteBytes(Repeat(Article, 1024)); // half of the buffer
 
-        rig.Channel.WriteInbound(new PacketBatch(read, 1024, 0));
+        rig.Channel.WriteInbound(PacketBatch.Of(read));
         Assert.That(rig.Loop.BackPressure.Cost, Is.EqualTo(65_536 + 512));
-        rig.Channel.WriteInbound(new PacketBatch(Unpooled.Buffer(64 * 1024).WriteBytes(Article), 1, 0));
+        rig.Channel.WriteInbound(PacketBatch.Of(Unpooled.Buffer(64 * 1024).WriteBytes(Article)));
 
         Assert.That(rig.Loop.BackPressure.Cost, Is.EqualTo(65_536 + 512 + 32 + 512), "a copy, where it fills less");
         rig.Connection.Pending.Abandon();

@@ -45,7 +45,7 @@ internal sealed class StoreRig : IDisposable
     public void Append(StoredPeer peer, params string[] payloads)
     {
         byte[] bytes = [.. payloads.SelectMany(payload => Packet(payload))];
-        _log.Append(peer, new PacketBatch(Unpooled.WrappedBuffer(bytes), payloads.Length, peer.Appended));
+        _log.Append(peer, PacketBatch.Of(Unpooled.WrappedBuffer(bytes), firstSequence: peer.Appended));
         peer.Appended += payloads.Length;
         _log.TurnEnd();
     }

@@ -73,7 +73,7 @@ public sealed class StoreThroughputTests
         {
             if (sent < total && log.PendingBytes < BackPressureBytes)
             {
-                log.Append(peer, new PacketBatch(Unpooled.WrappedBuffer(read), 2048, peer.Appended));
+                log.Append(peer, PacketBatch.Of(Unpooled.WrappedBuffer(read), firstSequence: peer.Appended));
                 peer.Appended += 2048;
                 sent += read.Length;
                 log.TurnEnd();

@@ -1,3 +1,4 @@
+using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline;
 using DotNettyFraming.Server.Pipeline.Output;
@@ -21,7 +22,7 @@ public sealed class AcknowledgementTests
 
     public AcknowledgementTests()
     {
-        _acks = new Acknowledger(AckLevel.Processed, TimeSpan.FromMilliseconds(20), _time);
+        _acks = new Acknowledger(HeaderLayout.Default, AckLevel.Processed, TimeSpan.FromMilliseconds(20), _time);
         _loop = HandlerRig.NewLoop(_counters, acknowledger: _acks, sockets: new SocketCalls(null, _ =>
         {
             _events.Add("FIN");
@@ -212,7 +213,7 @@ public sealed class AcknowledgementTests
     public void Interval_of_zero_acknowledges_every_turn()
     {
         LoopState loop = HandlerRig.NewLoop(
-            _counters, acknowledger: new Acknowledger(AckLevel.Processed, TimeSpan.Zero, _time));
+            _counters, acknowledger: new Acknowledger(HeaderLayout.Default, AckLevel.Processed, TimeSpan.Zero, _time));
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1), loop: loop);
 
         rig.Receive(Article);
