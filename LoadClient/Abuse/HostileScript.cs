@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using DotNettyFraming.Codec;
 
 namespace DotNettyFraming.LoadClient.Abuse;
@@ -35,6 +36,7 @@ internal readonly record struct HostileStep(HostileAction Action, int Offset = 0
 /// </remarks>
 internal sealed class HostileTape
 {
+    private const int TimeOffset = 3; // in the default header
     private readonly int[] _packets;
     private byte[] _bytes;
     private uint _time;
@@ -67,7 +69,7 @@ internal sealed class HostileTape
             byte[] bytes = [.. _bytes];
             foreach (int packet in _packets)
             {
-                HeaderLayout.Default.WriteTime(bytes.AsSpan(packet), time);
+                BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(packet + TimeOffset), time); // a bad packet too
             }
 
             _bytes = bytes;

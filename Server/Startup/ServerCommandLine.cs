@@ -150,7 +150,7 @@ internal static class ServerCommandLine
         HeaderLayout header = parsed.Options.Header;
         if (parsed.IsGiven("--max-payload") && parsed.Options.MaxPayloadBytes > header.MaxPayloadLength)
         {
-            parsed.Reject("--max-payload", $"is more than a header can announce ({header.MaxPayloadLength})");
+            parsed.Reject("--max-payload", $"is more than the length of --header can say ({header.MaxPayloadLength})");
         }
     }
 

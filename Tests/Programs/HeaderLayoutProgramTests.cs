@@ -33,7 +33,7 @@ public sealed class HeaderLayoutProgramTests
 
     [TestCase("Server", "--header", "26 len:u17", "--header: '26 len:u17' is wrong at token 2, 'len:u17'")]
     [TestCase("LoadClient", "--header", "26", "--header: '26' has no length")]
-    [TestCase("Server", "--header|len:u8|--max-payload", "256", "--max-payload: is more than a header can announce (255)")]
+    [TestCase("Server", "--header|len:u8|--max-payload", "256", "--max-payload: is more than the length of --header can say (255)")]
     [TestCase("Server", "--header|len:u8&7|--ack", "processed", "--ack: needs a --header that can announce the 8 bytes")]
     [TestCase("LoadClient", "--header|len:u8|--payload-bytes", "256", "--payload: may have 256 bytes, which no header of --header")]
     [TestCase("LoadClient", "--header|len:u8|--abuse", "reset", "--abuse: needs the default --header")]

@@ -145,6 +145,7 @@ public sealed class ReconnectTests(string transport)
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Connection_that_cannot_be_made_again_is_lost()
     {
         var server = new StandInServer(connection => connection.ReadAsync());
@@ -159,6 +160,7 @@ public sealed class ReconnectTests(string transport)
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Attempts_slow_down_while_there_is_no_progress()
     {
         await using var server = new StandInServer(connection =>
