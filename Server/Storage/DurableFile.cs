@@ -27,19 +27,19 @@ internal static class DurableFile
             throw new StoreException($"{path}: {e.Message}", e.HResult is enospc or edquot ? StoreFault.NoSpace : StoreFault.Final, e);
         }
 
-        SyncDirectory(Path.GetDirectoryName(path)!);
+        Sync(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>Makes the names in a directory durable.</summary>
-    public static void SyncDirectory(string path)
+    /// <summary>Makes a file's contents durable, or the names in a directory.</summary>
+    public static void Sync(string path)
     {
-        using SafeFileHandle directory = OpenDirectory(path, 0x80000 /* O_RDONLY | O_CLOEXEC */);
-        if (directory.IsInvalid)
+        using SafeFileHandle file = Open(path, 0x80000 /* O_RDONLY | O_CLOEXEC */);
+        if (file.IsInvalid)
         {
             throw new StoreException($"{path}: open: errno {Marshal.GetLastPInvokeError()}", StoreFault.Final);
         }
 
-        Sync(directory, path);
+        Sync(file, path);
     }
 
     private static void Sync(SafeFileHandle file, string path)
@@ -56,5 +56,5 @@ internal static class DurableFile
 
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern SafeFileHandle OpenDirectory([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
+    private static extern SafeFileHandle Open([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
 }

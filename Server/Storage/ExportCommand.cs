@@ -106,6 +106,11 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
         {
             // The reader of the output has ended.
         }
+        catch (StoreException e)
+        {
+            await errors.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return ExitCode.CannotRun;
+        }
 
         return _damaged ? VerifyCommand.Findings : ExitCode.Success;
     }

@@ -21,13 +21,32 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
     public long DeleteOldest(ReadOnlySpan<long> open, DateTimeOffset now, bool needsRoom)
     {
         if (retain == TimeSpan.Zero || (!needsRoom && now - _lastDeletion < Pace)
-            || directory.Segments is not [var oldest, ..] || open.Contains(oldest)
-            || NewestOf(oldest) is var newest && now - newest <= retain)
+            || directory.Segments is not [var oldest, ..] || open.Contains(oldest))
         {
             return 0;
         }
 
         long bytes = Segment.SizeOf(directory.PathOf(oldest));
+        DateTimeOffset newest;
+        try
+        {
+            newest = NewestOf(oldest);
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Damaged || bytes == 0)
+        {
+            // By hand, or by the disk: packets that arrive are stored all the same.
+            logger.StoreDamaged(bytes == 0
+                ? $"{Segment.NameOf(oldest)} is missing"
+                : $"{Segment.NameOf(oldest)} is damaged ({e.Message}); it is in {directory.SetAside(oldest, false, SqliteFile.Suffixes)}");
+            directory.Delete(oldest);
+            return bytes;
+        }
+
+        if (now - newest <= retain)
+        {
+            return 0;
+        }
+
         directory.Delete(oldest);
         _lastDeletion = now;
         logger.SegmentDeleted(Segment.NameOf(oldest), bytes, newest);

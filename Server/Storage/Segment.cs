@@ -17,8 +17,9 @@ internal sealed class Segment : IDisposable
     /// <summary>See <see cref="PageBytes"/>.</summary>
     public const int FrameBytes = PageBytes + 24;
 
-    /// <summary>Frames at which a WAL that a reader keeps from starting over ends the segment: 96 of the 128 MiB allowed.</summary>
-    private const int MaxFrames = 96 * 1024 * 1024 / FrameBytes;
+    /// <summary>Frames at which a WAL that a reader keeps from starting over ends the segment.</summary>
+    /// <remarks>64 MiB; at most 16 follow until the next check, and a transaction of 16 MiB and a loop's 32: the WAL stays below 128.</remarks>
+    private const int MaxFrames = 64 * 1024 * 1024 / FrameBytes;
 
     /// <summary>Bytes of packets between two checkpoints.</summary>
     private const long CheckpointBytes = 16 * 1024 * 1024;
@@ -96,7 +97,7 @@ internal sealed class Segment : IDisposable
             }
 
             file.Checkpoint();
-            DurableFile.SyncDirectory(directory.Path);
+            DurableFile.Sync(directory.Path);
             return new Segment(path, file, chunk, now);
         }
         catch

@@ -53,7 +53,7 @@ internal sealed class StoreDirectory : IDisposable
         FileStream? held = null;
         try
         {
-            Directory.CreateDirectory(path);
+            Create(path);
             held = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             StoreManifest manifest = ReadManifest(path) ?? Rebuild(path) ?? new StoreManifest
             {
@@ -157,7 +157,7 @@ internal sealed class StoreDirectory : IDisposable
     public string SetAside(long firstChunk, bool copy = false, params ReadOnlySpan<string> suffixes)
     {
         string folder = System.IO.Path.Combine(Path, SetAsideFolder);
-        Directory.CreateDirectory(folder);
+        Create(folder);
         int number = 0;
         string target;
         do
@@ -173,6 +173,7 @@ internal sealed class StoreDirectory : IDisposable
             if (File.Exists(source) && copy)
             {
                 File.Copy(source, target + suffix);
+                DurableFile.Sync(target + suffix); // before recovery empties the original
             }
             else if (File.Exists(source))
             {
@@ -180,11 +181,23 @@ internal sealed class StoreDirectory : IDisposable
             }
         }
 
+        DurableFile.Sync(folder);
         return target;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    /// <summary>Creates a directory, and its parents, durably.</summary>
+    private static void Create(string path)
+    {
+        if (!Directory.Exists(path) && System.IO.Path.GetDirectoryName(path) is { } parent)
+        {
+            Create(parent);
+            Directory.CreateDirectory(path);
+            DurableFile.Sync(parent);
+        }
+    }
 
     /// <summary>Returns a host name as a node's name may be.</summary>
     internal static string DefaultNode(string host)

@@ -1,4 +1,5 @@
 using DotNettyFraming.Codec;
+
 namespace DotNettyFraming.Server.Storage;
 
 /// <summary>Reads a store's chunks, oldest first, next to a running server or from a copy.</summary>
@@ -16,6 +17,7 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
     private SqliteStatement? _peer;
     private long _segment = -1;
     private long _chunk = -1;
+    private bool _damaged;
 
     /// <summary>The file name of the segment that was read last.</summary>
     public string SegmentName => Segment.NameOf(_segment);
@@ -46,16 +48,21 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
     }
 
     /// <summary>Returns the next chunk of this segment, as it stands in the file; null if there is none, yet.</summary>
+    /// <exception cref="StoreException">It cannot be read; if the file is damaged, the rest of the segment is left out.</exception>
     public StoredChunk? Next()
     {
-        if (_next is not { } statement || !statement.Bind(0, _chunk).Bind(1, since).Step())
+        if (_damaged || _next is not { } statement)
         {
-            _next?.Reset();
             return null;
         }
 
         try
         {
+            if (!statement.Bind(0, _chunk).Bind(1, since).Step())
+            {
+                return null;
+            }
+
             _chunk = statement.Number(0);
             return new StoredChunk(
                 _chunk,
@@ -64,6 +71,11 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
                 (uint)statement.Number(3),
                 statement.Blob(4).ToArray(),
                 statement.Blob(5).ToArray());
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Damaged)
+        {
+            _damaged = true;
+            throw;
         }
         finally
         {
@@ -136,7 +148,7 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
             _next = _file.Prepare(
                 "SELECT id, closed, packets, crc, parts, bytes FROM chunks WHERE id > ? AND closed >= ? ORDER BY id LIMIT 1");
             _peer = _file.Prepare("SELECT peer FROM peers WHERE connection = ?");
-            _segment = first;
+            (_segment, _damaged) = (first, false);
             return true;
         }
         catch (StoreException) when (!System.IO.File.Exists(file))

@@ -12,22 +12,24 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
     private long _nextConnection = directory.Manifest.NextConnection;
     private int _findings;
 
+    /// <summary>When the last chunk was closed, Unix milliseconds; 0 if there is none.</summary>
+    public long LastClosed { get; private set; }
+
     /// <summary>Recovers the directory, and reserves the connection numbers of this run.</summary>
     /// <returns>The first connection number.</returns>
     public long Run(DateTimeOffset now)
     {
         var kept = new List<long>();
         var listed = directory.Segments.ToHashSet();
-        long[] all = [.. listed.Union(StoreDirectory.Find(directory.Path)).Order()];
-        foreach (long first in all)
+        foreach (long first in listed.Union(StoreDirectory.Find(directory.Path)).OrderDescending())
         {
-            if (Recover(first, listed.Contains(first), first == all[^1]))
+            if (Recover(first, listed.Contains(first), newest: kept.Count == 0))
             {
-                kept.Add(first);
+                kept.Insert(0, first);
             }
         }
 
-        DeleteLeftovers(all);
+        DeleteLeftovers();
         directory.NextChunk = _nextChunk;
 
         // Beyond every number of this store, and of a store that was here before.
@@ -53,6 +55,12 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         }
 
         bool unclean = File.Exists(path + "-wal");
+        if (listed && !unclean && IsOpen(path))
+        {
+            Skip(first);
+            Warn($"{name} was not closed, and its WAL is missing: its last packets may be missing");
+        }
+
         try
         {
             if (!listed && new FileInfo(path).Length == 0)
@@ -136,22 +144,30 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
 
         _nextChunk = Math.Max(_nextChunk, file.Number("SELECT max(id) FROM chunks") + 1);
         _nextConnection = Math.Max(_nextConnection, file.Number("SELECT max(connection) FROM peers") + 1);
+        LastClosed = Math.Max(LastClosed, file.Number("SELECT max(closed) FROM chunks WHERE id = (SELECT max(id) FROM chunks)"));
         return true;
+    }
+
+    /// <summary>Whether a database in WAL mode was not closed; its rollback journal is there while it is.</summary>
+    private static bool IsOpen(string path)
+    {
+        const int readVersion = 19, wal = 2;
+        using FileStream file = File.OpenRead(path);
+        file.Position = readVersion;
+        return file.ReadByte() == wal && !File.Exists(path + "-journal");
     }
 
     /// <summary>Leaves out the chunk numbers that a lost part may have had.</summary>
     private void Skip(long first) => _nextChunk = Math.Max(_nextChunk, first + StoreDirectory.UnknownChunks);
 
     /// <summary>Deletes what an interrupted creation or deletion left.</summary>
-    private void DeleteLeftovers(IEnumerable<long> recovered)
+    private void DeleteLeftovers()
     {
-        IEnumerable<string> names = recovered.Select(Segment.NameOf);
-        foreach (string file in Directory.EnumerateFiles(directory.Path, "*.db*"))
+        foreach (string file in Directory.EnumerateFiles(directory.Path, "*.db-*"))
         {
-            string name = Path.GetFileName(file);
-            string owner = name[..(name.IndexOf(".db", StringComparison.Ordinal) + 3)];
-            bool known = names.Contains(owner) && File.Exists(Path.Combine(directory.Path, owner));
-            if (!known && name != owner)
+            string owner = file[..file.LastIndexOf('-')];
+            bool isNumber = Path.GetFileNameWithoutExtension(owner).All(char.IsAsciiDigit); // others are not the store's
+            if (isNumber && !File.Exists(owner))
             {
                 File.Delete(file);
             }

@@ -19,7 +19,7 @@ internal sealed class StoreWriter : IDisposable
     private const int EnoughBytes = 16 * 1024;
 
     /// <summary>Bytes of a transaction, beyond which the next loop's group waits for the next one.</summary>
-    private const long MaxTransactionBytes = 32 * 1024 * 1024;
+    private const long MaxTransactionBytes = 16 * 1024 * 1024;
 
     private readonly StoreDirectory _directory;
     private readonly StoreRules _rules;
@@ -44,14 +44,15 @@ internal sealed class StoreWriter : IDisposable
     private volatile bool _stopping;
 
     private StoreWriter(
-        StoreDirectory directory, StoreRules rules, StoreCounters counters, TimeProvider time, ILogger logger, long firstConnection)
+        StoreDirectory directory, StoreRules rules, StoreCounters counters, TimeProvider time, ILogger logger, StoreRecovery recovery)
     {
         _directory = directory;
         _rules = rules;
         _counters = counters;
         _logger = logger;
         Time = time;
-        FirstConnection = firstConnection;
+        FirstConnection = recovery.Run(time.GetUtcNow());
+        _lastClosed = recovery.LastClosed;
         _retention = new Retention(directory, rules.Retain, logger);
         _closedBytes = directory.Segments.Sum(segment => Segment.SizeOf(directory.PathOf(segment)));
         _thread = new Thread(Run) { Name = "store", IsBackground = true };
@@ -80,8 +81,12 @@ internal sealed class StoreWriter : IDisposable
         StoreDirectory directory = StoreDirectory.Open(rules.Directory, rules.Node);
         try
         {
-            long firstConnection = new StoreRecovery(directory, logger).Run(time.GetUtcNow());
-            return new StoreWriter(directory, rules, counters, time, logger, firstConnection);
+            return new StoreWriter(directory, rules, counters, time, logger, new StoreRecovery(directory, logger));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            directory.Dispose();
+            throw new StoreException(e.Message, StoreFault.Final, e);
         }
         catch
         {

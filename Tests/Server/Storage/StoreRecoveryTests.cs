@@ -1,4 +1,5 @@
 using DotNettyFraming.Server.Storage;
+using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Server.Storage;
 
@@ -84,9 +85,9 @@ public sealed class StoreRecoveryTests
         {
             Assert.That(rig.Warnings, Is.EqualTo(new[]
             {
-                "store: 0000000000000000001.db is missing",
                 "store: 0000000000000000002.db is damaged (it has 8192 of 20480 bytes); it is in "
                     + $"{directory.Path}/set-aside/0000000000000000002.db",
+                "store: 0000000000000000001.db is missing",
             }));
             Assert.That(rig.Logger.Lines.Last().Message, Does.EndWith("2 segments, next chunk 4294967298, 2 findings above"));
         }
@@ -130,6 +131,118 @@ public sealed class StoreRecoveryTests
         string finding = "0000000000000000000.db: chunk 0 is damaged: its checksum differs";
         Assert.That(StoreRig.Verify(directory.Path).Lines, Has.Some.EqualTo(finding));
         Assert.That(StoreRig.Export(directory.Path), Is.Empty);
+    }
+
+    [Test]
+    public void Segment_without_its_WAL_is_reported_and_its_chunk_numbers_left_out()
+    {
+        using var directory = new TemporaryDirectory();
+        using var copy = Crashed(directory.Path, packets: 50);
+        File.Delete(Wal(copy.Path));
+
+        using var rig = new StoreRig(copy.Path);
+
+        Assert.That(rig.Warnings, Is.EqualTo(new[]
+        {
+            "store: 0000000000000000000.db was not closed, and its WAL is missing: its last packets may be missing",
+        }));
+        Assert.That(rig.Logger.Lines.Last().Message, Does.Contain("next chunk 4294967296"));
+    }
+
+    [Test]
+    public void Files_of_others_are_left_alone_and_leftovers_deleted()
+    {
+        using var directory = new TemporaryDirectory();
+        string[] names = ["notes.db-old", "backup.db.gz", "0000000000000000007.db-wal", "0000000000000000007.db.bak"];
+        foreach (string name in names)
+        {
+            File.WriteAllText(Path.Combine(directory.Path, name), "");
+        }
+
+        using var rig = new StoreRig(directory.Path);
+
+        Assert.That(
+            names.Where(name => File.Exists(Path.Combine(directory.Path, name))),
+            Is.EqualTo(new[] { "notes.db-old", "backup.db.gz", "0000000000000000007.db.bak" }));
+    }
+
+    [Test]
+    public void Clock_that_was_set_back_does_not_close_chunks_before_older_ones()
+    {
+        using var directory = new TemporaryDirectory();
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
+        var peer = new StoredPeer(1);
+        using (var rig = new StoreRig(directory.Path, time: time))
+        {
+            rig.Store(peer, "a");
+        }
+
+        using (new StoreRig(directory.Path, time: time))
+        {
+            // A run without packets leaves no segment.
+        }
+
+        using (var rig = new StoreRig(directory.Path, time: new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(19_999))))
+        {
+            rig.Store(peer, "b");
+        }
+
+        Assert.That(StoreRig.Verify(directory.Path), Is.EqualTo((0, new[] { StoreRig.Verify(directory.Path).Lines[^1] })));
+    }
+
+    [Test]
+    public void Export_goes_on_behind_a_segment_with_damaged_pages()
+    {
+        using var directory = new TemporaryDirectory();
+        var peer = new StoredPeer(1);
+        using (var rig = new StoreRig(directory.Path, rules => rules with { SegmentBytes = 1 }))
+        {
+            rig.Store(peer, "first");
+            rig.Store(peer, "second");
+        }
+
+        using (FileStream file = File.OpenWrite(SegmentPath(directory.Path, 0)))
+        {
+            file.Position = 4 * 4096; // behind the pages of the schema: the root of the chunks
+            file.Write(new byte[4096]);
+        }
+
+        Assert.That(StoreRig.Export(directory.Path), Has.Exactly(1).Contains("second").And.Exactly(1).Items);
+        Assert.That(StoreRig.Verify(directory.Path).Lines, Has.Some.StartsWith("0000000000000000000.db: "));
+    }
+
+    [Test]
+    public void Retention_sets_a_damaged_segment_aside_and_skips_a_missing_one()
+    {
+        using var directory = new TemporaryDirectory();
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddDays(20_000));
+        var peer = new StoredPeer(1);
+        using (var rig = new StoreRig(
+            directory.Path, rules => rules with { SegmentBytes = 1, Retain = TimeSpan.FromHours(1) }, time))
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                rig.Store(peer, $"packet {i}");
+            }
+
+            File.Delete(SegmentPath(directory.Path, 1));
+            File.WriteAllText(SegmentPath(directory.Path, 2), new string('x', 200));
+            for (int minute = 0; minute < 70; minute++)
+            {
+                time.Advance(TimeSpan.FromMinutes(1));
+                rig.Store(peer, "next");
+            }
+
+            Assert.That(rig.Failed.IsCompleted, Is.False);
+            Assert.That(rig.Warnings, Is.EqualTo(new[]
+            {
+                "store: 0000000000000000001.db is missing",
+                $"store: 0000000000000000002.db is damaged ({directory.Path}/0000000000000000002.db: file is not a database (26, errno 0)); "
+                    + $"it is in {directory.Path}/set-aside/0000000000000000002.db",
+            }));
+        }
+
+        Assert.That(StoreRig.Export(directory.Path), Has.Some.Contains("next"));
     }
 
     [Test]
