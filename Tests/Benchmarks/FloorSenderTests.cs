@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 
 /// <summary>The minimal sender counts correctly and does not allocate.</summary>
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class FloorSenderTests
 {
     private static readonly TimeSpan Briefly = TimeSpan.FromMilliseconds(50);

@@ -7,6 +7,7 @@ namespace DotNettyFraming.Tests.Benchmarks;
 
 /// <summary>The comparison of senders: ratios, tables, and the detection of a wrong count.</summary>
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class SendersTests
 {
     private static readonly Workload Load = SendersPlan.AllLoads[0];

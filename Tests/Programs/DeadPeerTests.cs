@@ -6,6 +6,7 @@ namespace DotNettyFraming.Tests.Programs;
 /// <summary><c>--tcp-keepalive</c> and <c>--tcp-user-timeout</c>, as <c>ss</c> shows the timers of an accepted connection.</summary>
 [CancelAfter(60_000)]
 [Platform("Linux")]
+[Category("Slow")]
 public sealed class DeadPeerTests
 {
     [Test]

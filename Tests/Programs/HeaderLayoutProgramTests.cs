@@ -5,6 +5,7 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary><c>--header</c> of both programs, and clients of other protocols against the server.</summary>
 [CancelAfter(90_000)]
+[Category("Slow")]
 public sealed class HeaderLayoutProgramTests
 {
     [TestCase("len:u32be", "--payload-bytes", "0-300")]
@@ -46,7 +47,6 @@ public sealed class HeaderLayoutProgramTests
     }
 
     [Test]
-    [Category("Slow")]
     public async Task Query_of_dig_over_TCP_is_a_packet()
     {
         string dig = InstalledProgram.Find("dig", "bind9-dnsutils");
@@ -65,7 +65,6 @@ public sealed class HeaderLayoutProgramTests
     }
 
     [Test]
-    [Category("Slow")]
     public async Task Hello_of_openssl_is_a_packet_of_the_layout_of_TLS_records()
     {
         string openssl = InstalledProgram.Find("openssl", "openssl");

@@ -14,7 +14,7 @@ public sealed class ListenerLostTests
     public async Task Destroyed_listener_is_an_error_a_drain_and_exit_code_1([Values("epoll", "sockets")] string transport)
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(
-            "--transport", transport, "--address", "127.0.0.1", "--work", "1s", "--report-every", "1");
+            "--transport", transport, "--address", "127.0.0.1", "--work", "2s", "--report-every", "1");
         using ProgramRun server = run;
         using var http = new HttpClient { Timeout = Peer.Patience };
         using Peer peer = await Peer.ConnectAsync(endpoint);
@@ -22,7 +22,7 @@ public sealed class ListenerLostTests
 
         await DestroyListenerAsync(endpoint.Port);
         long destroyed = Stopwatch.GetTimestamp();
-        await peer.SendAsync(Article); // one second of work: the drain takes as long
+        await peer.SendAsync(Article); // two seconds of work: the drain takes as long
         string line = await server.LineAsync("ERROR");
         TimeSpan noticed = Stopwatch.GetElapsedTime(destroyed);
         using HttpResponseMessage ready = await http.GetAsync(new Uri(admin, "health/ready"));

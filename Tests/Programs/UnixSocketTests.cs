@@ -8,6 +8,7 @@ namespace DotNettyFraming.Tests.Programs;
 [CancelAfter(90_000)]
 [Platform("Linux")]
 [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+[Category("Slow")]
 public sealed class UnixSocketTests
 {
     private string _directory = "";

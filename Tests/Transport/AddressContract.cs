@@ -6,7 +6,7 @@ using DotNettyFraming.Tests.Harness;
 namespace DotNettyFraming.Tests.Transport;
 
 [TestFixture(typeof(EpollTransport))]
-[TestFixture(typeof(EpollTransportWithPrivateBuffers))]
+[TestFixture(typeof(EpollTransportWithPrivateBuffers), Category = "Slow")]
 [TestFixture(typeof(SocketTransport))]
 public class AddressContract<T> : TransportContract<T>
     where T : ITransport, new()

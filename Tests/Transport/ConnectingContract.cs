@@ -5,10 +5,10 @@ using DotNetty.Transport.Channels;
 namespace DotNettyFraming.Tests.Transport;
 
 [TestFixture(typeof(EpollTransport))]
-[TestFixture(typeof(EpollTransportWithPrivateBuffers))]
+[TestFixture(typeof(EpollTransportWithPrivateBuffers), Category = "Slow")]
 [TestFixture(typeof(SocketTransport))]
-[TestFixture(typeof(UnixEpollTransport))]
-[TestFixture(typeof(UnixSocketTransport))]
+[TestFixture(typeof(UnixEpollTransport), Category = "Slow")]
+[TestFixture(typeof(UnixSocketTransport), Category = "Slow")]
 public class ConnectingContract<T> : TransportContract<T>
     where T : ITransport, new()
 {

@@ -7,9 +7,9 @@ using DotNettyFraming.Transport;
 namespace DotNettyFraming.Tests.Transport;
 
 [TestFixture(typeof(EpollTransport))]
-[TestFixture(typeof(EpollTransportWithPrivateBuffers))]
+[TestFixture(typeof(EpollTransportWithPrivateBuffers), Category = "Slow")]
 [TestFixture(typeof(SocketTransport))]
-[TestFixture(typeof(UnixEpollTransport))]
+[TestFixture(typeof(UnixEpollTransport), Category = "Slow")]
 public class HalfClosureContract<T> : TransportContract<T>
     where T : ITransport, new()
 {
