@@ -76,7 +76,7 @@ public sealed class HeaderLayout : IEquatable<HeaderLayout>
     /// <summary>Parses a layout, or says in one line what is wrong with it.</summary>
     /// <param name="text">The text.</param>
     /// <param name="layout">The layout, if the method returns true.</param>
-    /// <param name="error">Otherwise the error, worded to follow the quoted text: <c>is wrong at 'len:u17' (token 2): …</c>.</param>
+    /// <param name="error">Otherwise the error, worded to follow the quoted text: <c>is wrong at token 2, 'len:u17': …</c>.</param>
     public static bool TryParse(
         string text, [NotNullWhen(true)] out HeaderLayout? layout, [NotNullWhen(false)] out string? error)
     {
@@ -172,7 +172,7 @@ public sealed class HeaderLayout : IEquatable<HeaderLayout>
     /// <param name="time">Unix seconds.</param>
     public void WriteTime(Span<byte> packet, uint time) => Read(packet, out _).WriteTime(packet, time);
 
-    /// <summary>Returns the layout's text, in capitals and with single spaces.</summary>
+    /// <summary>Returns the layout's text, with hexadecimal digits in capitals and single spaces.</summary>
     public override string ToString() => _text;
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ public sealed class PacketSource
         EventLoop = eventLoop;
     }
 
-    /// <summary>The number of the connection since the server started, from 1.</summary>
+    /// <summary>The connection's number: from 1 since the server started; with a store, unique within its node for all time.</summary>
     public long ConnectionId { get; }
 
     /// <summary>The peer's address and port; null if it left before they were read. With PROXY headers, the balancer's client.</summary>

@@ -19,7 +19,7 @@ internal static class ServerCommandLine
         ServerOptions none = defaults ?? original;
         var set = new OptionSet<ServerOptions>(
             "DotNettyFraming.Server",
-            "Receives packets with a 7-byte header over TCP, and processes them.",
+            "Receives packets of a binary protocol over TCP, and processes them.",
             EnvironmentPrefix.Server,
             none,
             original);
