@@ -5,12 +5,12 @@ using DotNettyFraming.Tests.LoadClient.Verification;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary><c>--abuse</c> from the command line: an attack beside ordinary load.</summary>
+/// <summary><c>--abuse</c> from the command line: an attack during ordinary load.</summary>
 [CancelAfter(60_000)]
 public sealed class AbuseOptionTests
 {
     [Test]
-    public async Task Attack_is_told_with_how_the_others_fared_before_meanwhile_and_after()
+    public async Task Attack_is_reported_with_the_write_latency_before_during_and_after()
     {
         await using RunningServer server = await RunningServer.StartAsync(TransportChoice.Auto);
         await using StandInAdmin admin = StandInAdmin.Of(server.Counters);
@@ -22,7 +22,7 @@ public sealed class AbuseOptionTests
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Text("abuse.kind"), Is.EqualTo("bad-prefix"));
-        Assert.That(run.Number("abuse.made"), Is.EqualTo(50).Within(2), "100 a second for a third of the duration");
+        Assert.That(run.Number("abuse.made"), Is.EqualTo(50).Within(2), "100 per second for a third of the duration");
         Assert.That(
             run.Number("abuse.ended.ClosedByServer") + run.Number("abuse.ended.ResetByServer"), Is.EqualTo(run.Number("abuse.attempts")));
         Assert.That(server.Counters.Closed(CloseReason.InvalidPrefix), Is.EqualTo(run.Number("abuse.made")));
@@ -37,7 +37,9 @@ public sealed class AbuseOptionTests
             Is.LessThanOrEqualTo(run.Number("latencyMicroseconds.write.count")), "each in one phase");
 
         Assert.That(run.Text("verification.result"), Is.EqualTo("WithinRange"), "what hostile peers got across cannot be known exactly");
-        Assert.That(run.Output, Does.Contain("bad-prefix ").And.Contain("writes before").And.Contain("writes during").And.Contain("writes after"));
+        Assert.That(
+            run.Output,
+            Does.Contain("bad-prefix ").And.Contain("writes before").And.Contain("writes during").And.Contain("writes after"));
     }
 
     [Test]
@@ -62,14 +64,16 @@ public sealed class AbuseOptionTests
             await connection.ReadAsync();
             if (connection.Received.Length > 32)
             {
-                await stop.CancelAsync(); // the hostile one: the ordinary one sends a packet an hour
+                await stop.CancelAsync(); // the hostile one: the ordinary one sends a single packet of 32 bytes
             }
 
             await connection.ReadToEndAsync();
         });
 
         ClientRun run = await ClientRun.AgainstAsync(
-            server.Port, "--connections 1 --packets 1 --duration 300ms --abuse half-packet --abuse-connections 1 --abuse-deadline 1h", stop.Token);
+            server.Port,
+            "--connections 1 --packets 1 --duration 300ms --abuse half-packet --abuse-connections 1 --abuse-deadline 1h",
+            stop.Token);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Number("abuse.ended.Interrupted"), Is.EqualTo(1));

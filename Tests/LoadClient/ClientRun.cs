@@ -3,10 +3,10 @@ using DotNettyFraming.LoadClient;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary>A run of the load client inside the test's process, from the command line to the JSON.</summary>
+/// <summary>A run of the load client inside the test's process, from its command line to its JSON report.</summary>
 internal sealed record ClientRun(int ExitCode, string Output, string Error, JsonElement? Json)
 {
-    /// <summary>Runs it against a port of this machine.</summary>
+    /// <summary>Runs the load client against a port of this machine.</summary>
     public static async Task<ClientRun> AgainstAsync(int port, string arguments, CancellationToken stop = default)
     {
         string file = Path.GetTempFileName();
@@ -22,7 +22,7 @@ internal sealed record ClientRun(int ExitCode, string Output, string Error, Json
         }
     }
 
-    /// <summary>Runs it with just these arguments.</summary>
+    /// <summary>Runs the load client with only these arguments.</summary>
     public static async Task<ClientRun> WithAsync(
         string arguments, IReadOnlyDictionary<string, string>? environment = null, CancellationToken stop = default)
     {
@@ -37,10 +37,10 @@ internal sealed record ClientRun(int ExitCode, string Output, string Error, Json
         return new ClientRun(exitCode, output.ToString(), error.ToString(), null);
     }
 
-    /// <summary>A number of the JSON report, by its path with dots.</summary>
+    /// <summary>Returns a number of the JSON report by its dotted path.</summary>
     public double Number(string path) => Element(path).GetDouble();
 
-    /// <summary>A text of the JSON report, by its path with dots.</summary>
+    /// <summary>Returns a text of the JSON report by its dotted path.</summary>
     public string? Text(string path) => Element(path).GetString();
 
     private JsonElement Element(string path)

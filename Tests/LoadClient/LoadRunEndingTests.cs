@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary>Whole runs against servers that are not there, or end connections.</summary>
+/// <summary>Whole runs against servers that refuse or end connections.</summary>
 [CancelAfter(60_000)]
 public sealed class LoadRunEndingTests
 {
@@ -11,7 +11,7 @@ public sealed class LoadRunEndingTests
     public async Task Server_that_is_not_there_is_one_line_and_exit_code_1()
     {
         using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // and does not listen
+        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // not listening, so it refuses
 
         ClientRun run = await ClientRun.AgainstAsync(((IPEndPoint)bound.LocalEndPoint!).Port, "--connections 20 --duration 1s");
 
@@ -45,7 +45,7 @@ public sealed class LoadRunEndingTests
             }
             catch (SocketException)
             {
-                // The client closes on our FIN, with a write of its own perhaps unsent.
+                // The client closes on this FIN, perhaps with an unsent write.
             }
         });
 

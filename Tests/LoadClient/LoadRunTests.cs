@@ -2,7 +2,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary>Whole runs over real sockets, against a stand-in that counts for itself.</summary>
+/// <summary>Whole runs over real sockets, against a stand-in that keeps the bytes it received.</summary>
 [CancelAfter(60_000)]
 public sealed class LoadRunTests
 {
@@ -46,7 +46,7 @@ public sealed class LoadRunTests
         int total = runs[0].Sum(received => LengthsOf(received).Count);
         Assert.That(total, Is.EqualTo(3000));
         Assert.That(runs[0].SelectMany(LengthsOf).Max(), Is.GreaterThan(250).And.AtMost(300));
-        // Connections may be accepted in another order: compared as sets.
+        // Connections may be accepted in another order, so they are compared as sets.
         Assert.That(runs[1], Is.EquivalentTo(runs[0]));
     }
 
@@ -90,7 +90,7 @@ public sealed class LoadRunTests
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Number("connections.ended.FlushTimedOut"), Is.EqualTo(8));
-        // What is under way at the end is what memory was spent on: one write each, whatever the kernel has taken before.
+        // The packets unconfirmed at the end are those held in memory: at most one write per connection.
         Assert.That(run.Number("packets.unconfirmed"), Is.InRange(1, 8 * 1000));
         Assert.That(run.Number("seconds"), Is.LessThan(3), "the flush's deadline is no sending time");
     }
@@ -180,7 +180,7 @@ public sealed class LoadRunTests
         Assert.That(run.Json!.Value.GetProperty("interrupted").GetBoolean(), Is.True);
     }
 
-    /// <summary>The packets in a stream that must be nothing but whole packets of 25 bytes of 12345, stamped a moment ago.</summary>
+    /// <summary>Returns the number of packets; asserts that each is the article's, whole, and has a recent time.</summary>
     private static int CountArticlePackets(byte[] stream)
     {
         long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -200,7 +200,7 @@ public sealed class LoadRunTests
         return stream.Length / 32;
     }
 
-    /// <summary>The payload lengths of a stream that must be nothing but whole packets.</summary>
+    /// <summary>Returns the payload lengths; asserts that the stream consists of whole packets.</summary>
     internal static List<int> LengthsOf(byte[] stream)
     {
         var lengths = new List<int>();

@@ -3,7 +3,7 @@ using static DotNettyFraming.Tests.LoadClient.Acknowledging.AckServer;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary><c>--serial</c> and <c>--raw</c>: the bytes that arrive.</summary>
+/// <summary>The bytes that arrive with <c>--serial</c> and <c>--raw</c>.</summary>
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [CancelAfter(60_000)]
@@ -46,7 +46,7 @@ public sealed class SerialRunTests(string transport)
         await using var server = new StandInServer(
             async connection =>
             {
-                await Task.Delay(200, connection.Stopped); // until the kernel has no room
+                await Task.Delay(200, connection.Stopped); // until the kernel's buffers are full
                 await connection.ReadToEndAsync();
             },
             receiveBufferBytes: 4096);

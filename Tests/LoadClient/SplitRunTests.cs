@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary><c>--split</c>: the same bytes, in other pieces.</summary>
+/// <summary><c>--split</c>: the same bytes in smaller writes.</summary>
 [CancelAfter(60_000)]
 public sealed class SplitRunTests
 {
@@ -51,7 +51,8 @@ public sealed class SplitRunTests
     {
         HeldWrites split = PiecesOf(SplitMode.Bytes, packetsPerWrite: 1, packets: 2, secondTurnsAfter: 4);
 
-        Assert.That(split.Bytes[3..7], Is.EqualTo(new byte[] { 0x00, 0xF1, 0x53, 0x65 }), "1,700,000,000, though half of it went out later");
+        Assert.That(
+            split.Bytes[3..7], Is.EqualTo(new byte[] { 0x00, 0xF1, 0x53, 0x65 }), "1,700,000,000, though half of it was sent later");
         Assert.That(split.Bytes[35..39], Is.EqualTo(new byte[] { 0x01, 0xF1, 0x53, 0x65 }));
     }
 
@@ -76,7 +77,13 @@ public sealed class SplitRunTests
     }
 
     private static HeldWrites PiecesOf(
-        SplitMode mode, int packetsPerWrite, int packets, PayloadShape? payload = null, int seed = 0, int connection = 0, int? secondTurnsAfter = null)
+        SplitMode mode,
+        int packetsPerWrite,
+        int packets,
+        PayloadShape? payload = null,
+        int seed = 0,
+        int connection = 0,
+        int? secondTurnsAfter = null)
     {
         var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(DateTimeOffset.FromUnixTimeSeconds(1_700_000_000));
         var options = new LoadOptions { Split = mode, Seed = seed };
@@ -96,7 +103,7 @@ public sealed class SplitRunTests
                 {
                     clock.Advance(TimeSpan.FromSeconds(1));
                     loop.Clock.Read();
-                    loop.Packets.At(loop.Clock.UnixSecond); // another connection writes
+                    loop.Packets.At(loop.Clock.UnixSecond); // as if another connection wrote
                 }
             };
         }

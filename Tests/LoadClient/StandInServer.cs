@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient;
 
-/// <summary>A server of raw .NET sockets, whose manners each test chooses; it keeps what every connection sent.</summary>
+/// <summary>A server on raw .NET sockets that serves connections as the test asks and keeps the bytes they sent.</summary>
 internal sealed class StandInServer : IAsyncDisposable
 {
     private readonly Socket _listener;
@@ -33,10 +33,10 @@ internal sealed class StandInServer : IAsyncDisposable
 
     public ConcurrentQueue<Connection> Connections { get; } = new();
 
-    /// <summary>Reads all until the client's FIN, and closes.</summary>
+    /// <summary>Reads until the client's FIN, and closes.</summary>
     public static Task ReadToEnd(Connection connection) => connection.ReadToEndAsync();
 
-    /// <summary>Reads nothing, and stays.</summary>
+    /// <summary>Leaves the connection open without reading from it.</summary>
     public static Task NeverRead(Connection connection) => Task.Delay(Timeout.Infinite, connection.Stopped);
 
     /// <summary>Waits until every connection has been served to its end.</summary>
@@ -68,7 +68,7 @@ internal sealed class StandInServer : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Being disposed of.
+            // The server is being disposed.
         }
     }
 

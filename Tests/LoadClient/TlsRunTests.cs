@@ -47,7 +47,9 @@ public sealed class TlsRunTests : IDisposable
             listener.Port, $"--connections 3 --packets 3 --tls --tls-ca {_certificates.AuthorityFile}");
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Error, Does.Match(@"\Ano connection could be made to 127\.0\.0\.1:\d+: 3 attempts failed \(3 TLS: .*certificate.*\)\r?\n\z"));
+        Assert.That(
+            run.Error,
+            Does.Match(@"\Ano connection could be made to 127\.0\.0\.1:\d+: 3 attempts failed \(3 TLS: .*certificate.*\)\r?\n\z"));
         Assert.That(run.Number("connections.failed"), Is.EqualTo(3));
         Assert.That(run.Number("connections.connected"), Is.Zero);
     }
@@ -162,7 +164,7 @@ public sealed class TlsRunTests : IDisposable
         Assert.That(run.Error.TrimEnd().Split('\n'), Has.Length.EqualTo(1));
     }
 
-    /// <summary>The other end of the encrypted connections.</summary>
+    /// <summary>A server for the encrypted connections.</summary>
     private sealed class TlsStandIn(X509Certificate2 certificate)
     {
         private long _bytes;
@@ -172,12 +174,12 @@ public sealed class TlsRunTests : IDisposable
 
         public bool AsksForCertificate { get; init; }
 
-        /// <summary>The only authority whose clients are let in; null = anybody is.</summary>
+        /// <summary>The authority that must have signed client certificates; null accepts every client.</summary>
         public X509Certificate2? Authority { get; init; }
 
         public long Bytes => Interlocked.Read(ref _bytes);
 
-        /// <summary>Connections whose end came as TLS says it, and not as a cut wire.</summary>
+        /// <summary>The number of connections that ended with a TLS close_notify.</summary>
         public int OrderlyEnds => Volatile.Read(ref _orderlyEnds);
 
         public List<string> ClientNames { get; } = [];

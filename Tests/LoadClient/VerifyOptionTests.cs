@@ -31,7 +31,7 @@ public sealed class VerifyOptionTests
     [Test]
     public async Task What_connections_sent_that_the_server_closed_is_a_range()
     {
-        // One length in 300 is above the server's maximum: sooner or later it closes each connection, with bytes of it unread.
+        // One length in 301 is above the server's maximum, so it closes each connection at some point, with bytes unread.
         await using RunningServer server = await RunningServer.StartAsync(
             TransportChoice.Auto, configure: options => options with { MaxPayloadBytes = 299 });
         await using StandInAdmin admin = StandInAdmin.Of(server.Counters);
@@ -43,7 +43,8 @@ public sealed class VerifyOptionTests
         Assert.That(run.Text("verification.result"), Is.EqualTo("WithinRange"), run.Error);
         Assert.That(run.Number("verification.packets.sentAtMost"), Is.GreaterThan(run.Number("verification.packets.processed")));
         Assert.That(
-            run.Number("verification.packets.processed"), Is.GreaterThanOrEqualTo(run.Number("verification.packets.sentAtLeast")).And.Positive);
+            run.Number("verification.packets.processed"),
+            Is.GreaterThanOrEqualTo(run.Number("verification.packets.sentAtLeast")).And.Positive);
     }
 
     [Test]

@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>The hostile peers against our own server, each on the same transport: it ends every one of them, and its books balance.</summary>
+/// <summary>Hostile peers against the real server: it closes every one, and its counters balance.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -52,7 +52,7 @@ public sealed class AbuseAgainstServerTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Reset_harms_nobody()
+    public async Task Reset_harms_no_other_connection()
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
 
@@ -80,8 +80,10 @@ public sealed class AbuseAgainstServerTests(TransportChoice transport)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport);
 
+        AbuseOptions options = new() { Kind = AbuseKind.ConnectFlood, Connections = 50 };
+
         AbuseReport report = await Attacker.Start(
-            transport, server.Endpoint.Port, new AbuseOptions { Kind = AbuseKind.ConnectFlood, Connections = 50 }, TimeSpan.FromMilliseconds(300)).EndAsync();
+            transport, server.Endpoint.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync();
 
         Assert.That(report.Totals.Made, Is.GreaterThan(50));
         AssertAllClosed(server, report);
@@ -105,7 +107,8 @@ public sealed class AbuseAgainstServerTests(TransportChoice transport)
     {
         Eventually.That(
             () => Enum.GetValues<CloseReason>().Sum(reason => server.Counters.Closed(reason)), Is.EqualTo(report.Totals.Made));
-        Eventually.That(() => server.Counters.PacketsProcessed + server.Counters.PacketsDropped, Is.EqualTo(server.Counters.PacketsReceived));
+        Eventually.That(
+            () => server.Counters.PacketsProcessed + server.Counters.PacketsDropped, Is.EqualTo(server.Counters.PacketsReceived));
         server.AssertBooksBalance();
         Assert.That(server.Log.Errors, Is.Empty);
     }

@@ -4,7 +4,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>How many hostile connections come: as fast as they end, or so many a second.</summary>
+/// <summary>The pace of hostile connections: as fast as earlier ones end, or a fixed rate.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -15,7 +15,8 @@ public sealed class AbusePaceTests(TransportChoice transport)
     {
         await using var server = new StandInServer(StandInServer.ReadToEnd);
         AbuseOptions options = new() { Kind = AbuseKind.ConnectFlood, Connections = 10 };
-        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync(); // loads what the second needs
+        // The first attack loads the descriptors that stay open.
+        await Attacker.Start(transport, server.Port, options, TimeSpan.FromMilliseconds(300)).EndAsync();
         await server.ServedAllAsync();
         int before = Descriptors.Ours;
 
@@ -30,7 +31,7 @@ public sealed class AbusePaceTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Rate_makes_as_many_a_second_and_no_wave()
+    public async Task Rate_is_kept_without_bursts()
     {
         await using var server = new StandInServer(async connection =>
         {
@@ -46,7 +47,7 @@ public sealed class AbusePaceTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Rate_has_no_more_open_than_asked_for_and_tells_what_it_held_back()
+    public async Task Rate_respects_the_connection_limit_and_reports_what_it_held_back()
     {
         await using var server = new StandInServer(StandInServer.NeverRead);
         AbuseOptions options = new()

@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 public sealed class AbuseReportTests
 {
     [Test]
-    public void Peers_that_the_server_closed_are_told_with_the_time_it_took()
+    public void Peers_closed_by_the_server_are_reported_with_the_time_it_took()
     {
         AbuseReport report = Report(AbuseKind.SlowLoris, (HostileEnd.ClosedByServer, 97), (HostileEnd.ResetByServer, 3)) with
         {
@@ -59,7 +59,7 @@ public sealed class AbuseReportTests
     }
 
     [Test]
-    public void Failures_are_told_by_reason()
+    public void Failures_are_reported_by_reason()
     {
         AbuseReport report = Report(AbuseKind.Oversize, (HostileEnd.Failed, 3)) with { Failures = [new("NetworkUnreachable", 3)] };
 
@@ -71,7 +71,7 @@ public sealed class AbuseReportTests
     }
 
     [Test]
-    public void Connections_held_back_are_told()
+    public void Connections_held_back_are_reported()
     {
         AbuseReport report = Report(AbuseKind.BadPrefix, (HostileEnd.Interrupted, 4));
         report = report with { Totals = report.Totals with { HeldBack = 12 }, Options = report.Options with { RatePerSecond = 8 } };

@@ -7,14 +7,14 @@ using static DotNettyFraming.Tests.LoadClient.Abuse.Attacker;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>An attack that is stopped before its time.</summary>
+/// <summary>An attack that is stopped early.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
 public sealed class AbuseStopTests(TransportChoice transport)
 {
     [Test]
-    public async Task Stop_ends_all_at_once_and_says_nothing_about_the_server()
+    public async Task Stop_ends_all_connections_and_says_nothing_about_the_server()
     {
         using var stop = new CancellationTokenSource();
         await using var server = new StandInServer(StandInServer.NeverRead);
@@ -33,7 +33,7 @@ public sealed class AbuseStopTests(TransportChoice transport)
     {
         using var full = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         full.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        full.Listen(1); // the kernel completes two, and drops the SYNs of the others
+        full.Listen(1); // the kernel completes two handshakes and drops further SYNs
         var server = (IPEndPoint)full.LocalEndPoint!;
         using Peer first = await Peer.ConnectAsync(server);
         using Peer second = await Peer.ConnectAsync(server);
@@ -54,7 +54,8 @@ public sealed class AbuseStopTests(TransportChoice transport)
     {
         await using var server = new StandInServer(StandInServer.NeverRead);
 
-        AbuseReport report = await Attacker.Start(transport, server.Port, Oversize(2), AttackTime, stop: new CancellationToken(canceled: true)).EndAsync();
+        AbuseReport report = await Attacker.Start(
+            transport, server.Port, Oversize(2), AttackTime, stop: new CancellationToken(canceled: true)).EndAsync();
 
         Assert.That(report.Totals.Ended(HostileEnd.Interrupted), Is.EqualTo(report.Totals.Attempts));
     }

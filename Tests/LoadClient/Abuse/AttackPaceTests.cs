@@ -11,7 +11,7 @@ public sealed class AttackPaceTests
     private readonly FakeTimeProvider _clock = new();
 
     [Test]
-    public void Peers_that_come_once_may_all_begin_at_once_and_then_the_attack_is_over()
+    public void Peers_that_connect_once_may_start_together_and_end_the_attack()
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.HalfPacket, Connections = 5 }, OneSecond);
 
@@ -21,7 +21,7 @@ public sealed class AttackPaceTests
     }
 
     [Test]
-    public void Peers_that_come_once_do_not_begin_after_the_attacks_time()
+    public void Peers_that_connect_once_do_not_start_after_the_attacks_time()
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.HalfPacket, Connections = 5 }, OneSecond);
         pace.Started();
@@ -65,7 +65,7 @@ public sealed class AttackPaceTests
     public void Rate_makes_each_due_at_its_moment_and_as_many_as_the_time_holds()
     {
         AttackPace pace = Begin(new AbuseOptions { Kind = AbuseKind.BadPrefix, RatePerSecond = 4 }, OneSecond);
-        Assert.That(BeginAll(pace, alive: 0), Is.EqualTo(1), "the first at once");
+        Assert.That(BeginAll(pace, alive: 0), Is.EqualTo(1), "the first immediately");
 
         _clock.Advance(TimeSpan.FromMilliseconds(250) - TimeSpan.FromTicks(1));
         Assert.That(BeginAll(pace, alive: 0), Is.Zero);

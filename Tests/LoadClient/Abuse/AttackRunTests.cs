@@ -10,7 +10,7 @@ using static DotNettyFraming.Tests.LoadClient.Abuse.Attacker;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>How hostile connections end, against stand-ins that end them in every way or in none.</summary>
+/// <summary>How hostile connections end, against stand-ins that end them in every way or not at all.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -61,16 +61,16 @@ public sealed class AttackRunTests(TransportChoice transport)
     public async Task Refused_connections_are_counted_by_reason_and_each_is_tried_once_or_again_and_again(string kind, int connections)
     {
         using var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // and does not listen
+        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // not listening, so it refuses
         AbuseOptions options = new() { Kind = AbuseKind.All.Single(k => k.Name == kind), Connections = connections };
 
         AbuseReport report = await Attacker.Start(
             transport, ((IPEndPoint)bound.LocalEndPoint!).Port, options, TimeSpan.FromSeconds(1)).EndAsync();
 
         Assert.That(report.Totals.Made, Is.Zero);
-        Assert.That(report.Refusals.Single(), Is.EqualTo(KeyValuePair.Create("ConnectionRefused", report.Totals.Ended(HostileEnd.Refused))));
-        Assert.That(
-            report.Totals.Ended(HostileEnd.Refused), kind == "half-packet" ? Is.EqualTo(connections) : Is.InRange(connections + 1, 125 * connections));
+        long refused = report.Totals.Ended(HostileEnd.Refused);
+        Assert.That(report.Refusals.Single(), Is.EqualTo(KeyValuePair.Create("ConnectionRefused", refused)));
+        Assert.That(refused, kind == "half-packet" ? Is.EqualTo(connections) : Is.InRange(connections + 1, 125 * connections));
         Assert.That(report.TimeToClose.Count, Is.Zero);
     }
 
@@ -119,7 +119,7 @@ public sealed class AttackRunTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Random_bytes_that_nobody_reads_wait_in_one_write_each()
+    public async Task Unread_random_bytes_wait_in_one_write_per_connection()
     {
         await using var server = new StandInServer(StandInServer.NeverRead, receiveBufferBytes: 4096);
         AbuseOptions options = new() { Kind = AbuseKind.RandomBytes, Connections = 4, Deadline = TimeSpan.FromSeconds(60) };
@@ -212,7 +212,7 @@ public sealed class AttackRunTests(TransportChoice transport)
         Action<IChannelPipeline>? prepend = null) =>
         Attacker.Start(transport, server.Port, options, AttackTime, fakeTime, source, prepend);
 
-    /// <summary>Reads what is left; whether an end comes.</summary>
+    /// <summary>Reads the remaining bytes, and returns whether the connection ended.</summary>
     private static async Task<bool> EndsAsync(StandInServer.Connection connection)
     {
         using var timeout = new CancellationTokenSource(Peer.Patience);
@@ -231,7 +231,7 @@ public sealed class AttackRunTests(TransportChoice transport)
         }
     }
 
-    /// <summary>Turns every bit of what is written, in a buffer of its own.</summary>
+    /// <summary>A handler that inverts every bit written, as encryption would change it.</summary>
     private sealed class Inverting : ChannelHandlerAdapter
     {
         public override Task WriteAsync(IChannelHandlerContext context, object message)
@@ -244,7 +244,7 @@ public sealed class AttackRunTests(TransportChoice transport)
         }
     }
 
-    /// <summary>As a TLS handler whose handshake has failed.</summary>
+    /// <summary>A handler that fails like a TLS handshake.</summary>
     private sealed class Failing : ChannelHandlerAdapter
     {
         public override void ChannelActive(IChannelHandlerContext context)

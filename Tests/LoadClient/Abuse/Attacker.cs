@@ -8,10 +8,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>An attack on a port of this machine that runs while the test looks on.</summary>
+/// <summary>An attack on a port of this machine that runs while the test observes it.</summary>
 internal sealed class Attacker
 {
-    /// <summary>How long an attack may go on that ends before.</summary>
+    /// <summary>The duration of attacks that end earlier by themselves.</summary>
     public static readonly TimeSpan AttackTime = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan Patience = 2 * Peer.Patience;
@@ -25,15 +25,15 @@ internal sealed class Attacker
         _running = running;
     }
 
-    /// <summary>What has been done so far.</summary>
+    /// <summary>The totals so far.</summary>
     public AbuseTotals Totals => _run.Totals();
 
-    /// <summary>The clock of every attack with <c>fakeTime</c>.</summary>
+    /// <summary>The clock of an attack with <c>fakeTime</c>.</summary>
     public FakeTimeProvider Clock { get; private init; } = new();
 
     public RecordingLogger Log { get; private init; } = new();
 
-    /// <summary>So many connections that say one thing and wait for the server to close.</summary>
+    /// <summary>Returns options for connections that send one oversized header and wait for the server to close.</summary>
     public static AbuseOptions Oversize(int connections) => new() { Kind = AbuseKind.Oversize, Connections = connections };
 
     public static Attacker Start(
@@ -54,7 +54,7 @@ internal sealed class Attacker
         return new Attacker(run, run.RunAsync(attackFor, stop)) { Clock = clock, Log = log };
     }
 
-    /// <summary>Waits for the attack's end, and checks that every attempt has one.</summary>
+    /// <summary>Waits for the attack's end, and asserts that every attempt has ended.</summary>
     public async Task<AbuseReport> EndAsync()
     {
         AbuseReport report = await _running.WaitAsync(Patience);
@@ -64,7 +64,7 @@ internal sealed class Attacker
         return report;
     }
 
-    /// <summary>Lets fake time pass until the attack is over.</summary>
+    /// <summary>Advances the fake time until the attack is over.</summary>
     public async Task<AbuseReport> PassTimeUntilEndAsync(TimeSpan step)
     {
         while (await Task.WhenAny(_running, Task.Delay(1)) != _running)

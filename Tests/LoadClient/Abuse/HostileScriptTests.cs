@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>What each kind sends, read as PROTOCOL.md says, and how it goes on after.</summary>
+/// <summary>The bytes that each kind of hostile peer sends, and what it does after them.</summary>
 public sealed class HostileScriptTests
 {
     private const uint Time = 1_700_000_000;

@@ -6,7 +6,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
-/// <summary>What arrives at a server of raw sockets when the peers of each kind play their scripts.</summary>
+/// <summary>The bytes that arrive at a server on raw sockets from each kind of hostile peer.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -69,7 +69,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Reset_arrives_as_one_behind_packets_and_a_piece()
+    public async Task Reset_arrives_after_packets_and_part_of_one()
     {
         int resets = 0;
         await using var server = new StandInServer(async connection =>
@@ -94,7 +94,7 @@ public sealed class HostileWireTests(TransportChoice transport)
         Assert.That(report.Totals.PacketsAtMost, Is.InRange(20, 160));
         foreach (StandInServer.Connection connection in server.Connections)
         {
-            // What a reset overtakes is lost; what was read are good packets, as far as they go.
+            // Bytes behind the reset are lost; those read before it are valid packets, the last one perhaps cut.
             Assert.That(new ReferenceDecoder().Feed(connection.Received).Fault, Is.Null);
         }
     }
@@ -103,7 +103,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     [Category("Slow")]
     public async Task Random_bytes_flow_until_the_server_closes()
     {
-        const int Enough = 9_000_000; // more than the kernel takes while nobody reads
+        const int Enough = 9_000_000; // more than the kernel's buffers hold
         using var read = new CancellationTokenSource();
         await using var server = new StandInServer(
             async connection =>
@@ -132,7 +132,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     }
 
     [Test]
-    public async Task Slow_loris_sends_a_byte_when_connected_and_then_one_a_second_spread_over_it()
+    public async Task Slow_loris_sends_a_byte_when_connected_and_then_one_per_second()
     {
         const int Peers = 200;
         await using var server = new StandInServer(StandInServer.ReadToEnd);
@@ -145,7 +145,7 @@ public sealed class HostileWireTests(TransportChoice transport)
         AssertReceived(Peers, "one each when connected");
 
         attacker.Clock.Advance(TimeSpan.FromMilliseconds(300));
-        AssertReceived(Peers + (Peers * 3 / 10), "three in ten have had their moment of the second");
+        AssertReceived(Peers + (Peers * 3 / 10), "three in ten are due within 300 ms");
         attacker.Clock.Advance(TimeSpan.FromMilliseconds(700));
         AssertReceived(2 * Peers, "one more each");
         attacker.Clock.Advance(TimeSpan.FromSeconds(1));
@@ -189,7 +189,7 @@ public sealed class HostileWireTests(TransportChoice transport)
     private static void AssertStampedNow(byte[] packet) =>
         Assert.That(BitConverter.ToUInt32(packet, 3), Is.EqualTo(DateTimeOffset.UtcNow.ToUnixTimeSeconds()).Within(60));
 
-    /// <summary>Without the times of the one or two packets that begin it, of which the second is at 32.</summary>
+    /// <summary>Returns a copy with the times of its packets cleared; 64 bytes are two packets, everything else one.</summary>
     private static byte[] WithoutTime(byte[] bytes)
     {
         byte[] copy = [.. bytes];

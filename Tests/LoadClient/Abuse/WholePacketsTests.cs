@@ -7,7 +7,7 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 
 public sealed class WholePacketsTests
 {
-    /// <summary>Good packets, mostly short, and now and then a stray byte, which a server takes for a wrong prefix or for what it needs.</summary>
+    /// <summary>Valid packets, mostly short, with an occasional stray byte, which may be a wrong prefix or complete a packet.</summary>
     private static readonly Gen<byte[]> Streams = Gen.Frequency(
             (10, Gen.Int[0, 40].Select(length => Wire.Packet(length))),
             (1, Gen.Int[0, 65_535].Select(length => Wire.Packet(length))),
@@ -36,7 +36,7 @@ public sealed class WholePacketsTests
         for (int i = 0; i < 100; i++)
         {
             random.NextBytes(stream);
-            stream[0] = (byte)'&'; // or nearly all of them end there
+            stream[0] = (byte)'&'; // otherwise nearly every stream ends at its first byte
             var packets = new WholePackets();
             int counted = packets.Add(stream);
             Assert.That(counted, Is.EqualTo(new ReferenceDecoder().Feed(stream).Packets.Count));

@@ -3,7 +3,7 @@ using DotNettyFraming.LoadClient.Acknowledging;
 
 namespace DotNettyFraming.Tests.LoadClient.Acknowledging;
 
-/// <summary>Acknowledgements in a server's bytes, however these are split.</summary>
+/// <summary>Acknowledgements are found in a server's bytes, however the bytes are split.</summary>
 public sealed class AckReaderTests
 {
     // 26 08 00, a time, and the count.

@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace DotNettyFraming.Tests.LoadClient.Acknowledging;
 
-/// <summary>The acknowledging of a <see cref="StandInServer"/>: counts the packets of a connection and writes counts to it.</summary>
+/// <summary>Acknowledgements from a <see cref="StandInServer"/>, and parsing of what it received.</summary>
 internal static class AckServer
 {
-    /// <summary>The time in every acknowledgement; the client ignores it.</summary>
+    /// <summary>Returns an acknowledgement; its time is arbitrary, because the client ignores it.</summary>
     public static byte[] Ack(ulong count)
     {
         byte[] packet = [0x26, 8, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -14,7 +14,7 @@ internal static class AckServer
         return packet;
     }
 
-    /// <summary>Acknowledges everything after each read, and closes after the client's FIN.</summary>
+    /// <summary>Acknowledges all packets after each read, and closes after the client's FIN.</summary>
     public static async Task AcknowledgeAll(StandInServer.Connection connection)
     {
         while (await connection.ReadAsync() > 0)
@@ -27,10 +27,10 @@ internal static class AckServer
         connection.Socket.Dispose();
     }
 
-    /// <summary>The whole packets received.</summary>
+    /// <summary>Returns the number of whole packets received.</summary>
     public static int Packets(StandInServer.Connection connection) => Payloads(connection).Count;
 
-    /// <summary>The payloads of the whole packets received.</summary>
+    /// <summary>Returns the payloads of the whole packets received.</summary>
     public static List<byte[]> Payloads(StandInServer.Connection connection)
     {
         ReadOnlySpan<byte> rest = connection.Received;
@@ -51,7 +51,7 @@ internal static class AckServer
         return payloads;
     }
 
-    /// <summary>The numbers that <c>--serial</c> puts into a payload.</summary>
+    /// <summary>Returns the numbers that <c>--serial</c> puts into a payload.</summary>
     public static (ulong Connection, ulong Packet) Serial(byte[] payload) =>
         (BinaryPrimitives.ReadUInt64LittleEndian(payload), BinaryPrimitives.ReadUInt64LittleEndian(payload.AsSpan(8)));
 }

@@ -2,7 +2,7 @@ using DotNettyFraming.LoadClient.Acknowledging;
 
 namespace DotNettyFraming.Tests.LoadClient.Acknowledging;
 
-/// <summary>Due times of packets that nobody acknowledges stay in bounded memory, and lose little.</summary>
+/// <summary>Due times of unacknowledged packets take bounded memory and lose little precision.</summary>
 public sealed class DueTimesTests
 {
     [Test]

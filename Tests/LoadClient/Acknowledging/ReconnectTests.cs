@@ -3,7 +3,7 @@ using static DotNettyFraming.Tests.LoadClient.Acknowledging.AckServer;
 
 namespace DotNettyFraming.Tests.LoadClient.Acknowledging;
 
-/// <summary><c>--reconnect</c>: connections that end are made again, and packets without an acknowledgement are sent again.</summary>
+/// <summary><c>--reconnect</c>: connections that end are opened again, and unacknowledged packets are sent again.</summary>
 [TestFixture("epoll")]
 [TestFixture("sockets")]
 [CancelAfter(90_000)]
@@ -12,7 +12,7 @@ public sealed class ReconnectTests(string transport)
     [Test]
     public async Task Unacknowledged_packets_are_sent_again_after_a_reset()
     {
-        // The first three connections acknowledge 5 packets and reset; the others behave.
+        // The first three connections are reset after 5 acknowledged packets; the others stay open.
         await using var server = new StandInServer(async connection =>
         {
             if (connection.Number >= 3)
@@ -71,7 +71,7 @@ public sealed class ReconnectTests(string transport)
     [Test]
     public async Task Packets_of_a_connection_that_the_server_closes_at_the_end_are_sent_again()
     {
-        // FIN, an end of file without an acknowledgement, and a second connection.
+        // The first connection gets a FIN without an acknowledgement; a second one follows.
         await using var server = new StandInServer(async connection =>
         {
             if (connection.Number == 0)
@@ -87,7 +87,8 @@ public sealed class ReconnectTests(string transport)
         ClientRun run = await RunAsync(server, "--ack --reconnect --connections 1 --packets 50");
 
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
-        Assert.That((run.Number("packets.sent"), run.Number("packets.resent"), run.Number("packets.acknowledged")), Is.EqualTo((50, 50, 50)));
+        Assert.That(
+            (run.Number("packets.sent"), run.Number("packets.resent"), run.Number("packets.acknowledged")), Is.EqualTo((50, 50, 50)));
     }
 
     [Test]

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.LoadClient.Connecting;
 
-/// <summary>A server whose name has several addresses, of which some refuse.</summary>
+/// <summary>A server name with several addresses, some of which refuse connections.</summary>
 [CancelAfter(60_000)]
 public sealed class AddressTests
 {
@@ -24,7 +24,7 @@ public sealed class AddressTests
         IPAddress listens = listensOnIPv6 ? IPAddress.IPv6Loopback : IPAddress.Loopback;
         IPAddress refuses = listensOnIPv6 ? IPAddress.Loopback : IPAddress.IPv6Loopback;
         using var closed = new Socket(refuses.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        closed.Bind(new IPEndPoint(refuses, 0)); // and does not listen
+        closed.Bind(new IPEndPoint(refuses, 0)); // not listening, so it refuses
         await using var server = new StandInServer(StandInServer.ReadToEnd, address: listens);
         var options = new LoadOptions
         {

@@ -10,7 +10,8 @@ public sealed class RunSeriesTests
     [Test]
     public async Task Stall_is_one_long_sample_and_the_next_is_due_at_the_next_whole_second()
     {
-        var clock = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.FromTicks(1) }; // a sample that is taken too early has a length
+        // Every reading advances the clock, so that even a sample taken too early has a length.
+        var clock = new FakeTimeProvider { AutoAdvanceAmount = TimeSpan.FromTicks(1) };
         using var over = new CancellationTokenSource();
         var series = new RunSeries([], clock);
         Task sampling = series.RunAsync(TimeSpan.FromSeconds(100), over.Token);

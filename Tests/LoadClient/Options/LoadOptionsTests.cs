@@ -79,9 +79,11 @@ public sealed class LoadOptionsTests
         Assert.That(Read("--port 2", environment).Options, Has.Property("Connections").EqualTo(7).And.Property("Port").EqualTo(2));
     }
 
-    private static (LoadOptions Options, ParsedOptions<LoadOptions> Outcome) Read(string arguments, Dictionary<string, string>? environment = null)
+    private static (LoadOptions Options, ParsedOptions<LoadOptions> Outcome) Read(
+        string arguments, Dictionary<string, string>? environment = null)
     {
-        ParsedOptions<LoadOptions> parsed = LoadOptionDeclarations.Declare().Parse(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
+        ParsedOptions<LoadOptions> parsed = LoadOptionDeclarations.Declare().Parse(
+            arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment ?? []);
         return (LoadOptionDeclarations.Read(parsed), parsed);
     }
 }

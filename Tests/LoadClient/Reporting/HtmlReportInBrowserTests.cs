@@ -6,12 +6,12 @@ using Microsoft.Playwright;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
-/// <summary>The page in a real browser: it shows its plots and tables, asks for nothing, and fits a desk and a telephone.</summary>
+/// <summary>The page in a real browser: it shows its plots and tables, fetches nothing, and fits a desktop and a phone.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed class HtmlReportInBrowserTests
 {
-    /// <summary>Pairs of words of one plot that lie over each other, or words that stick out of it.</summary>
+    /// <summary>A script that returns the words of a plot that overlap or stick out of it.</summary>
     private const string UnreadableWords =
         """
         () => [...document.querySelectorAll('svg.main-svg')].flatMap(svg => {
@@ -26,7 +26,7 @@ public sealed class HtmlReportInBrowserTests
 
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    /// <summary>Runs of every kind, and how many plots there is something for.</summary>
+    /// <summary>Runs of every kind, each with its number of plots that have data.</summary>
     private static readonly Dictionary<string, (RunReport Report, int Plots)> Runs = MakeRuns();
 
     private readonly string _file = Path.Combine(Path.GetTempPath(), $"load-run-{Guid.NewGuid():N}.html");
@@ -93,7 +93,9 @@ public sealed class HtmlReportInBrowserTests
         await using BrowserPage page = await OpenAsync(SampleRun.Of(seconds: 86_400), width: 1280, ColorScheme.Light);
 
         Assert.That(await page.Page.EvaluateAsync<string[]>(UnreadableWords), Is.Empty);
-        Assert.That(await TextAsync(page, "#remark"), Does.StartWith("The plots over time have a point, and their tables a row, for each 144 s"));
+        Assert.That(
+            await TextAsync(page, "#remark"),
+            Does.StartWith("The plots over time have a point, and their tables a row, for each 144 s"));
         Assert.That(await page.Page.Locator("details").First.Locator("tbody tr").CountAsync(), Is.EqualTo(600));
         await page.SavePictureAsync("load-run-of-a-day");
         Assert.That(page.Faults, Is.Empty);
@@ -114,7 +116,7 @@ public sealed class HtmlReportInBrowserTests
     }
 
     [Test]
-    public async Task Figures_of_the_run_are_told()
+    public async Task Figures_of_the_run_are_shown()
     {
         await using BrowserPage page = await OpenAsync(SampleReport.New(), width: 1280, ColorScheme.Light);
 
@@ -188,7 +190,8 @@ public sealed class HtmlReportInBrowserTests
     private static Dictionary<LatencyKind, LongHistogram> Latencies(LongHistogram connect, LongHistogram write) =>
         new() { [LatencyKind.Connect] = connect, [LatencyKind.Write] = write };
 
-    private static async Task<string> TextAsync(BrowserPage page, string selector) => (await page.Page.Locator(selector).TextContentAsync())!;
+    private static async Task<string> TextAsync(BrowserPage page, string selector) =>
+        (await page.Page.Locator(selector).TextContentAsync())!;
 
     private async Task<BrowserPage> OpenAsync(RunReport report, int width, ColorScheme colors)
     {

@@ -5,7 +5,7 @@ using DotNettyFraming.LoadClient.Reporting;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
-/// <summary>The file: its data, and that it needs nothing else. What the page makes of it is seen in a browser.</summary>
+/// <summary>The HTML file: its data, and that it is self-contained.</summary>
 public sealed partial class HtmlReportTests
 {
     [Test]
@@ -18,14 +18,16 @@ public sealed partial class HtmlReportTests
             data.GetProperty("heading").GetString(),
             Is.EqualTo("10 connections to 127.0.0.1:9999: packets of 32 bytes, 1 per write, for 10s (seed 0)"));
         Assert.That(data.GetProperty("ended").GetString(), Is.EqualTo("Ended 2026-01-02 03:04:05 +00:00"));
-        Assert.That(data.GetProperty("complaints")[0].GetString(), Is.EqualTo("1 of 10 connections could not be made: 1 ConnectionRefused"));
+        Assert.That(
+            data.GetProperty("complaints")[0].GetString(), Is.EqualTo("1 of 10 connections could not be made: 1 ConnectionRefused"));
         Assert.That(data.GetProperty("report").GetProperty("packets").GetProperty("sent").GetInt64(), Is.EqualTo(1000));
         Assert.That(data.GetProperty("report").GetProperty("series").GetArrayLength(), Is.EqualTo(2));
         JsonElement write = data.GetProperty("percentiles").GetProperty("write");
         Assert.That(write[0].GetProperty("microseconds").GetInt64(), Is.EqualTo(5), "percentile 0");
         Assert.That(write[write.GetArrayLength() - 1].GetProperty("microseconds").GetInt64(), Is.EqualTo(800));
         Assert.That(
-            Data(SampleReport.New() with { Interrupted = true }).GetProperty("complaints")[0].GetString(), Is.EqualTo("a signal ended the run early"));
+            Data(SampleReport.New() with { Interrupted = true }).GetProperty("complaints")[0].GetString(),
+            Is.EqualTo("a signal ended the run early"));
     }
 
     [Test]

@@ -10,7 +10,7 @@ using Spectre.Console;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
-/// <summary>What is shown while a run goes on.</summary>
+/// <summary>The console output during a run.</summary>
 public sealed class ProgressTests
 {
     [Test]
@@ -22,7 +22,7 @@ public sealed class ProgressTests
     }
 
     [Test]
-    public void Line_tells_rate_connections_and_latency()
+    public void Line_shows_rate_connections_and_latency()
     {
         (LoadRun run, _) = NewRun();
 
@@ -44,8 +44,10 @@ public sealed class ProgressTests
         console.Write(panel.Picture(SampleReport.New().Series[1]));
 
         string picture = text.ToString();
-        Assert.That(picture, Does.Contain("127.0.0.1:9999").And.Contain("600 packets/s").And.Contain("3 open of 10").And.Contain("p99 800 us"));
-        Assert.That(picture, Does.Contain("▆█"), "400 and then 600 packets a second");
+        Assert.That(
+            picture,
+            Does.Contain("127.0.0.1:9999").And.Contain("600 packets/s").And.Contain("3 open of 10").And.Contain("p99 800 us"));
+        Assert.That(picture, Does.Contain("▆█"), "400 and then 600 packets per second");
     }
 
     private static (LoadRun Run, LoadOptions Options) NewRun()

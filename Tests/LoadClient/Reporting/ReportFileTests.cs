@@ -18,7 +18,7 @@ public sealed class ReportFileTests
     public void Remove_it() => File.Delete(_path);
 
     [Test]
-    public void Report_that_nobody_asked_for_has_no_file() => Assert.That(ReportFile.Open("--html", null), Is.Null);
+    public void Report_that_was_not_asked_for_has_no_file() => Assert.That(ReportFile.Open("--html", null), Is.Null);
 
     [Test]
     public async Task File_keeps_what_it_held_until_the_report_is_written()
@@ -34,9 +34,9 @@ public sealed class ReportFileTests
 
     [TestCase("--json")]
     [TestCase("--html")]
-    public void Path_that_cannot_be_written_is_told_with_its_option(string option)
+    public void Path_that_cannot_be_written_is_reported_with_its_option(string option)
     {
-        string path = Path.Combine(_path, "report"); // below a file
+        string path = Path.Combine(_path, "report"); // the parent is a file, not a directory
 
         Assert.That(
             () => ReportFile.Open(option, path),
@@ -44,7 +44,7 @@ public sealed class ReportFileTests
     }
 
     [Test]
-    public async Task Disk_that_is_full_is_told_with_its_option()
+    public async Task Full_disk_is_reported_with_its_option()
     {
         await using ReportFile file = ReportFile.Open("--html", "/dev/full")!;
 

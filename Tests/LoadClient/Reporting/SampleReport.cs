@@ -5,10 +5,12 @@ using HdrHistogram;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
-/// <summary>A run's report with known figures in it.</summary>
+/// <summary>A report of a run with known figures.</summary>
 internal static class SampleReport
 {
-    /// <summary>10 connections asked for: 8 made, 1 failed, 1 not attempted; 1,000 packets of 32 bytes in 2 s.</summary>
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    /// <summary>Returns a report of 10 connections (8 made, 1 failed, 1 not attempted) and 1,000 packets of 32 bytes in 2 s.</summary>
     public static RunReport New() => new()
     {
         Options = new LoadOptions { Connections = 10 },
@@ -24,14 +26,14 @@ internal static class SampleReport
         },
         Series =
         [
-            new SecondSample(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), 400, 12_800, 8, 0, Latency.Of(HistogramOf(1, 2, 3)), default),
-            new SecondSample(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1), 600, 19_200, 3, 0, default, Latency.Of(HistogramOf(5, 800))),
+            new SecondSample(Second, Second, 400, 12_800, 8, 0, Latency.Of(HistogramOf(1, 2, 3)), default),
+            new SecondSample(2 * Second, Second, 600, 19_200, 3, 0, default, Latency.Of(HistogramOf(5, 800))),
         ],
         Interrupted = false,
         RanOutOfConnections = false,
     };
 
-    /// <summary>A histogram of these microseconds.</summary>
+    /// <summary>Returns a histogram of these microseconds.</summary>
     public static LongHistogram HistogramOf(params long[] microseconds)
     {
         LongHistogram histogram = LatencyHistogram.New();

@@ -5,14 +5,14 @@ using HdrHistogram;
 
 namespace DotNettyFraming.Tests.LoadClient.Reporting;
 
-/// <summary>A run as a real one looks: connections come up, about 150,000 packets a second with noise, a second an hour stalls.</summary>
+/// <summary>A realistic run: connections ramp up to about 150,000 packets per second with noise; one second per hour stalls.</summary>
 internal static class SampleRun
 {
     private const int Connections = 10_000;
-    private const int RampUp = 500; // a second
+    private const int RampUp = 500; // connections per second
     private const int PacketBytes = 32;
 
-    /// <summary>A run of so many seconds, always the same.</summary>
+    /// <summary>Returns the report of a run of this length, always the same.</summary>
     public static RunReport Of(int seconds)
     {
         var random = new Random(1);
@@ -49,7 +49,7 @@ internal static class SampleRun
             second * RampUp <= Connections ? Measure(connects, RampUp, typical: 90) : default,
             Measure(writes, 1_000, typical: stalls ? 9_000 : 60));
 
-        // From half to all of the percentiles, as they lie in a real run, each with its noise.
+        // The percentiles from 50 to 100, spread as in a real run, each with noise.
         Latency Measure(LongHistogram all, int count, double typical)
         {
             long[] values = [.. new[] { 1, 3, 12, 40, 100 }.Select(times => (long)(typical * times * (0.8 + (0.4 * random.NextDouble()))))];

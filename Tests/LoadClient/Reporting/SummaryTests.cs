@@ -21,9 +21,11 @@ public sealed class SummaryTests
         Assert.That(Summary.Complaints(Report(connected: 0, failed), Server).Single(), Does.EndWith(expected));
 
     [Test]
-    public void Latency_is_told_only_where_a_connection_was_made()
+    public void Latency_is_shown_only_if_a_connection_was_made()
     {
-        Assert.That(Summary.Of(Report(connected: 1, failed: 0)), Does.Contain("connect latency    p50 1 us, p90 2 us, p99 3 us, p99.9 3 us, max 3 us"));
+        Assert.That(
+            Summary.Of(Report(connected: 1, failed: 0)),
+            Does.Contain("connect latency    p50 1 us, p90 2 us, p99 3 us, p99.9 3 us, max 3 us"));
         Assert.That(Summary.Of(Report(connected: 0, failed: 1)), Does.Not.Contain("latency"));
     }
 

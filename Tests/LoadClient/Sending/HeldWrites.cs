@@ -4,24 +4,24 @@ using TaskCompletionSource = DotNetty.Common.Concurrency.TaskCompletionSource;
 
 namespace DotNettyFraming.Tests.LoadClient.Sending;
 
-/// <summary>A handler that stands where the transport does: keeps each write until the test takes or fails it.</summary>
+/// <summary>A handler in place of the transport that holds each write until the test takes or fails it.</summary>
 internal sealed class HeldWrites : ChannelHandlerAdapter
 {
     private TaskCompletionSource? _promise;
 
-    /// <summary>Whether writes are taken at once.</summary>
+    /// <summary>Whether writes are taken immediately.</summary>
     public bool Taking { get; set; }
 
-    /// <summary>Lengths of all writes so far.</summary>
+    /// <summary>The lengths of all writes so far.</summary>
     public List<int> Lengths { get; } = [];
 
-    /// <summary>How many writes there were so far.</summary>
+    /// <summary>The number of writes so far.</summary>
     public int Writes => Lengths.Count;
 
     /// <summary>The bytes of all writes so far.</summary>
     public List<byte> Bytes { get; } = [];
 
-    /// <summary>Called behind each write, with how many there were so far.</summary>
+    /// <summary>Called after each write with the number of writes so far.</summary>
     public Action<int>? AfterWrite { get; set; }
 
     public IByteBuffer Last { get; private set; } = Unpooled.Empty;

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Sending;
 
-/// <summary>The open loop under fake time: connections whose kernel is the test, a clock that moves only when told.</summary>
+/// <summary>The open loop under fake time; <see cref="HeldWrites"/> takes the place of the kernel.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class RatePacingTests
 {
@@ -97,7 +97,7 @@ public sealed class RatePacingTests
     public void What_is_due_before_the_end_is_sent_after_it_and_nothing_else()
     {
         Start(connections: 1, rate: 100, taking: false);
-        _loop.Pacing.EndAt(_began + _clock.TimestampFrequency / 20); // 50 ms: writes at 0, 10, 20, 30, 40
+        _loop.Pacing.EndAt(_began + _clock.TimestampFrequency / 20); // 50 ms: writes at 0, 10, 20, 30 and 40 ms
         Advance(milliseconds: 200);
         _senders[0].Finish();
         Assert.That(_senders[0].IsBusy, Is.True);
@@ -114,7 +114,7 @@ public sealed class RatePacingTests
     }
 
     [Test]
-    public void What_a_connection_owed_when_it_ended_is_told_with_the_time_it_has_waited()
+    public void Packets_owed_at_the_end_of_a_connection_are_reported_with_their_wait()
     {
         Start(connections: 1, rate: 100, taking: false);
         Advance(milliseconds: 100);
@@ -148,7 +148,7 @@ public sealed class RatePacingTests
     }
 
     [Test]
-    public void What_is_owed_at_a_billion_packets_per_second_is_counted_at_once()
+    public void Packets_owed_at_a_billion_per_second_are_counted_in_one_step()
     {
         Start(connections: 1, rate: 1_000_000_000, taking: false);
         long began = Stopwatch.GetTimestamp();
@@ -205,9 +205,10 @@ public sealed class RatePacingTests
 
     private void Advance(int milliseconds) => AdvanceTo(_clock.GetTimestamp() + (milliseconds * _clock.TimestampFrequency / 1000));
 
-    private void Advance(double microseconds) => AdvanceTo(_clock.GetTimestamp() + (long)(microseconds * _clock.TimestampFrequency / 1_000_000));
+    private void Advance(double microseconds) =>
+        AdvanceTo(_clock.GetTimestamp() + (long)(microseconds * _clock.TimestampFrequency / 1_000_000));
 
-    /// <summary>Moves the time from timer to timer, as a loop that has nothing else to do would see it.</summary>
+    /// <summary>Advances the time from timer to timer, as an idle event loop would see it.</summary>
     private void AdvanceTo(long end)
     {
         RunTasks();

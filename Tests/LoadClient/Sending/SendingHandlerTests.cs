@@ -11,7 +11,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Sending;
 
-/// <summary>One connection's producer, with a channel in front of it whose kernel is the test.</summary>
+/// <summary>The packet writer of one connection; <see cref="HeldWrites"/> takes the place of the kernel.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class SendingHandlerTests
 {
@@ -76,7 +76,7 @@ public sealed class SendingHandlerTests
         Start(packets: 4);
         IByteBuffer underWay = _kernel.Last;
         _clock.Advance(TimeSpan.FromSeconds(1));
-        // Another connection of the loop writes meanwhile, and makes the packets be stamped anew.
+        // Another connection of the loop writes meanwhile, which stamps the packets with the new time.
         StampedPackets.Copy stamped = _loop.Packets.At(StartTime + 1);
 
         Assert.That(TimesOf(underWay), Is.All.EqualTo(StartTime));
@@ -86,7 +86,7 @@ public sealed class SendingHandlerTests
     }
 
     [Test]
-    public void Taken_writes_give_way_to_other_tasks_of_the_loop_after_a_while()
+    public void Taken_writes_yield_to_other_tasks_of_the_loop_after_a_while()
     {
         Connect(packetsPerWrite: 1, taking: true);
         int writesAtYield = -1;
@@ -165,7 +165,7 @@ public sealed class SendingHandlerTests
         RunTasks();
     }
 
-    /// <summary>The pacing's tasks are on one loop, the channel's on its own.</summary>
+    /// <summary>Runs the tasks of both loops: the pacing's and the channel's own.</summary>
     private void RunTasks()
     {
         for (int i = 0; i < 5; i++)

@@ -63,7 +63,7 @@ public sealed class StampedPacketsTests
     }
 
     [Test]
-    public void Copy_of_which_a_write_has_begun_is_left_alone_until_it_is_over()
+    public void Copy_is_left_alone_while_a_write_of_it_is_under_way()
     {
         StampedPackets.Copy first = _packets.At(100);
         first.Begin();
@@ -74,5 +74,6 @@ public sealed class StampedPacketsTests
     }
 
     private static uint[] TimesOf(StampedPackets.Copy copy) =>
-        [.. copy.Range(0, 3 * 32).ToArray().Chunk(32).Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
+        [.. copy.Range(0, 3 * 32).ToArray().Chunk(32)
+            .Select(packet => PacketHeader.TryRead(packet, out PacketHeader header) ? header.Time : 0)];
 }

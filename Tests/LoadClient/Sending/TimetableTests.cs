@@ -9,7 +9,7 @@ public sealed class TimetableTests
     [Test]
     public void Writes_of_all_loops_are_spread_evenly()
     {
-        // 1,000 packets a second, 2 a write, 4 connections on 2 loops: a write each 2 ms, a round each 8 ms.
+        // 1,000 packets per second, 2 per write, 4 connections on 2 loops: one write every 2 ms, one round every 8 ms.
         Timetable[] loops = [Of(start: 0, loop: 0), Of(start: 0, loop: 1)];
 
         IEnumerable<long> due = loops.SelectMany(loop => Enumerable.Range(0, 4).Select(write => loop.Due(write))).Order();
@@ -19,7 +19,7 @@ public sealed class TimetableTests
 
     [TestCase(1000, 1, 100, 10, 10_000)]
     [TestCase(3, 1, 7, 10, 30)]
-    [TestCase(50_000, 64, 100, 2, 1563)] // 100,000 packets are 1,562.5 writes: the half one begins before the end
+    [TestCase(50_000, 64, 100, 2, 1563)] // 100,000 packets are 1,562.5 writes: the half one starts before the end
     public void Duration_holds_as_many_writes_as_the_rate_says(int rate, int packetsPerWrite, int connections, int seconds, int writes)
     {
         var timetable = Timetable.Of(17, rate, packetsPerWrite, connections, connections, 0, 1, Second);
@@ -44,7 +44,7 @@ public sealed class TimetableTests
     [Test]
     public void First_write_from_a_time_is_found_where_many_are_due_at_the_same()
     {
-        // A clock of 100 ns: 100 writes are due in each of its steps, from half a step before it to half a step behind.
+        // Each tick of a 100 ns clock covers 100 writes: those due from half a tick before it to half a tick after it.
         var timetable = Timetable.Of(0, 1_000_000_000, 1, 1, 1, 0, 1, frequency: 10_000_000);
 
         Assert.That(timetable.FirstFrom(1_000), Is.EqualTo(99_950));

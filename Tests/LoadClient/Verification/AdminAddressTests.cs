@@ -45,6 +45,8 @@ public sealed class AdminAddressTests
         Assert.That(StatisticsClient.ParseAddress(text).Fault, Is.EqualTo("has more than a host, a port and a path"));
 
     [Test]
-    public void No_text_throws() => Gen.OneOf(Gen.String, Gen.String.Select(rest => $"http://{rest}"), Gen.String.Select(rest => $"http://h/{rest}"))
-        .Sample(text => StatisticsClient.ParseAddress(text) is not { Fault: null } parsed || StatisticsClient.StatisticsOf(parsed.Value).IsAbsoluteUri);
+    public void No_text_throws() => Gen
+        .OneOf(Gen.String, Gen.String.Select(rest => $"http://{rest}"), Gen.String.Select(rest => $"http://h/{rest}"))
+        .Sample(text => StatisticsClient.ParseAddress(text) is not { Fault: null } parsed
+            || StatisticsClient.StatisticsOf(parsed.Value).IsAbsoluteUri);
 }

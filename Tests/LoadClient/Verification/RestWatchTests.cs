@@ -17,7 +17,7 @@ public sealed class RestWatchTests
     }
 
     [Test]
-    public void Change_begins_anew()
+    public void Change_restarts_the_wait()
     {
         RestWatch watch = Due(100);
 
@@ -38,7 +38,7 @@ public sealed class RestWatchTests
     }
 
     [Test]
-    public void Dropped_packets_are_settled_and_so_are_those_that_came_besides_them()
+    public void Dropped_packets_are_not_waited_for()
     {
         RestWatch watch = Due(100);
 
@@ -69,8 +69,13 @@ public sealed class RestWatchTests
 
         watch.Observe(SampleStatistics.After(50), At(0));
         watch.Observe(Hundred, At(10));
-        Assert.That(watch.Observe(Hundred, At(10.1)), Does.StartWith("less has arrived than was sent, and the counters have not been constant for 3s"));
-        Assert.That(watch.Observe(Hundred, At(13) - TimeSpan.FromTicks(1)), Is.Not.Null, "counted from the last change, not from the first reading");
+        Assert.That(
+            watch.Observe(Hundred, At(10.1)),
+            Does.StartWith("less has arrived than was sent, and the counters have not been constant for 3s"));
+        Assert.That(
+            watch.Observe(Hundred, At(13) - TimeSpan.FromTicks(1)),
+            Is.Not.Null,
+            "counted from the last change, not from the first reading");
         Assert.That(watch.Observe(Hundred, At(13)), Is.Null);
     }
 

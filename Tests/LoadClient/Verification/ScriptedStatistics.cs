@@ -2,19 +2,19 @@ using DotNettyFraming.LoadClient.Verification;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>A server whose every answer the test writes; once it has told the last one it repeats it.</summary>
+/// <summary>A source of statistics that gives the test's answers in turn, and then repeats the last one.</summary>
 internal sealed class ScriptedStatistics(params StatisticsReading[] answers) : IStatisticsSource
 {
     private readonly Queue<StatisticsReading> _answers = new(answers);
 
     public string Name => "http://server:9998";
 
-    /// <summary>How often it was asked.</summary>
+    /// <summary>The number of requests so far.</summary>
     public int Requests { get; private set; }
 
     public bool Disposed { get; private set; }
 
-    /// <summary>Replaces what is still to be told.</summary>
+    /// <summary>Replaces the remaining answers.</summary>
     public void Continue(params ServerStatistics[] answers) => Continue([.. answers.Select(SampleStatistics.Answer)]);
 
     public void Continue(params StatisticsReading[] answers)

@@ -3,7 +3,7 @@ using static DotNettyFraming.LoadClient.Verification.ServerStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>The comparison itself, at its boundaries.</summary>
+/// <summary>The comparison of sent and received totals at its boundaries.</summary>
 public sealed class SentTotalsTests
 {
     private static readonly ServerStatistics Hundred = SampleStatistics.After(100);
@@ -37,13 +37,13 @@ public sealed class SentTotalsTests
     [TestCase(99, ExpectedResult = VerificationResult.Different)]
     [TestCase(100, ExpectedResult = VerificationResult.Exact)]
     [TestCase(101, ExpectedResult = VerificationResult.Different)]
-    public object Exact_packets_are_told_from_one_more_or_less(long processed) =>
+    public object One_packet_more_or_less_is_a_difference(long processed) =>
         SampleStatistics.Sent(100).CompareWith(Hundred.With((PacketsProcessed, processed)));
 
     [TestCase(3199, ExpectedResult = VerificationResult.Different)]
     [TestCase(3200, ExpectedResult = VerificationResult.Exact)]
     [TestCase(3201, ExpectedResult = VerificationResult.Different)]
-    public object Exact_bytes_are_told_from_one_more_or_less(long received) =>
+    public object One_byte_more_or_less_is_a_difference(long received) =>
         SampleStatistics.Sent(100).CompareWith(Hundred.With((BytesReceived, received)));
 
     [TestCase(89, 3200, ExpectedResult = VerificationResult.Different)]
@@ -62,7 +62,8 @@ public sealed class SentTotalsTests
 
     [Test]
     public void Dropped_packets_are_a_difference_even_within_range() => Assert.That(
-        SampleStatistics.Sent(90, uncertain: 10).CompareWith(SampleStatistics.After(100, dropped: 1)), Is.EqualTo(VerificationResult.Different));
+        SampleStatistics.Sent(90, uncertain: 10).CompareWith(SampleStatistics.After(100, dropped: 1)),
+        Is.EqualTo(VerificationResult.Different));
 
     [Test]
     public void Nothing_sent_and_nothing_processed_is_exact() =>

@@ -8,8 +8,8 @@ namespace DotNettyFraming.Tests.LoadClient.Verification;
 public sealed class ServerStatisticsTests
 {
     private const string AllMissing = "uptimeSeconds is missing, packets.received is missing, packets.processed is missing, "
-        + "packets.dropped is missing, bytes.received is missing, bytes.header is missing, bytes.payload is missing, bytes.discarded is missing, "
-        + "bytes.unfinished is missing";
+        + "packets.dropped is missing, bytes.received is missing, bytes.header is missing, bytes.payload is missing, "
+        + "bytes.discarded is missing, bytes.unfinished is missing";
 
     private static readonly ServerStatistics Sample = SampleStatistics.Counts(
         (Uptime, 1), (PacketsReceived, 20), (PacketsProcessed, 17), (PacketsDropped, 3), (BytesReceived, 171), (BytesHeader, 140),
@@ -20,8 +20,8 @@ public sealed class ServerStatisticsTests
         Assert.That(Parse(SampleStatistics.Json(Sample)), Is.EqualTo(SampleStatistics.Answer(Sample)));
 
     [TestCase("""{ "uptimeSeconds": 1, "packets": { "received": 1, "processed": 1 }, "bytes": 5 }""",
-        "packets.dropped is missing, bytes.received is missing, bytes.header is missing, bytes.payload is missing, bytes.discarded is missing, "
-        + "bytes.unfinished is missing")]
+        "packets.dropped is missing, bytes.received is missing, bytes.header is missing, bytes.payload is missing, "
+        + "bytes.discarded is missing, bytes.unfinished is missing")]
     [TestCase("[]", AllMissing)]
     [TestCase("{}", AllMissing)]
     [TestCase("1", AllMissing)]
@@ -76,9 +76,13 @@ public sealed class ServerStatisticsTests
     [Test]
     public void Difference_is_taken_field_by_field()
     {
-        var later = SampleStatistics.Counts((Uptime, 11), (PacketsReceived, 120), (PacketsProcessed, 217), (PacketsDropped, 303), (BytesReceived, 571), (BytesHeader, 740), (BytesPayload, 510), (BytesDiscarded, 615), (BytesUnfinished, 0));
+        var later = SampleStatistics.Counts(
+            (Uptime, 11), (PacketsReceived, 120), (PacketsProcessed, 217), (PacketsDropped, 303), (BytesReceived, 571),
+            (BytesHeader, 740), (BytesPayload, 510), (BytesDiscarded, 615), (BytesUnfinished, 0));
 
-        Assert.That(later.Since(Sample), Is.EqualTo(SampleStatistics.Counts((Uptime, 10), (PacketsReceived, 100), (PacketsProcessed, 200), (PacketsDropped, 300), (BytesReceived, 400), (BytesHeader, 600), (BytesPayload, 500), (BytesDiscarded, 600), (BytesUnfinished, -6))));
+        Assert.That(later.Since(Sample), Is.EqualTo(SampleStatistics.Counts(
+            (Uptime, 10), (PacketsReceived, 100), (PacketsProcessed, 200), (PacketsDropped, 300), (BytesReceived, 400),
+            (BytesHeader, 600), (BytesPayload, 500), (BytesDiscarded, 600), (BytesUnfinished, -6))));
     }
 
     [Test]

@@ -5,15 +5,15 @@ using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>An admin port of raw sockets: what it answers, and how slowly, is the test's choice.</summary>
-/// <remarks>It keeps connections, as HTTP/1.1 does, and answers the nth request of all with what the test gives for n, counted from 0.</remarks>
+/// <summary>An admin port on raw sockets; the test chooses its answers and how slowly they are sent.</summary>
+/// <remarks>Connections stay open, as in HTTP/1.1. Requests are numbered from 0 over all connections.</remarks>
 internal sealed class StandInAdmin : IAsyncDisposable
 {
     private readonly StandInServer _server;
     private int _requests;
     private bool _gone;
 
-    /// <summary>Answers each request with bytes.</summary>
+    /// <summary>Starts a server that answers each request with <paramref name="answer"/> of its number.</summary>
     public StandInAdmin(Func<int, byte[]> answer)
     {
         _server = new StandInServer(connection => ServeAsync(connection, answer));
@@ -22,19 +22,19 @@ internal sealed class StandInAdmin : IAsyncDisposable
 
     public Uri Url { get; }
 
-    /// <summary>Requests begun so far.</summary>
+    /// <summary>The number of requests received so far.</summary>
     public int Requests => Volatile.Read(ref _requests);
 
     /// <summary>The first line of each request.</summary>
     public List<string> RequestLines { get; } = [];
 
-    /// <summary>Answers every request with JSON.</summary>
+    /// <summary>Starts a server that answers each request with JSON.</summary>
     public static StandInAdmin Serving(Func<int, string> json) => new(number => Response("200 OK", json(number)));
 
-    /// <summary>Answers every request with the counters of the server in this process.</summary>
+    /// <summary>Starts a server that answers every request with the counters of a server in this process.</summary>
     public static StandInAdmin Of(ServerCounters counters) => Serving(_ => Statistics(counters));
 
-    /// <summary>What the admin port makes of the counters: an object for each level of a name.</summary>
+    /// <summary>Returns the counters as the admin port's JSON, with an object for each level of a name.</summary>
     internal static string Statistics(ServerCounters counters)
     {
         var root = new JsonObject { ["uptimeSeconds"] = 100 };
@@ -54,9 +54,10 @@ internal sealed class StandInAdmin : IAsyncDisposable
     }
 
     public static byte[] Response(string status, string body, string headers = "") =>
-        Encoding.UTF8.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n{headers}\r\n{body}");
+        Encoding.UTF8.GetBytes(
+            $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n{headers}\r\n{body}");
 
-    /// <summary>Goes away; a second time, nothing.</summary>
+    /// <summary>Stops the server; a second call does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!_gone)
@@ -71,7 +72,7 @@ internal sealed class StandInAdmin : IAsyncDisposable
         int answered = 0;
         while (await connection.ReadAsync() > 0)
         {
-            // One GET has no body, and the next one comes only after its answer.
+            // A GET has no body, and the client sends the next one only after the answer.
             string received = Encoding.ASCII.GetString(connection.Received);
             if (!received.EndsWith("\r\n\r\n", StringComparison.Ordinal))
             {

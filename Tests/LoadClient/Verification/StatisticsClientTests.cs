@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>What can answer at an admin port, and what cannot.</summary>
+/// <summary>Answers of an admin port, and faults in place of one.</summary>
 public sealed class StatisticsClientTests
 {
     private static readonly ServerStatistics Sample = SampleStatistics.After(7);
@@ -111,9 +111,10 @@ public sealed class StatisticsClientTests
     public async Task Nobody_there_is_a_fault()
     {
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // bound and not listening: refused, and nobody else can listen there
+        taken.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // bound, so that no other socket can listen there
+        int port = ((IPEndPoint)taken.LocalEndPoint!).Port;
 
-        Assert.That(await FaultAsync(new Uri($"http://127.0.0.1:{((IPEndPoint)taken.LocalEndPoint!).Port}")), Is.EqualTo("Connection refused"));
+        Assert.That(await FaultAsync(new Uri($"http://127.0.0.1:{port}")), Is.EqualTo("Connection refused"));
     }
 
     [Test]
@@ -132,7 +133,8 @@ public sealed class StatisticsClientTests
         });
 
         Assert.That(await FaultAsync(new Uri($"http://127.0.0.1:{hangsUp.Port}")), Does.StartWith("The response ended prematurely"));
-        Assert.That(await FaultAsync(new Uri($"http://127.0.0.1:{garbage.Port}")), Does.Contain("SSH-2.0-").And.Length.LessThanOrEqualTo(201));
+        Assert.That(
+            await FaultAsync(new Uri($"http://127.0.0.1:{garbage.Port}")), Does.Contain("SSH-2.0-").And.Length.LessThanOrEqualTo(201));
         Assert.That(await FaultAsync(new Uri($"https://127.0.0.1:{garbage.Port}")), Does.Contain("frame"));
     }
 

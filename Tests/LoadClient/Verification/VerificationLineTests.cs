@@ -42,7 +42,9 @@ public sealed class VerificationLineTests
     [Test]
     public void Unrest_says_for_how_long() => Assert.That(
         Line(VerificationResult.NotAtRest, SampleStatistics.Sent(100), SampleStatistics.After(100, pending: 40), "because"),
-        Is.EqualTo("not at rest after 30.1 s: 100 packets sent, 60 processed (40 too few), 0 dropped; 3200 bytes sent, 3200 received; because"));
+        Is.EqualTo(
+            "not at rest after 30.1 s: 100 packets sent, 60 processed (40 too few), 0 dropped; "
+            + "3200 bytes sent, 3200 received; because"));
 
     [Test]
     public void Lost_statistics_leave_what_was_sent() => Assert.That(

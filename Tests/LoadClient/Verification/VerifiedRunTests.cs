@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>A verifier that reads over HTTP, about a stand-in and about the real server's counters.</summary>
+/// <summary>A verifier that reads over HTTP, from a stand-in and from the real server's counters.</summary>
 [CancelAfter(60_000)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VerifiedRunTests
@@ -51,7 +51,8 @@ public sealed class VerifiedRunTests
         Assert.That(
             () => BeginAsync(admin.Url, cancel),
             Throws.TypeOf<StartupException>().With.Message.StartsWith(
-                $"--verify {admin.Url.OriginalString}: answered JSON in which uptimeSeconds is not an integer, packets.received is missing"));
+                $"--verify {admin.Url.OriginalString}: answered JSON in which uptimeSeconds is not an integer, "
+                + "packets.received is missing"));
     }
 
     [Test]
@@ -72,7 +73,9 @@ public sealed class VerifiedRunTests
         Assert.That(exact.Line, Is.EqualTo("verified: 1000 packets and 32000 bytes sent, the server processed just these"));
         Assert.That(
             short12.Line,
-            Is.EqualTo("different: 2 packets sent, 1 processed (1 too few), 0 dropped; 64 bytes sent, 52 received (12 too few), 20 discarded"));
+            Is.EqualTo(
+                "different: 2 packets sent, 1 processed (1 too few), 0 dropped; "
+                + "64 bytes sent, 52 received (12 too few), 20 discarded"));
     }
 
     [Test]
@@ -101,7 +104,7 @@ public sealed class VerifiedRunTests
         Assert.That(admin.Requests, Is.GreaterThan(40));
     }
 
-    /// <summary>A verifier whose pauses the test passes; its requests take real time.</summary>
+    /// <summary>Starts a verifier; its pauses take fake time, its requests real time.</summary>
     private Task<Verifier> BeginAsync(Uri admin, CancellationToken cancel) =>
         PassTimeAsync(Verifier.BeginAsync(new StatisticsClient(admin, TimeProvider.System), _clock, cancel));
 

@@ -7,7 +7,7 @@ using static DotNettyFraming.Tests.LoadClient.Verification.SampleStatistics;
 
 namespace DotNettyFraming.Tests.LoadClient.Verification;
 
-/// <summary>From the reading before the run to the verdict after it, on a clock that waits for nobody.</summary>
+/// <summary>A verification under fake time, from the reading before the run to the result after it.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VerifierTests : IDisposable
 {
@@ -59,10 +59,13 @@ public sealed class VerifierTests : IDisposable
     [Test]
     public async Task Lost_packets_are_a_difference_after_a_quiet_while()
     {
-        VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), SampleStatistics.After(1050), SampleStatistics.After(1099));
+        VerificationReport report = await VerifyAsync(
+            SampleStatistics.Sent(100), SampleStatistics.After(1050), SampleStatistics.After(1099));
 
         Assert.That((report.Result, report.Reason, report.Passed), Is.EqualTo((VerificationResult.Different, (string?)null, false)));
-        Assert.That(report.Line, Does.StartWith("different: 100 packets sent, 99 processed (1 too few), 0 dropped; 3200 bytes sent, 3168 received"));
+        Assert.That(
+            report.Line,
+            Does.StartWith("different: 100 packets sent, 99 processed (1 too few), 0 dropped; 3200 bytes sent, 3168 received"));
         Assert.That(report.Waited, Is.EqualTo(TimeSpan.FromSeconds(3.1)), "3 s from the last change on");
     }
 
@@ -105,7 +108,9 @@ public sealed class VerifierTests : IDisposable
     {
         VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), SampleStatistics.After(1101));
 
-        Assert.That((report.Result, report.Reason), Is.EqualTo((VerificationResult.Different, "another client may be sending to this server")));
+        Assert.That(
+            (report.Result, report.Reason),
+            Is.EqualTo((VerificationResult.Different, "another client may be sending to this server")));
     }
 
     [Test]
@@ -133,7 +138,7 @@ public sealed class VerifierTests : IDisposable
     }
 
     [Test]
-    public async Task Restart_is_a_difference_at_once()
+    public async Task Restart_is_a_difference_immediately()
     {
         VerificationReport report = await VerifyAsync(SampleStatistics.Sent(100), SampleStatistics.After(1100, uptime: 3));
 
@@ -178,7 +183,9 @@ public sealed class VerifierTests : IDisposable
 
         VerificationReport report = await PumpAsync(verifier.EndAsync(SampleStatistics.Sent(100), CancellationToken.None));
 
-        Assert.That((report.Result, report.Passed, report.Difference), Is.EqualTo((VerificationResult.StatisticsLost, false, (ServerStatistics?)null)));
+        Assert.That(
+            (report.Result, report.Passed, report.Difference),
+            Is.EqualTo((VerificationResult.StatisticsLost, false, (ServerStatistics?)null)));
         Assert.That(report.Line, Is.EqualTo("statistics lost: 100 packets and 3200 bytes sent; http://server:9998: Connection refused"));
         Assert.That(_server.Requests, Is.EqualTo(2 + 3), "it had three chances");
     }
@@ -215,7 +222,7 @@ public sealed class VerifierTests : IDisposable
     }
 
     [Test]
-    public async Task Run_begins_with_a_restless_server_too_and_a_difference_says_so()
+    public async Task Run_starts_with_a_busy_server_too_and_a_difference_says_so()
     {
         _server.Continue(SampleStatistics.After(1000, pending: 2));
 
@@ -255,7 +262,7 @@ public sealed class VerifierTests : IDisposable
         return await PumpAsync(verifier.EndAsync(sent, CancellationToken.None));
     }
 
-    /// <summary>Lets the time pass that a task waits for: what is scripted completes within the advance.</summary>
+    /// <summary>Advances the time until the task completes; scripted answers complete within an advance.</summary>
     private async Task<T> PumpAsync<T>(Task<T> task)
     {
         for (int i = 0; i < 1000 && !task.IsCompleted; i++)
