@@ -112,7 +112,8 @@ public sealed class AddressTextTests
     public async Task Ipv6_any_is_ipv6_only_on_both_transports(TransportChoice transport)
     {
         Machine.RequireIPv6();
-        await using RunningServer server = await RunningServer.StartAsync(transport, configure: options => options with { Address = IPAddress.IPv6Any });
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { Address = IPAddress.IPv6Any });
 
         using Peer peer = await Peer.ConnectAsync(server.Endpoint, IPAddress.IPv6Loopback);
         await peer.SendAsync(Article);

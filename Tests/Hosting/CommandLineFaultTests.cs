@@ -2,7 +2,7 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Tests.Hosting;
 
-/// <summary>What is wrong with a command line as such, whatever the kind of its options.</summary>
+/// <summary>Faults of a command line that do not depend on the kind of option.</summary>
 [TestFixture]
 internal sealed class CommandLineFaultTests
 {
@@ -76,7 +76,7 @@ internal sealed class CommandLineFaultTests
         Assert.That(_options.Parse("--", "--port", "1").Errors, Is.EqualTo(["--port: stands after --, where no options are read"]));
 
     [Test]
-    public void All_faults_are_told_at_once()
+    public void All_faults_are_reported_together()
     {
         ParsedOptions<SampleOptions> outcome = _options.ParseWith(
             ("FRAMING_WORK", "soon"),

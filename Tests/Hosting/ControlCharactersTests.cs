@@ -11,7 +11,7 @@ internal sealed class ControlCharactersTests
     public void Character_with_a_short_escape_has_that(char character, string expected) =>
         Assert.That(ControlCharacters.Escape($"a{character}{character}b"), Is.EqualTo($"a{expected}{expected}b"));
 
-    // As numbers: a test whose name has control characters is run, but the runner loses its result.
+    // As numbers, because the runner loses the results of tests with control characters in their names.
     [TestCase(0x0000)]
     [TestCase(0x001B, Description = "escape")]
     [TestCase(0x001F)]

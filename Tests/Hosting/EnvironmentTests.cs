@@ -79,10 +79,10 @@ internal sealed class EnvironmentTests
     [TestCase("FRAMING_LOAD_NONSENSE", "5")]
     [TestCase("MY_FRAMING_PORT", "5")]
     [TestCase("PATH", "/bin")]
-    public void Variable_of_nobody_or_of_the_load_client_is_none_of_the_servers_business(string name, string value) =>
+    public void Unknown_empty_variable_or_one_of_the_load_client_gets_no_warning(string name, string value) =>
         Assert.That(_options.ParseWith((name, value)).Warnings, Is.Empty);
 
-    // The variables of a Service called `framing`, or `framing-load`, as a kubelet sets them.
+    // The variables that a kubelet sets for a Service named `framing` or `framing-load`.
     [TestCase("FRAMING_", null)]
     [TestCase("FRAMING_", "FRAMING_PORT: 'tcp://10.96.0.12:9999' is not a port but a Kubernetes service link, ignored")]
     [TestCase("FRAMING_LOAD_", null)]
@@ -94,7 +94,8 @@ internal sealed class EnvironmentTests
         {
             foreach (string name in new[]
             {
-                "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_DATA", "PORT_9999_TCP", "PORT_9999_TCP_PROTO", "PORT_9999_TCP_PORT", "PORT_9999_TCP_ADDR",
+                "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_DATA",
+                "PORT_9999_TCP", "PORT_9999_TCP_PROTO", "PORT_9999_TCP_PORT", "PORT_9999_TCP_ADDR",
             })
             {
                 environment[prefix + name] = "9999";
@@ -110,10 +111,14 @@ internal sealed class EnvironmentTests
     }
 
     [Test]
-    public void Port_next_to_service_links_is_the_users_own() =>
+    public void Port_next_to_service_links_is_the_users_own()
+    {
+        var environment = new Dictionary<string, string> { ["FRAMING_SERVICE_HOST"] = "10.96.0.12", ["FRAMING_PORT"] = "x" };
+
         Assert.That(
-            new SampleSet().Set.Parse([], new Dictionary<string, string> { ["FRAMING_SERVICE_HOST"] = "10.96.0.12", ["FRAMING_PORT"] = "x" }).Errors,
+            new SampleSet().Set.Parse([], environment).Errors,
             Is.EqualTo(["--port (from FRAMING_PORT): 'x' is not an integer"]));
+    }
 
     [Test]
     public void Load_client_has_its_own_prefix()

@@ -6,7 +6,8 @@ namespace DotNettyFraming.Tests.Hosting;
 
 public sealed class EventLoopsOptionTests
 {
-    private static readonly Exception[] Faults = [new SocketException((int)SocketError.TooManyOpenSockets), new InsufficientMemoryException()];
+    private static readonly Exception[] Faults =
+        [new SocketException((int)SocketError.TooManyOpenSockets), new InsufficientMemoryException()];
 
     [Test]
     public void What_can_be_started_is_returned() =>
@@ -15,13 +16,14 @@ public sealed class EventLoopsOptionTests
     [TestCaseSource(nameof(Faults))]
     public void What_the_machine_does_not_give_is_one_line_that_names_the_option(Exception fault)
     {
-        StartupException? told = Assert.Throws<StartupException>(
-            () => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
+        StartupException? thrown = Assert.Throws<StartupException>(() => CommonOptions.StartEventLoops<string>(
+            3, filesEach: 0, _ => throw new InvalidOperationException("failed to create a child event loop.", fault)));
 
-        Assert.That(told!.Message, Is.EqualTo($"--event-loops 3: cannot start that many: {fault.Message}"));
+        Assert.That(thrown!.Message, Is.EqualTo($"--event-loops 3: cannot start that many: {fault.Message}"));
     }
 
     [Test]
-    public void What_is_a_bug_is_thrown_on() =>
-        Assert.Throws<NotSupportedException>(() => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new NotSupportedException()));
+    public void Exception_of_a_bug_is_not_caught() =>
+        Assert.Throws<NotSupportedException>(
+            () => CommonOptions.StartEventLoops<string>(3, filesEach: 0, _ => throw new NotSupportedException()));
 }

@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.Hosting;
 internal sealed class ForgivingConsoleTests
 {
     [Test]
-    public void What_is_written_arrives_at_once_as_it_is()
+    public void Text_arrives_immediately_and_unchanged()
     {
         using var stream = new MemoryStream();
 

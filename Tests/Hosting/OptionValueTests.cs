@@ -2,14 +2,14 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Tests.Hosting;
 
-/// <summary>What each kind of option makes of its text.</summary>
+/// <summary>The value or fault of each kind of option for a text.</summary>
 [TestFixture]
 internal sealed class OptionValueTests
 {
     private readonly SampleSet _options = new();
 
     [Test]
-    public void Option_that_nobody_gives_has_its_default()
+    public void Option_that_is_not_given_has_its_default()
     {
         ParsedOptions<SampleOptions> outcome = _options.Parse();
 

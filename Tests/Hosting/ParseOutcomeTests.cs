@@ -3,7 +3,7 @@ using DotNettyFraming.Hosting.Options;
 
 namespace DotNettyFraming.Tests.Hosting;
 
-/// <summary>How a program ends, or goes on, after parsing; and what it prints.</summary>
+/// <summary>The exit code and the output of a program after parsing its options.</summary>
 [TestFixture]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class ParseOutcomeTests : IDisposable
@@ -60,7 +60,7 @@ internal sealed class ParseOutcomeTests : IDisposable
     }
 
     [Test]
-    public void Conflict_found_by_the_program_is_told_with_the_other_faults()
+    public void Conflict_found_by_the_program_is_reported_with_the_other_faults()
     {
         ParsedOptions<SampleOptions> outcome = _options.ParseWith(("FRAMING_JSON", "a"), "--port", "x");
         outcome.Reject("--json", "needs --seed");

@@ -135,7 +135,9 @@ public sealed class PrivateFileTests
 
         GiveAway(path);
 
-        Assert.That(() => PrivateFile.Append(path, UnixFileMode.UserWrite), Throws.TypeOf<IOException>().With.Message.EqualTo($"'{path}' belongs to another user"));
+        Assert.That(
+            () => PrivateFile.Append(path, UnixFileMode.UserWrite),
+            Throws.TypeOf<IOException>().With.Message.EqualTo($"'{path}' belongs to another user"));
         Assert.That(File.ReadAllText(target), Is.EqualTo("secret"));
         Assert.That(File.GetUnixFileMode(target), Is.EqualTo(UnixFileMode.UserRead));
     }

@@ -18,7 +18,7 @@ internal sealed record SampleOptions
     public (int Min, int Max) Range { get; init; }
 }
 
-/// <summary>The set of <see cref="SampleOptions"/>, and short ways to parse with it.</summary>
+/// <summary>The option set of <see cref="SampleOptions"/>, with short methods to parse.</summary>
 internal sealed class SampleSet
 {
     public SampleSet(string prefix = EnvironmentPrefix.Server)
@@ -30,7 +30,7 @@ internal sealed class SampleSet
         Set.Add(
             "--idle-timeout", OptionKind.Duration(TimeSpan.FromMilliseconds(250), TimeSpan.FromHours(1)), none.IdleTimeout,
             (o, v) => o with { IdleTimeout = v }, "Idle limit.");
-        Set.Add("--work", OptionKind.Duration(), none.Work, (o, v) => o with { Work = v }, "Work a packet.");
+        Set.Add("--work", OptionKind.Duration(), none.Work, (o, v) => o with { Work = v }, "Work per packet.");
         Set.Add("--max-buffered", OptionKind.Size(1024, 1L << 30), none.MaxBuffered, (o, v) => o with { MaxBuffered = v }, "Memory.");
         Set.Add("--payload", OptionKind.Text("TEXT"), none.Payload, (o, v) => o with { Payload = v }, "Payload.");
         Set.Add("--json", OptionKind.Path(), none.Json!, (o, v) => o with { Json = v }, "Report.", "none");

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>An nlog.config that is edited while the program runs, or that is broken.</summary>
+/// <summary>An nlog.config that is broken or edited while the program runs.</summary>
 [TestFixture]
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -48,7 +48,7 @@ internal sealed class ConfigurationReloadTests : IDisposable
     [Test]
     public void Reload_of_NLog_itself_is_never_on()
     {
-        // It would read the file without the command line's word on files.
+        // NLog's own reload would ignore the command line's --log-directory.
         _program.RewriteConfiguration(text => text.Replace("<nlog ", "<nlog autoReload=\"true\" ", StringComparison.Ordinal));
         using var logFactory = new NLog.LogFactory();
 
@@ -59,7 +59,7 @@ internal sealed class ConfigurationReloadTests : IDisposable
     }
 
     [Test]
-    public void Broken_change_is_told_and_not_used()
+    public void Broken_change_is_logged_and_not_used()
     {
         using (ProgramLogging logging = _program.Start())
         {

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>The layout for programs, as nlog.config offers it.</summary>
+/// <summary>The JSON layout that nlog.config offers.</summary>
 [TestFixture]
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -58,7 +58,10 @@ internal sealed class JsonLayoutTests : IDisposable
 
     private void AskForJson() => _program.RewriteConfiguration(text =>
     {
-        string changed = text.Replace("""<variable name="line" value="${var:text}" />""", """<variable name="line" value="${var:json}" />""", StringComparison.Ordinal);
+        string changed = text.Replace(
+            """<variable name="line" value="${var:text}" />""",
+            """<variable name="line" value="${var:json}" />""",
+            StringComparison.Ordinal);
         Assert.That(changed, Is.Not.EqualTo(text));
         return changed;
     });

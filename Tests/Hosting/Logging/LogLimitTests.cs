@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>What of a flood of events is written, and that the sums tell the rest.</summary>
+/// <summary>A flood of events: some are written, and summary lines count the rest.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [SuppressMessage("Performance", "CA1848", Justification = "What is tested is made here: kinds of events, some without a number.")]
 [SuppressMessage("Performance", "CA1873", Justification = "As above.")]
@@ -93,7 +93,7 @@ public sealed class LogLimitTests : IDisposable
 
         int[] perSecond = [.. Enumerable.Range(0, perTick.Count - 9).Select(first => perTick.Skip(first).Take(10).Sum())];
         Assert.That(perSecond.Max(), Is.InRange(170, 200));
-        Assert.That(Told(), Is.EqualTo(logged));
+        Assert.That(Reported(), Is.EqualTo(logged));
         Assert.That(_written.Lines.Select(line => line.Message), Has.Some.Matches(
             @"^… and \d+ more of several kinds in the last 1 s: the limit is 200 lines per second$"));
     }
@@ -164,13 +164,13 @@ public sealed class LogLimitTests : IDisposable
     }
 
     [Test]
-    public void Kinds_are_told_apart_up_to_a_limit_and_those_after_it_count_as_one()
+    public void Kinds_are_distinguished_up_to_a_limit_and_then_counted_as_one()
     {
         for (int i = 0; i < 10_000; i++)
         {
             if (i % 100 == 0)
             {
-                _time.Advance(TimeSpan.FromSeconds(0.05)); // 5 s in all: one window
+                _time.Advance(TimeSpan.FromSeconds(0.05)); // 5 s in total, which is one window
             }
 
             _provider.CreateLogger($"Part {i}").LogDebug("event");
@@ -178,12 +178,12 @@ public sealed class LogLimitTests : IDisposable
 
         Pass(5);
 
-        Assert.That(Told(), Is.EqualTo(10_000));
+        Assert.That(Reported(), Is.EqualTo(10_000));
         Assert.That(_written.Lines.Select(line => line.Message), Has.Some.EndsWith(": (events of other kinds)"));
     }
 
     [Test]
-    public void End_tells_what_is_not_yet_told()
+    public void End_reports_the_events_not_yet_reported()
     {
         Repeat(_provider.CreateLogger("Part"), 100);
         Pass(3);
@@ -225,8 +225,8 @@ public sealed class LogLimitTests : IDisposable
         }
     }
 
-    /// <summary>Events written, and events in sums.</summary>
-    private long Told() => _written.Lines.Sum(line =>
+    /// <summary>Returns the number of events written or counted in summary lines.</summary>
+    private long Reported() => _written.Lines.Sum(line =>
         line.Message.StartsWith('…') ? long.Parse(line.Message.Split(' ')[2]) : 1);
 
     private sealed class OneLogger(ILogger logger) : ILoggerProvider

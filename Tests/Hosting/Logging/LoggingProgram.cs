@@ -5,8 +5,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>A program that logs: a folder with the project's nlog.config, a fake clock, and standard output to look at.</summary>
-/// <remarks>Standard output and DotNetty's logger factory are the process's, and put back at the end; so one at a time.</remarks>
+/// <summary>A program that logs with the project's nlog.config, a fake clock and a captured standard output.</summary>
+/// <remarks>
+/// Only one can exist at a time: it replaces the process's standard output and DotNetty's logger factory until it is disposed.
+/// </remarks>
 internal sealed class LoggingProgram : IDisposable
 {
     public const string Name = "DotNettyFraming.Sample";

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>The project's own nlog.config, as both programs run it.</summary>
+/// <summary>Logging with the project's nlog.config, which both programs use.</summary>
 [TestFixture]
 [NonParallelizable]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -24,7 +24,7 @@ internal sealed class ProgramLoggingTests : IDisposable
     {
         using (ProgramLogging logging = _program.Start())
         {
-            ILogger logger = logging.Factory.CreateLogger("DotNettyFraming.Sample.Progress"); // which is never held back
+            ILogger logger = logging.Factory.CreateLogger("DotNettyFraming.Sample.Progress"); // exempt from the log limit
             for (int i = 0; i < 1000; i++)
             {
                 string text = $"line {i}";
@@ -139,17 +139,17 @@ internal sealed class ProgramLoggingTests : IDisposable
     }
 
     [Test]
-    public async Task Stalled_console_does_not_hold_up_whoever_logs()
+    public async Task Stalled_console_does_not_block_callers_of_the_logger()
     {
         using var stalled = new StalledWriter();
         Console.SetOut(stalled);
         ProgramLogging logging = _program.Start();
-        ILogger logger = logging.Factory.CreateLogger("Flood.Progress"); // which is never held back
+        ILogger logger = logging.Factory.CreateLogger("Flood.Progress"); // exempt from the log limit
         try
         {
             await Task.Run(() =>
             {
-                // Several times what the queue holds.
+                // Several times the queue's capacity.
                 for (int i = 0; i < 30_000; i++)
                 {
                     logger.Line(LogLevel.Information, "flood");
@@ -168,7 +168,7 @@ internal sealed class ProgramLoggingTests : IDisposable
     [Test]
     public void Directory_that_cannot_be_written_to_is_one_clear_line()
     {
-        // Below a regular file nobody can make a directory, not even root.
+        // Not even root can create a directory below a regular file.
         string impossible = Path.Combine(_program.Configuration, "logs\n");
 
         Assert.That(
@@ -207,7 +207,9 @@ internal sealed class ProgramLoggingTests : IDisposable
 
         string file = Directory.GetFileSystemEntries(directory).Single();
         Assert.That(File.GetUnixFileMode(file), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead));
-        Assert.That(File.ReadAllLines(file), Has.One.EndsWith($" WARN  ProgramLogging --log-directory '{directory}': other users can replace files in it"));
+        Assert.That(
+            File.ReadAllLines(file),
+            Has.One.EndsWith($" WARN  ProgramLogging --log-directory '{directory}': other users can replace files in it"));
     }
 
     [TestCase("x/${processid}")]

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>Log lines for tests, in the way that the programs write theirs.</summary>
+/// <summary>Log methods for tests, written as those of the programs.</summary>
 internal static partial class SampleLog
 {
     [LoggerMessage(Message = "{Text}")]

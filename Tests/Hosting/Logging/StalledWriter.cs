@@ -2,10 +2,10 @@ using System.Text;
 
 namespace DotNettyFraming.Tests.Hosting.Logging;
 
-/// <summary>A terminal that somebody has paused: writing to it does not return until it is released.</summary>
+/// <summary>A paused terminal: writes to it block until it is released.</summary>
 internal sealed class StalledWriter : TextWriter
 {
-    // Bounded, so that a failing test ends.
+    // A bound, so that a failing test ends.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly ManualResetEventSlim _released = new();
@@ -17,7 +17,7 @@ internal sealed class StalledWriter : TextWriter
 
     public void Release() => _released.Set();
 
-    // Every other way to write ends here.
+    // All other overloads of Write call this one.
     public override void Write(char value)
     {
         _released.Wait(Limit);
