@@ -78,7 +78,7 @@ internal sealed class HeaderAlternative
     /// <param name="word">The first eight bytes, little-endian.</param>
     public bool Matches(ulong word) => (word & LiteralMask) == _literalWord;
 
-    /// <summary>Returns the packet's length, if <see cref="KnownAt"/> is at most eight; less than the header's if the field says so.</summary>
+    /// <summary>Returns the packet's length, if <see cref="KnownAt"/> is at most eight; it may be less than the header's.</summary>
     /// <param name="bytes">The packet's first eight bytes.</param>
     /// <param name="word">The same, little-endian.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -139,7 +139,8 @@ internal sealed class HeaderAlternative
     {
         if (destination.Length < Length)
         {
-            throw new ArgumentException($"The header takes {Length} bytes, and there is space for {destination.Length}.", nameof(destination));
+            throw new ArgumentException(
+                $"The header takes {Length} bytes, and there is space for {destination.Length}.", nameof(destination));
         }
 
         _template.CopyTo(destination);

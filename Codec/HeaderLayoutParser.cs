@@ -144,7 +144,8 @@ internal sealed class HeaderLayoutParser
     }
 
     private string? AddSkipped(string value) =>
-        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= HeaderLayout.LongestHeader
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+        && count is > 0 and <= HeaderLayout.LongestHeader
             ? AddBytes(count, $"skip:{count}")
             : $"its number is none from 1 to {HeaderLayout.LongestHeader}";
 

@@ -143,7 +143,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         }
     }
 
-    /// <summary>Returns a retained slice over the run of packets, of which the base class has found the first.</summary>
+    /// <summary>Returns a retained slice over the run of packets whose first packet the base class has found.</summary>
     protected override IByteBuffer ExtractFrame(IChannelHandlerContext context, IByteBuffer buffer, int index, int length) =>
         buffer.RetainedSlice(index, _run.ByteCount);
 

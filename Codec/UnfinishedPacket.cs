@@ -44,7 +44,7 @@ internal struct UnfinishedPacket
     /// <summary>The packet as a run, when it is whole.</summary>
     public readonly PacketRun Run => new(1, _packetLength, _headerLength, _packetLength);
 
-    /// <summary>Inspects the header in the bytes held and those that follow, and keeps the packet's length if they tell.</summary>
+    /// <summary>Inspects the header in the bytes held and those that follow, and keeps the packet's length once it is known.</summary>
     public HeaderInspection Inspect(scoped ReadOnlySpan<byte> next, HeaderLayout layout, int maxPayload)
     {
         Span<byte> joined = stackalloc byte[HeaderLayout.LongestHeader];

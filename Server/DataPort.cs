@@ -82,7 +82,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
                 budget,
                 options.MaxPendingBytes)
             {
-                Acknowledger = options.Ack == AckLevel.Off ? null : new Acknowledger(options.Header, options.Ack, options.AckInterval, time),
+                Acknowledger = options.Ack == AckLevel.Off
+                    ? null
+                    : new Acknowledger(options.Header, options.Ack, options.AckInterval, time),
                 Sockets = _transport.Calls,
                 Turn = new LoopTurn
                 {
@@ -122,7 +124,7 @@ internal sealed class DataPort : IServerProbe, IDisposable
     /// <summary>Completes with the cause when the listening socket is lost; valid after the start.</summary>
     public Task<string> ListenerLost => _listenerWatch!.Lost;
 
-    /// <summary>Completes with the cause when the store has failed and all connections were told to close; null without one.</summary>
+    /// <summary>Completes with the cause when the store has failed and all connections are closing; null without a store.</summary>
     public Task<string>? StoreFailed { get; private set; }
 
     /// <inheritdoc/>

@@ -96,7 +96,12 @@ internal sealed class AdminServer : IHostedService, IAsyncDisposable
 
     private KestrelServerOptions Configure()
     {
-        var kestrel = new KestrelServerOptions { ApplicationServices = NoServices.Instance, AddServerHeader = false, AllowSynchronousIO = false };
+        var kestrel = new KestrelServerOptions
+        {
+            ApplicationServices = NoServices.Instance,
+            AddServerHeader = false,
+            AllowSynchronousIO = false,
+        };
         KestrelServerLimits limits = kestrel.Limits;
         limits.MaxConcurrentConnections = null; // AdminConnections counts
         limits.MaxRequestBodySize = AdminLimits.RequestBodyBytes;

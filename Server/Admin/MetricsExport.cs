@@ -134,7 +134,12 @@ internal sealed class MetricsExport : IDisposable
         Write(text, ServerInstruments.PacketsName, ServerInstruments.PacketsText, LoopHistogram.PacketBounds, recorder => recorder.Packets);
         if (_hasPacketTime)
         {
-            Write(text, $"{ServerInstruments.AgeName}.seconds", ServerInstruments.AgeText, LoopHistogram.AgeBounds, recorder => recorder.Ages);
+            Write(
+                text,
+                $"{ServerInstruments.AgeName}.seconds",
+                ServerInstruments.AgeText,
+                LoopHistogram.AgeBounds,
+                recorder => recorder.Ages);
         }
 
         return text.ToString();

@@ -23,7 +23,7 @@ internal sealed class BatchRecorder(TimeProvider time)
     /// <summary>Ages, in seconds.</summary>
     public LoopHistogram Ages { get; } = new(LoopHistogram.AgeBounds);
 
-    /// <summary>The same values for a collector, which accepts only single ones; null if there is none. Set before the first batch.</summary>
+    /// <summary>The same values for a collector, which accepts only single ones; null without one. Set before the first batch.</summary>
     public PushedHistograms? Pushed { get; set; }
 
     /// <summary>Records a batch whose first packet has this header time, in Unix seconds; null if the header has none.</summary>

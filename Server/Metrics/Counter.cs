@@ -95,7 +95,8 @@ internal static class CounterTable
         new(Counter.BytesReleased, null, null, Bytes, "Bytes of unfinished packets, released.", Source: loop => loop.Bytes.BytesReleased),
         new(Counter.Reads, null, null, Reads, "Batches of packets: one per read, or two where it completes an earlier packet."),
         new(
-            Counter.ClockSkew, null, "framing.clock_skew", Reads, "Reads whose first packet is from the future; in no age.", NeedsTime: true),
+            Counter.ClockSkew, null, "framing.clock_skew", Reads,
+            "Reads whose first packet is from the future; in no age.", NeedsTime: true),
         new(
             Counter.ClockUnset, null, "framing.clock_unset", Reads,
             "Reads whose first packet is from before 2015, by a clock that was never set; in no age.", NeedsTime: true),

@@ -35,7 +35,7 @@ internal sealed class ServerInstruments : IDisposable
     /// <summary>Creates the instruments.</summary>
     public ServerInstruments(ServerCounters counters, ServerLife life, IServerProbe probe, ServerSampler sampler)
     {
-        // The scope tells several servers in one process apart.
+        // The scope distinguishes several servers in one process.
         _meter = new Meter(new MeterOptions(MeterName) { Scope = counters });
         _pushedMeter = new Meter(new MeterOptions(PushedMeterName) { Scope = counters });
         _counters = counters;

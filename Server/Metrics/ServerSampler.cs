@@ -134,7 +134,7 @@ internal sealed class ServerSampler : IDisposable
         Loops = [.. _probe.EventLoops.Select((loop, index) => SampleOf(loop.Load, before?.Loops[index], sinceLast))],
     };
 
-    /// <summary>Reads the resident memory; <see cref="Environment.WorkingSet"/> would load System.Diagnostics.Process by reflection.</summary>
+    /// <summary>Reads the resident memory without System.Diagnostics.Process, which <see cref="Environment.WorkingSet"/> loads.</summary>
     private static long ResidentBytes()
     {
         if (!OperatingSystem.IsLinux())

@@ -34,7 +34,7 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
         }
         catch (StoreException e) when (e.Fault == StoreFault.Damaged || bytes == 0)
         {
-            // By hand, or by the disk: packets that arrive are stored all the same.
+            // By hand, or by the disk: packets that arrive are stored anyway.
             logger.StoreDamaged(bytes == 0
                 ? $"{Segment.NameOf(oldest)} is missing"
                 : $"{Segment.NameOf(oldest)} is damaged ({e.Message}); it is in {directory.SetAside(oldest, false, SqliteFile.Suffixes)}");

@@ -18,7 +18,9 @@ internal sealed class Segment : IDisposable
     public const int FrameBytes = PageBytes + 24;
 
     /// <summary>Frames at which a WAL that a reader keeps from starting over ends the segment.</summary>
-    /// <remarks>64 MiB; at most 16 follow until the next check, and a transaction of 16 MiB and a loop's 32: the WAL stays below 128.</remarks>
+    /// <remarks>
+    /// 64 MiB; at most 16 follow until the next check, and a transaction of 16 MiB and a loop's 32: the WAL stays below 128.
+    /// </remarks>
     private const int MaxFrames = 64 * 1024 * 1024 / FrameBytes;
 
     /// <summary>Bytes of packets between two checkpoints.</summary>

@@ -203,7 +203,8 @@ public sealed class HeaderLayoutTests
     private static Gen<T> Of<T>(params T[] values) => Gen.OneOf([.. values.Select(value => Gen.Const(value))]);
 
     private static byte[][] Payloads(HeaderLayout layout) =>
-        [.. new[] { 5, 0, 2, 9, 9, 17 }.Where(layout.CanSay).Select(length => Enumerable.Range(1, length).Select(each => (byte)each).ToArray())];
+        [.. new[] { 5, 0, 2, 9, 9, 17 }.Where(layout.CanSay)
+            .Select(length => Enumerable.Range(1, length).Select(each => (byte)each).ToArray())];
 
     private static byte[] Packet(HeaderLayout layout, byte[] payload)
     {

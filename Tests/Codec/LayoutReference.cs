@@ -121,7 +121,7 @@ internal sealed class LayoutReference(string layout, int maxPayload)
             return true;
         }
 
-        /// <summary>Returns the packet's length once it counts, or the fault of its length, which counts as soon as the field is there.</summary>
+        /// <summary>Returns the packet's length once it counts, or its fault, which counts as soon as the field is there.</summary>
         public (int Length, FramingFaultKind? Fault) Length(ReadOnlySpan<byte> bytes, int maxPayload, bool decided)
         {
             long payload = 0;

@@ -53,7 +53,9 @@ public sealed class MemoryProfileTests
         foreach (string report in new[] { "-top", "-traces" })
         {
             Assert.That(
-                await ReportAsync(go, report), Does.Contain("Type: alloc_space").And.Contain("DotNetty.Buffers.HeapArena.NewByteArray"), report);
+                await ReportAsync(go, report),
+                Does.Contain("Type: alloc_space").And.Contain("DotNetty.Buffers.HeapArena.NewByteArray"),
+                report);
         }
     }
 

@@ -32,7 +32,8 @@ public sealed class PackageTests
             .Split('\n', StringSplitOptions.TrimEntries).Where(line => line.StartsWith(Enabled, StringComparison.Ordinal))
             .Select(line => line[Enabled.Length..])];
         string adds = string.Concat(sources.Select((source, index) => $"<add key=\"source{index}\" value=\"{source}\" />"));
-        string maps = string.Concat(sources.Select((_, index) => $"<packageSource key=\"source{index}\"><package pattern=\"*\" /></packageSource>"));
+        string maps = string.Concat(sources.Select(
+            (_, index) => $"<packageSource key=\"source{index}\"><package pattern=\"*\" /></packageSource>"));
         File.WriteAllText(Path.Combine(_folder, "nuget.config"), $"""
             <configuration>
               <packageSources><clear /><add key="feed" value="{Feed}" />{adds}</packageSources>
@@ -87,7 +88,9 @@ public sealed class PackageTests
         using Peer peer = await Peer.ConnectAsync(endpoint);
         await peer.SendAsync(Repeat(Article, 3));
 
-        Assert.That(await server.LineAsync("packet 3 of 25 bytes"), Does.StartWith($"127.0.0.1:{((IPEndPoint)peer.Socket.LocalEndPoint!).Port}: "));
+        Assert.That(
+            await server.LineAsync("packet 3 of 25 bytes"),
+            Does.StartWith($"127.0.0.1:{((IPEndPoint)peer.Socket.LocalEndPoint!).Port}: "));
         Dictionary<string, long> counters = await server.StopAsync();
         Assert.That(counters["packets.processed"], Is.EqualTo(3));
         Assert.That(Directory.EnumerateFiles(Path.GetDirectoryName(program)!, "*", SearchOption.AllDirectories)
@@ -187,7 +190,8 @@ public sealed class PackageTests
         Assert.That(program.Output.Last(), Is.EqualTo("0 packets"));
     }
 
-    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(string program, params (string Name, string Value)[] environment) =>
+    private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(
+        string program, params (string Name, string Value)[] environment) =>
         ProgramRun.ListeningAsync(
             ProgramRun.StartFile(program, ["--port", "0", "--address", "127.0.0.1", "--log-directory", "none"], environment));
 
@@ -220,7 +224,8 @@ public sealed class PackageTests
         return executable;
     }
 
-    private static string ProgramUnder(string heading) => string.Join('\n', File.ReadLines(Path.Combine(Repository.Root, "docs", "library.md"))
+    private static string ProgramUnder(string heading) => string.Join('\n', File
+        .ReadLines(Path.Combine(Repository.Root, "docs", "library.md"))
         .SkipWhile(line => line != $"## {heading}")
         .SkipWhile(line => line != "```csharp").Skip(1)
         .TakeWhile(line => line != "```"));
@@ -233,7 +238,8 @@ public sealed class PackageTests
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (string inherited in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+        IEnumerable<string> names = start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase));
+        foreach (string inherited in names.ToArray())
         {
             start.Environment.Remove(inherited); // of the `dotnet test` that runs this
         }

@@ -189,7 +189,7 @@ public sealed partial class StoreProgramTests
     }
 
     [Test]
-    public async Task Export_and_verify_work_beside_the_server()
+    public async Task Export_and_verify_work_next_to_the_server()
     {
         using var directory = new TemporaryDirectory();
         (ProgramRun server, IPEndPoint endpoint) = await StartAsync(directory.Path);

@@ -47,7 +47,10 @@ public sealed class UnixSocketTests
         using ProgramRun server = await StartAsync();
         using ProgramRun client = ProgramRun.Start(
             "LoadClient",
-            ["--host", $"unix:{SocketPath}", "--transport", transport, "--connections", "50", "--packets", "5000", "--log-directory", "none"]);
+            [
+                "--host", $"unix:{SocketPath}", "--transport", transport, "--connections", "50", "--packets", "5000",
+                "--log-directory", "none",
+            ]);
 
         Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);
         Assert.That(client.Everything(), Does.Contain($"unix:{SocketPath}"));
@@ -152,7 +155,10 @@ public sealed class UnixSocketTests
         string script = $"exec 3<&{inherited.Number} {inherited.Number}<&-; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\"";
         using ProgramRun server = ProgramRun.StartFile(
             "bash",
-            ["-c", script, "bash", Repository.Program("Server"), "--log-directory", "none", "--tcp-keepalive", "1m", "--report-every", "1"]);
+            [
+                "-c", script, "bash", Repository.Program("Server"), "--log-directory", "none", "--tcp-keepalive", "1m",
+                "--report-every", "1",
+            ]);
 
         await server.LineAsync($"listening on unix:{SocketPath}");
         using Socket peer = Connect();

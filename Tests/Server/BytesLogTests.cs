@@ -32,7 +32,8 @@ public sealed class BytesLogTests
             InternalLoggerFactory.DefaultFactory = before;
         }
 
-        string[] received = [.. log.Lines.Select(line => line.Message).Where(text => text.Contains("RECEIVED: 32B", StringComparison.Ordinal))];
+        string[] received = [.. log.Lines.Select(line => line.Message)
+            .Where(text => text.Contains("RECEIVED: 32B", StringComparison.Ordinal))];
         Assert.That(received, Has.Length.EqualTo(dumps ? 1 : 0));
         Assert.That(received, Has.All.Contains("26 19 00 80 43 CE 5C"));
     }

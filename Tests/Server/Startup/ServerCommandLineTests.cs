@@ -21,12 +21,15 @@ public sealed class ServerCommandLineTests
 
     [Test]
     public void Max_payload_above_what_a_header_can_say_is_out_of_range() =>
-        Assert.That(Parse("--max-payload", "64KiB").Errors, Is.EqualTo(["--max-payload: is more than the length of --header can say (65535)"]));
+        Assert.That(
+            Parse("--max-payload", "64KiB").Errors,
+            Is.EqualTo(["--max-payload: is more than the length of --header can say (65535)"]));
 
     [Test]
     public void Proxy_options_are_read()
     {
-        ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
+        ParsedOptions<ServerOptions> outcome = Parse(
+            "--proxy-protocol", "required", "--proxy-trusted", "10.0.0.0/8, 192.0.2.7/32,2001:db8::/32");
         ServerOptions options = outcome.Options;
 
         Assert.That(outcome.Errors, Is.Empty);
@@ -66,7 +69,9 @@ public sealed class ServerCommandLineTests
     {
         ParsedOptions<ServerOptions> outcome = Parse("--proxy-protocol", "required");
 
-        Assert.That(outcome.Errors, Is.EqualTo(["--proxy-protocol: 'required' needs --proxy-trusted, the networks that may send PROXY headers"]));
+        Assert.That(
+            outcome.Errors,
+            Is.EqualTo(["--proxy-protocol: 'required' needs --proxy-trusted, the networks that may send PROXY headers"]));
         Assert.That(outcome.Conclude(TextWriter.Null, TextWriter.Null), Is.EqualTo(ExitCode.Usage));
     }
 

@@ -25,7 +25,7 @@ public sealed class ServerTlsTests
 
         (string renewed, string renewedKey) = certificates.IssueFiles("renewed");
         File.Move(renewed, certificate, overwrite: true);
-        Look(time, times: 5); // without its key it is of no use
+        Look(time, times: 5); // unusable without its key
         File.Move(renewedKey, key, overwrite: true);
         Look(time, times: 5);
 
@@ -34,7 +34,7 @@ public sealed class ServerTlsTests
     }
 
     [Test]
-    public void What_could_not_be_read_for_a_moment_is_tried_again_and_told_once()
+    public void Certificate_unreadable_for_a_moment_is_retried_and_logged_once()
     {
         using var certificates = new TestCertificates();
         (string certificate, string key) = certificates.IssueFiles("server");
@@ -42,7 +42,7 @@ public sealed class ServerTlsTests
         var log = new RecordingLogger();
         using ServerTls tls = ServerTls.Of(new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = key }, time, log)!;
 
-        // Readable later without a change that shows: the fault was none of the file's.
+        // The file becomes readable without a change of its length or time.
         (string renewed, string renewedKey) = certificates.IssueFiles("renewed");
         string good = File.ReadAllText(renewed);
         DateTime written = File.GetLastWriteTimeUtc(renewed);
@@ -55,7 +55,10 @@ public sealed class ServerTlsTests
         Look(time, times: 5);
 
         Assert.That(log.Lines.Count(line => line.Level == LogLevel.Warning), Is.EqualTo(1));
-        Assert.That(log.Lines.Count(line => line.Message.Contains("CN=renewed", StringComparison.Ordinal)), Is.EqualTo(1), "once in force it is let be");
+        Assert.That(
+            log.Lines.Count(line => line.Message.Contains("CN=renewed", StringComparison.Ordinal)),
+            Is.EqualTo(1),
+            "the certificate in use is not loaded again");
 
         void Write(string text)
         {
@@ -100,13 +103,16 @@ public sealed class ServerTlsTests
     public void Certificate_that_clients_refuse_or_soon_will_is_a_warning(int days, int nowInDays, string? fault)
     {
         using var certificates = new TestCertificates();
-        (string certificate, string key) = certificates.IssueFiles("server", validFor: TimeSpan.FromDays(days) + TimeSpan.FromHours(days < 0 ? 12 : 0));
+        TimeSpan validFor = TimeSpan.FromDays(days) + TimeSpan.FromHours(days < 0 ? 12 : 0);
+        (string certificate, string key) = certificates.IssueFiles("server", validFor: validFor);
         var log = new RecordingLogger();
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(nowInDays));
         using ServerTls tls = ServerTls.Of(new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = key }, time, log)!;
         Look(time, times: 3);
 
-        Assert.That(Warnings(log), fault is null ? Is.Empty : Has.One.StartsWith($"--tls-certificate: the certificate of CN=server {fault}"));
+        Assert.That(
+            Warnings(log),
+            fault is null ? Is.Empty : Has.One.StartsWith($"--tls-certificate: the certificate of CN=server {fault}"));
     }
 
     [Test]
@@ -140,14 +146,23 @@ public sealed class ServerTlsTests
         }
     }
 
-    [TestCase("encrypted", "--tls-key: '{k}' cannot be used: its private key is encrypted, and there is no option for a password")]
-    [TestCase("encrypted, older form", "--tls-key: '{k}' cannot be used: its private key is encrypted, and there is no option for a password")]
+    private const string Encrypted =
+        "--tls-key: '{k}' cannot be used: its private key is encrypted, and there is no option for a password";
+
+    private const string Foreign = "'{c}' cannot be used: its private key is not the key of the certificate in '{c}'";
+
+    private const string WrongOrder =
+        "--tls-certificate: '{c}' cannot be used: the key belongs to certificate 2 in the file; "
+        + "the server's own certificate must be the first";
+
+    [TestCase("encrypted", Encrypted)]
+    [TestCase("encrypted, older form", Encrypted)]
     [TestCase("foreign", "--tls-key: '{k}' cannot be used: its private key is not the key of the certificate in '{c}'")]
     [TestCase("foreign, of another kind", "--tls-key: '{k}' cannot be used: its private key is not the key of the certificate in '{c}'")]
-    [TestCase("foreign, in one file", "--tls-certificate: '{c}' cannot be used: its private key is not the key of the certificate in '{c}'")]
+    [TestCase("foreign, in one file", $"--tls-certificate: {Foreign}")]
     [TestCase("none", "--tls-key: '{k}' cannot be used: it has no private key in PEM")]
-    [TestCase("order", "--tls-certificate: '{c}' cannot be used: the key belongs to certificate 2 in the file; the server's own certificate must be the first")]
-    [TestCase("order, in one file", "--tls-certificate: '{c}' cannot be used: the key belongs to certificate 2 in the file; the server's own certificate must be the first")]
+    [TestCase("order", WrongOrder)]
+    [TestCase("order, in one file", WrongOrder)]
     public void Key_that_does_not_fit_is_one_line_that_names_option_and_cause(string kind, string message)
     {
         using var certificates = new TestCertificates();
@@ -160,7 +175,8 @@ public sealed class ServerTlsTests
         using var rsa = RSA.Create(2048);
         string keyText = kind switch
         {
-            "encrypted" => ecdsa.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)),
+            "encrypted" => ecdsa.ExportEncryptedPkcs8PrivateKeyPem(
+                "secret", new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 1000)),
             "encrypted, older form" =>
                 "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
             "foreign" or "foreign, in one file" => File.ReadAllText(other),
@@ -175,7 +191,9 @@ public sealed class ServerTlsTests
         var options = new ServerOptions { TlsCertificateFile = certificate, TlsKeyFile = oneFile ? null : key };
         string expected = message.Replace("{k}", key, StringComparison.Ordinal).Replace("{c}", certificate, StringComparison.Ordinal);
 
-        Assert.That(() => ServerTls.Of(options, TimeProvider.System, new RecordingLogger()), Throws.TypeOf<StartupException>().With.Message.StartsWith(expected));
+        Assert.That(
+            () => ServerTls.Of(options, TimeProvider.System, new RecordingLogger()),
+            Throws.TypeOf<StartupException>().With.Message.StartsWith(expected));
     }
 
     private static IEnumerable<string> Warnings(RecordingLogger log) =>

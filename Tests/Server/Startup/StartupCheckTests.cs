@@ -7,7 +7,14 @@ public sealed class StartupCheckTests
 {
     private const long GiB = 1L << 30;
 
-    private static readonly ServerOptions Options = new() { MaxConnections = 19_488, Backlog = 4096, MaxBufferedBytes = GiB / 2, EventLoops = 2, MemoryBytes = 4 * GiB };
+    private static readonly ServerOptions Options = new()
+    {
+        MaxConnections = 19_488,
+        Backlog = 4096,
+        MaxBufferedBytes = GiB / 2,
+        EventLoops = 2,
+        MemoryBytes = 4 * GiB,
+    };
 
     [Test]
     public void What_fits_is_no_line() =>
@@ -25,7 +32,9 @@ public sealed class StartupCheckTests
         Assert.That(lines, Has.Length.EqualTo(3));
         Assert.That(lines[0], Does.StartWith("--max-connections 19488: the limit of 1024 open files leaves room for about 768"));
         Assert.That(lines[1], Is.EqualTo("--backlog 4096: the kernel caps it at net.core.somaxconn, 128"));
-        Assert.That(lines[2], Does.StartWith("--max-connections 19488, --max-buffered 512MiB: at worst 682 MiB would be used, and there are 512 MiB"));
+        Assert.That(
+            lines[2],
+            Does.StartWith("--max-connections 19488, --max-buffered 512MiB: at worst 682 MiB would be used, and there are 512 MiB"));
     }
 
     [Test]
@@ -35,8 +44,9 @@ public sealed class StartupCheckTests
 
         ServerOptions withClients = encrypted with { TlsClientCaFile = "ca.pem" };
 
-        Assert.That(StartupCheck.WorstCaseBytes(encrypted) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * (54 + 8) * 1024));
-        Assert.That(StartupCheck.WorstCaseBytes(withClients) - StartupCheck.WorstCaseBytes(Options), Is.EqualTo(19_488L * (54 + 32) * 1024));
+        long plain = StartupCheck.WorstCaseBytes(Options);
+        Assert.That(StartupCheck.WorstCaseBytes(encrypted) - plain, Is.EqualTo(19_488L * (54 + 8) * 1024));
+        Assert.That(StartupCheck.WorstCaseBytes(withClients) - plain, Is.EqualTo(19_488L * (54 + 32) * 1024));
     }
 
     [TestCase(20_000, 19_488)]
@@ -57,7 +67,8 @@ public sealed class StartupCheckTests
         Assert.That((Options with { MemoryBytes = 4 * GiB }).MaxPendingBytes, Is.EqualTo(33_554_432));
         Assert.That((Options with { MemoryBytes = 33_554_432 }).MaxPendingBytes, Is.EqualTo(4_194_304));
         Assert.That(
-            StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 4 * GiB }) - StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 33_554_432 }),
+            StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 4 * GiB })
+                - StartupCheck.WorstCaseBytes(Options with { MemoryBytes = 33_554_432 }),
             Is.EqualTo(2 * (33_554_432 - 4_194_304)));
     }
 }

@@ -237,7 +237,8 @@ public sealed class StoreRecoveryTests
             Assert.That(rig.Warnings, Is.EqualTo(new[]
             {
                 "store: 0000000000000000001.db is missing",
-                $"store: 0000000000000000002.db is damaged ({directory.Path}/0000000000000000002.db: file is not a database (26, errno 0)); "
+                $"store: 0000000000000000002.db is damaged ({directory.Path}/0000000000000000002.db: "
+                    + "file is not a database (26, errno 0)); "
                     + $"it is in {directory.Path}/set-aside/0000000000000000002.db",
             }));
         }
