@@ -67,7 +67,7 @@ public sealed class BadPrefixTests(TransportChoice transport)
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
 
-        // The median: a busy machine may delay any single close.
+        // The median, because a busy machine may delay any single close.
         Assert.That(times.Order().ElementAt(times.Count / 2), Is.LessThan(50), "milliseconds");
         server.AssertClosed(CloseReason.InvalidPrefix, times.Count);
     }

@@ -28,7 +28,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         await healthy.SendAsync(Article);
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
 
-        // The last one came after others were closed: it can still finish.
+        // The last peer connected after others were closed, so it can still finish.
         await holders[^1].SendAsync(OfLength(65_535).AsMemory(^1..));
         Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(2));
         holders.ForEach(holder => holder.Dispose());
@@ -112,7 +112,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     public void Loops_shed_in_proportion_and_only_those_above_the_average_may_pass_their_share()
     {
         var budget = new BufferBudget(8 * MiB, eventLoops: 2);
-        budget.Take(9 * MiB); // 1 MiB too much, and an eighth of the limit must become free
+        budget.Take(9 * MiB); // 1 MiB above the limit, an eighth of which must become free
 
         Assert.That(budget.ShareToShed(6 * MiB, out bool mayPass), Is.EqualTo(2 * MiB * 6L / 9).Within(1));
         Assert.That(mayPass, Is.True);
@@ -166,7 +166,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         return holders;
     }
 
-    /// <summary>Asserts that the server closed at least that many connections, the oldest among them, and is within its limit.</summary>
+    /// <summary>Asserts that the server closed at least this number of connections, the oldest among them, and is within its limit.</summary>
     internal static async Task AssertOldestClosedAsync(RunningServer server, List<Peer> holders, int closed, long limit)
     {
         Eventually.That(() => server.Counters.Closed(CloseReason.BufferBudget), Is.GreaterThanOrEqualTo(closed));

@@ -98,7 +98,7 @@ public sealed class CertificateChainTests() : TlsServerTests(TransportChoice.Aut
     private static Process Start(RunningServer server, string leaf, string key, string chain) =>
         OpensslClient.Start(server.Endpoint, "-quiet", "-tls1_3", "-cert", leaf, "-key", key, "-cert_chain", chain);
 
-    /// <summary>Returns a certificate with an RSA exponent as long as its modulus, 3072 bits, which only a verifier uses.</summary>
+    /// <summary>Returns a certificate whose RSA exponent is as long as its modulus, 3072 bits, which makes verifying slow.</summary>
     private static string Expensive(string name, string issuer)
     {
         byte[] modulus = RandomNumberGenerator.GetBytes(384), exponent = RandomNumberGenerator.GetBytes(384);

@@ -8,7 +8,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 11, 12 and 22: silent peers and unfinished packets are closed in time, whatever the date does.</summary>
+/// <summary>FAULTS 11, 12 and 22: silent peers and unfinished packets are closed in time, whatever the system clock does.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -147,7 +147,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         Eventually.That(() => server.Counters.BytesReceived, Is.EqualTo(10));
         await PassAsync(TimeSpan.FromSeconds(18), server);
 
-        _time.Advance(TimeSpan.FromMinutes(2)); // in one step: no loop runs meanwhile
+        _time.Advance(TimeSpan.FromMinutes(2)); // in one step, as if no loop ran meanwhile
         await server.LoopsAsync();
         await PassAsync(TimeSpan.FromSeconds(1), server);
 
@@ -219,7 +219,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         using Peer peer = await server.ConnectAsync();
         Eventually.That(() => server.Counters.Open, Is.EqualTo(1));
 
-        await PassAsync(Idle - Step, server, time); // the milliseconds pass a multiple of 2^32 half-way
+        await PassAsync(Idle - Step, server, time); // the millisecond count passes a multiple of 2^32 half-way
         Assert.That(server.Counters.Open, Is.EqualTo(1));
         await PassAsync(TimeSpan.FromSeconds(0.5), server, time);
         server.AssertClosed(CloseReason.IdleTimeout);
@@ -228,7 +228,7 @@ public sealed class DeadlineTests(TransportChoice transport)
     private Task<RunningServer> StartAsync(GatedProcessor? processor = null, TimeProvider? time = null) => RunningServer.StartAsync(
         transport, processor, options => options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 }, time ?? _time);
 
-    /// <summary>Advances the time sweep by sweep, and waits for each.</summary>
+    /// <summary>Advances the time sweep by sweep and waits for each sweep.</summary>
     private async Task PassAsync(TimeSpan time, RunningServer server, FakeTimeProvider? clock = null)
     {
         for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += Step)
@@ -238,7 +238,7 @@ public sealed class DeadlineTests(TransportChoice transport)
         }
     }
 
-    /// <summary>A processor that blocks its event loop until it is unblocked.</summary>
+    /// <summary>A processor that blocks its event loop until the test releases it.</summary>
     private sealed class BlockingProcessor : IPacketProcessor, IDisposable
     {
         private readonly ManualResetEventSlim _blocked = new();

@@ -18,7 +18,7 @@ public sealed class DrainTests(TransportChoice transport)
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(transport, processor);
         using Peer peer = await server.ConnectAsync();
-        await peer.SendAsync(Repeat(OfLength(1000), 900)); // some in the server, which pauses, some still in its socket
+        await peer.SendAsync(Repeat(OfLength(1000), 900)); // partly in the paused server, partly in its socket
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(1));
 
         Task stopping = server.StopAsync();

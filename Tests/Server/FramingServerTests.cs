@@ -11,7 +11,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>The server as a library, with its public API only.</summary>
+/// <summary>The server as a library, through its public API only.</summary>
 [CancelAfter(60_000)]
 public sealed class FramingServerTests
 {

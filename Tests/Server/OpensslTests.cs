@@ -36,7 +36,7 @@ public sealed class OpensslTests
         }
         catch (IOException)
         {
-            // The client ended, as it should.
+            // The client has exited, as expected.
         }
 
         server.AssertClosed(CloseReason.TlsFailed);

@@ -73,7 +73,7 @@ public sealed class PeerEndingTests(TransportChoice transport)
     public async Task Ten_thousand_fins_then_resets_leave_nothing_behind()
     {
         const int Count = 10_000;
-        Machine.RequireConnections(1_000); // this number may wait in the backlog at a time
+        Machine.RequireConnections(1_000); // at most this many wait in the backlog
         await using RunningServer server = await RunningServer.StartAsync(transport);
 
         await Parallel.ForEachAsync(Enumerable.Range(0, Count), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (number, _) =>
@@ -81,7 +81,7 @@ public sealed class PeerEndingTests(TransportChoice transport)
             using Peer peer = await server.ConnectAsync();
             if (number % 100 == 0)
             {
-                // The listener's queue must not overflow: a connection that is reset there is never accepted.
+                // The backlog must not overflow: a connection that is reset in it is never accepted.
                 Eventually.That(() => server.Counters.Accepted, Is.GreaterThan(number - 1000));
             }
 

@@ -7,7 +7,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>FAULTS 20 and 21: processors that fail, and processors that are slow.</summary>
+/// <summary>FAULTS 20 and 21: processors that fail or are slow.</summary>
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
@@ -100,7 +100,7 @@ public sealed class ProcessorTests(TransportChoice transport)
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(
-            transport, processor, options => options with { EventLoops = 1, MemoryBytes = 16 * 1024 * 1024 }); // a quarter may wait: 4 MiB
+            transport, processor, options => options with { EventLoops = 1, MemoryBytes = 16 * 1024 * 1024 }); // at most a quarter, 4 MiB, may be pending
         Peer[] peers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => server.ConnectAsync()));
         byte[] packets = Repeat(OfLength(1000), 59); // 200 × 59,413 = 11.9 MB
 
@@ -108,7 +108,7 @@ public sealed class ProcessorTests(TransportChoice transport)
         Eventually.That(() => server.Counters.Paused, Is.EqualTo(200));
         await server.LoopsAsync();
         long received = server.Counters.BytesReceived;
-        // Plus one read; with DotNetty's sockets also reads that were scheduled before the pause, 256 bytes each.
+        // One read more; DotNetty's sockets also finish reads scheduled before the pause, 256 bytes each.
         int scheduled = transport == TransportChoice.Sockets ? 200 * 256 : 0;
         Assert.That(received, Is.InRange(2_000_000, 4_194_304 + 65_536 + scheduled));
 
@@ -138,7 +138,7 @@ public sealed class ProcessorTests(TransportChoice transport)
         batch.Release();
     }
 
-    /// <summary>Timers that fire immediately; adds up their times.</summary>
+    /// <summary>A time provider whose timers fire immediately and whose waits are added up.</summary>
     private sealed class ImmediateTime : TimeProvider
     {
         public TimeSpan Slept { get; private set; }

@@ -79,7 +79,7 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
         byte[] requests = Repeat(OfLength(1000), 100);
 
         await peer.SendAsync(Glue(requests, "X"u8.ToArray()));
-        await peer.SendAsync(new byte[200_000]); // a close with this unread would be a reset
+        await peer.SendAsync(new byte[200_000]); // closing with unread bytes would send a reset
         byte[] sent = await peer.ReceiveToEndAsync();
 
         Assert.That(sent, Has.Length.EqualTo(requests.Length));
@@ -164,7 +164,7 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
         server.AssertClosed(CloseReason.MaxAge);
     }
 
-    /// <summary>Sends until the server closes.</summary>
+    /// <summary>Sends packets until the server closes the connection.</summary>
     private static async Task SendForeverAsync(Peer peer)
     {
         byte[] packets = Repeat(OfLength(1000), 100);
@@ -180,7 +180,7 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
         }
     }
 
-    /// <summary>Replies with numbered packets from another thread.</summary>
+    /// <summary>A processor that replies with numbered packets from another thread.</summary>
     private sealed class PushingProcessor(int count) : IPacketProcessor
     {
         public ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken) => new(Task.Run(
@@ -194,7 +194,7 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
             cancellationToken));
     }
 
-    /// <summary>Replies to each packet when the test says so.</summary>
+    /// <summary>A processor that echoes packets after the test opens its gate.</summary>
     private sealed class SlowEcho : IPacketProcessor
     {
         private readonly TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -6,7 +6,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>What users test their processors with.</summary>
+/// <summary>The connection that users test their processors with.</summary>
 public sealed class TestConnectionTests
 {
     [Test]

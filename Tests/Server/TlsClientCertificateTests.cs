@@ -60,7 +60,7 @@ public sealed class TlsClientCertificateTests(TransportChoice transport) : TlsSe
         }
         catch (Exception e) when (e is AuthenticationException or IOException)
         {
-            // Refused already.
+            // The server has already closed the connection.
         }
 
         TimeSpan taken = Stopwatch.GetElapsedTime(start);

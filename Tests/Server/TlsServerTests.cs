@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Server;
 
-/// <summary>The base of TLS tests: a server, and the authority that signs its certificates and its clients'.</summary>
+/// <summary>The base of TLS tests, with the authority that signs the certificates of the server and its clients.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public abstract class TlsServerTests(TransportChoice transport) : IDisposable
 {
@@ -35,7 +35,7 @@ public abstract class TlsServerTests(TransportChoice transport) : IDisposable
         });
     }
 
-    /// <summary>Asserts that nothing a peer did was logged above Debug.</summary>
+    /// <summary>Asserts that no action of a peer was logged above Debug.</summary>
     private protected static void AssertQuietLog(RunningServer server) => Assert.That(
         server.Log.Lines.Where(line => line.Level > LogLevel.Debug).Select(line => line.Message),
         Is.All.Matches("^(TLS with the certificate of CN=server|stopping)"));

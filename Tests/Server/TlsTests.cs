@@ -20,7 +20,7 @@ namespace DotNettyFraming.Tests.Server;
 [CancelAfter(60_000)]
 public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transport)
 {
-    /// <summary>A ClientHello of TLS 1.1 that names no later version; its only cipher suite is RSA with AES.</summary>
+    /// <summary>A ClientHello of TLS 1.1 that offers no later version; its only cipher suite is RSA with AES.</summary>
     private static readonly byte[] Hello11 = Glue(
         [22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2], new byte[32], [0, 0, 2, 0, 0x2F, 1, 0]);
 
@@ -128,7 +128,7 @@ public sealed class TlsTests(TransportChoice transport) : TlsServerTests(transpo
         {
             using TlsPeer peer = await TlsPeer.ConnectAsync(server.Endpoint, protocol);
             await peer.SendAsync(packets);
-            peer.Socket.Close(); // this would be a reset if the server had sent anything since the handshake
+            peer.Socket.Close(); // this would send a reset if the server had sent anything since the handshake
         }
 
         server.AssertClosed(CloseReason.PeerClosed, 5);

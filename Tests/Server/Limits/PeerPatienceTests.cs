@@ -28,7 +28,7 @@ public sealed class PeerPatienceTests
     }
 
     [Test]
-    public void Any_byte_begins_the_idle_time_anew()
+    public void Any_byte_restarts_the_idle_time()
     {
         Assert.That(Look(at: 5900, bytes: 7), Is.Null);
         Assert.That(Look(at: 6899, bytes: 7), Is.Null);

@@ -2,7 +2,7 @@ using DotNettyFraming.Server.Metrics;
 
 namespace DotNettyFraming.Tests.Server.Metrics;
 
-/// <summary>A server that reports what it is set to, and counts surveys.</summary>
+/// <summary>A probe that reports the test's values and counts surveys.</summary>
 internal sealed class FakeProbe : IServerProbe, IEventLoopLoad
 {
     public FakeProbe() => Answer = Task.FromResult<PeerSurvey?>(Survey);

@@ -59,7 +59,7 @@ public sealed class CloseHandlerTests
     }
 
     [Test]
-    public void Message_that_nobody_takes_is_released()
+    public void Message_that_no_handler_takes_is_released()
     {
         using HandlerRig rig = Rig();
         IByteBuffer buffer = rig.Channel.Allocator.Buffer(8).WriteInt(1);

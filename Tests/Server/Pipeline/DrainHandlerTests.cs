@@ -9,7 +9,7 @@ namespace DotNettyFraming.Tests.Server.Pipeline;
 public sealed class DrainHandlerTests
 {
     [Test]
-    public void Empty_socket_ends_the_input_at_once()
+    public void Empty_socket_ends_the_input_immediately()
     {
         using HandlerRig rig = HandlerRig.WholePipeline(new CountingProcessor(1));
 

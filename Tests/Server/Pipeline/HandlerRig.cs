@@ -11,7 +11,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Pipeline;
 
-/// <summary>A connection over an <see cref="EmbeddedChannel"/>, with the handlers that a test asks for.</summary>
+/// <summary>A connection over an <see cref="EmbeddedChannel"/> with the handlers that a test chooses.</summary>
 internal sealed class HandlerRig : IDisposable
 {
     public HandlerRig(
@@ -26,10 +26,10 @@ internal sealed class HandlerRig : IDisposable
         Connection = new Connection(1, Channel, Loop, Decoder, limitedAs: null, Log);
         Channel.Pipeline.AddLast("head", new Head());
         Channel.Pipeline.AddLast(handlers(this));
-        Channel.Pipeline.FireChannelActive(); // the embedded channel was active before its handlers came
+        Channel.Pipeline.FireChannelActive(); // the embedded channel became active before it had handlers
     }
 
-    /// <summary>The server's whole pipeline.</summary>
+    /// <summary>Returns a rig with the server's whole pipeline.</summary>
     public static HandlerRig WholePipeline(
         IPacketProcessor processor,
         int maxPayloadBytes = 65_535,
@@ -42,7 +42,7 @@ internal sealed class HandlerRig : IDisposable
         new CloseHandler(rig.Connection, rig.Log),
     ], maxPayloadBytes, loop, channel);
 
-    /// <summary>A loop's state without limits and deadlines.</summary>
+    /// <summary>Returns the state of an event loop without limits and deadlines.</summary>
     public static LoopState NewLoop(
         ServerCounters counters,
         long maxPendingBytes = BackPressure.MaxLoopMark,
@@ -75,10 +75,10 @@ internal sealed class HandlerRig : IDisposable
 
     public RecordingLogger Log { get; } = new();
 
-    /// <summary>How long peers may take; by default nothing is limited for packets, and all else is as in the server.</summary>
+    /// <summary>The peers' deadlines; by default there is none for packets.</summary>
     public PeerDeadlines Deadlines { get; set; } = PeerDeadlines.None with { TlsHandshake = TimeSpan.FromSeconds(10) };
 
-    /// <summary>Judges the connection, as the loop's sweep does, <paramref name="after"/> the sweep before.</summary>
+    /// <summary>Checks the connection's deadlines, <paramref name="after"/> the previous sweep.</summary>
     public void Sweep(TimeSpan after = default)
     {
         _now += after;
@@ -88,7 +88,7 @@ internal sealed class HandlerRig : IDisposable
         }
     }
 
-    /// <summary>Reads <paramref name="bytes"/> from the peer.</summary>
+    /// <summary>Passes <paramref name="bytes"/> to the pipeline as one read.</summary>
     public void Receive(params byte[] bytes)
     {
         IByteBuffer buffer = Channel.Allocator.HeapBuffer(Math.Max(1, bytes.Length));
@@ -96,7 +96,7 @@ internal sealed class HandlerRig : IDisposable
         Channel.WriteInbound(buffer);
     }
 
-    /// <summary>Takes what was sent to the peer so far, a piece for each write.</summary>
+    /// <summary>Returns and removes the bytes sent to the peer so far, one array per write.</summary>
     public byte[][] TakeSent()
     {
         var sent = new List<byte[]>();
@@ -111,7 +111,7 @@ internal sealed class HandlerRig : IDisposable
         return [.. sent];
     }
 
-    /// <summary>Runs what was given to the event loop until <paramref name="done"/>.</summary>
+    /// <summary>Runs the event loop's tasks until <paramref name="done"/>.</summary>
     public void RunLoopUntil(Func<bool> done) => Eventually.That(
         () =>
         {
@@ -120,11 +120,11 @@ internal sealed class HandlerRig : IDisposable
         },
         Is.True);
 
-    /// <summary>Ends the input, as a handler at the head of the pipeline would.</summary>
+    /// <summary>Ends the input as a handler at the head of the pipeline does.</summary>
     public void EndInput(CloseReason reason) => Connection.EndInput(Channel.Pipeline.Context("head"), reason);
 
     public void Dispose() => Channel.FinishAndReleaseAll();
 
-    /// <summary>Lets everything through.</summary>
+    /// <summary>A handler that passes on everything.</summary>
     private sealed class Head : ChannelHandlerAdapter;
 }

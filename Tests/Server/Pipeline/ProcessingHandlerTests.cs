@@ -25,7 +25,7 @@ public sealed class ProcessingHandlerTests
     }
 
     [Test]
-    public void Batch_is_processed_counted_and_released_at_once()
+    public void Batch_is_processed_counted_and_released_immediately()
     {
         var processor = new CountingProcessor(1);
         using HandlerRig rig = Rig(processor);
@@ -43,7 +43,7 @@ public sealed class ProcessingHandlerTests
     }
 
     [Test]
-    public void End_of_input_closes_at_once_when_nothing_is_pending()
+    public void End_of_input_closes_immediately_when_nothing_is_pending()
     {
         using HandlerRig rig = Rig(new CountingProcessor(1));
         rig.Channel.WriteInbound(Batch(1));
@@ -117,7 +117,7 @@ public sealed class ProcessingHandlerTests
     public void Failure_drops_its_batch_and_whatever_follows_on_that_connection()
     {
         using HandlerRig rig = HandlerRig.WholePipeline(new PoisonedProcessor(later: false));
-        rig.Receive(Article[..10]); // so that the next read makes two batches: the packet completed here, and the rest
+        rig.Receive(Article[..10]); // the next read makes two batches: the packet that it completes, and the rest
 
         rig.Receive(Glue(Article[10..], PoisonedProcessor.Poison));
         rig.Channel.RunPendingTasks();
@@ -225,7 +225,7 @@ public sealed class ProcessingHandlerTests
     }
 
     [Test]
-    public void Task_that_has_failed_already_stops_the_processor_at_once()
+    public void Task_that_has_failed_already_stops_the_processor_immediately()
     {
         var processor = new FailedProcessor();
         using HandlerRig rig = Rig(processor);
@@ -354,11 +354,11 @@ public sealed class ProcessingHandlerTests
             TimeSpan.FromSeconds(afterSeconds).Ticks, TimeSpan.FromMilliseconds(200).Ticks, PeerDeadlines.None);
     }
 
-    /// <summary>A batch of the same read that follows the close: the closed channel's own pipeline has no handlers any more.</summary>
+    /// <summary>Delivers a batch after the close, when the channel's pipeline has no handlers left.</summary>
     private static void Hand(HandlerRig rig, IPacketProcessor processor, PacketBatch batch) =>
         new ProcessingHandler(rig.Connection, processor, CancellationToken.None).ChannelRead(null!, batch);
 
-    /// <summary>Fails before its first await, as an async method does: in its task.</summary>
+    /// <summary>A processor that returns a failed task, like an async method that throws before its first await.</summary>
     private sealed class FailedProcessor : IPacketProcessor
     {
         public int Batches { get; private set; }

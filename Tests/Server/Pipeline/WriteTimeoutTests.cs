@@ -8,7 +8,7 @@ using DotNettyFraming.Server.Pipeline;
 
 namespace DotNettyFraming.Tests.Server.Pipeline;
 
-/// <summary>A peer that does not take what was written to it, over a channel that takes as many bytes as the test says.</summary>
+/// <summary>Peers that stop reading, over a channel that takes bytes only when the test asks.</summary>
 [CancelAfter(30_000)]
 public sealed class WriteTimeoutTests
 {

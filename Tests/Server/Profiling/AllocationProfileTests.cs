@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>A recording estimates where this process allocates, and how much.</summary>
+/// <summary>Recordings of where this process allocates, and how much.</summary>
 [CancelAfter(120_000)]
 [Category("Slow")]
 public sealed class AllocationProfileTests
@@ -14,7 +14,7 @@ public sealed class AllocationProfileTests
 
     private static object? _kept;
 
-    /// <summary>Sizes below, near and above the sampling's mean; about 1 GB of each.</summary>
+    /// <summary>Sizes below, near and above the mean sampling distance; about 1 GB is allocated of each.</summary>
     [TestCase(1000, 1_000_000)]
     [TestCase(100_000, 10_000)]
     [TestCase(1_000_000, 1_000)]
@@ -107,7 +107,7 @@ public sealed class AllocationProfileTests
         return new PprofFile(await recorder.StopAsync());
     }
 
-    /// <summary>Allocates; not optimised, because an optimised loop and its body have one line.</summary>
+    /// <summary>Allocates arrays; not optimised, because an optimised loop and its body share one line number.</summary>
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.NoOptimization)]
     private static void Allocate(int length, int count)
     {

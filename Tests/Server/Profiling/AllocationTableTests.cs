@@ -3,7 +3,7 @@ using Microsoft.Diagnostics.Tracing.Etlx;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>A recording does not grow with time.</summary>
+/// <summary>The table of a recording, which does not grow with time.</summary>
 public sealed class AllocationTableTests
 {
     [Test]

@@ -10,7 +10,7 @@ public sealed class HeapProfileTests
 {
     private const int Count = 12_345;
 
-    /// <summary>A header, a method table, and two longs.</summary>
+    /// <summary>The size of an item: an object header, a method table and two longs.</summary>
     private const int ItemBytes = 8 + 8 + 16;
 
     [Test]

@@ -2,7 +2,7 @@ using DotNettyFraming.Server.Profiling;
 
 namespace DotNettyFraming.Tests.Server.Profiling;
 
-/// <summary>The runtime's names, written as in source.</summary>
+/// <summary>The runtime's type and method names, written as in source code.</summary>
 public sealed class NameTests
 {
     [TestCase("System.Byte[]", "System.Byte[]")]

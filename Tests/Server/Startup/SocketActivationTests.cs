@@ -3,7 +3,7 @@ using DotNettyFraming.Server.Startup;
 
 namespace DotNettyFraming.Tests.Server.Startup;
 
-/// <summary>LISTEN_PID and LISTEN_FDS.</summary>
+/// <summary>The environment of socket activation: LISTEN_PID and LISTEN_FDS.</summary>
 public sealed class SocketActivationTests
 {
     [TestCase("42", "1", 3)]

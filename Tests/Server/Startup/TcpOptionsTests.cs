@@ -24,7 +24,7 @@ public sealed class TcpOptionsTests
     public void Quick_acknowledgements_are_turned_off() =>
         Assert.That(Text(new ServerOptions { TcpQuickAck = false }), Is.EqualTo("6:12=0"));
 
-    /// <summary>Returns the options as <c>level:name=value</c> with the kernel's numbers.</summary>
+    /// <summary>Returns the options as <c>level:name=value</c> in the kernel's numbers.</summary>
     private static string Text(ServerOptions options) =>
         string.Join(' ', TcpOptions.Of(options).Select(option => $"{option.Level}:{option.Name}={option.Value}"));
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace DotNettyFraming.Tests.Server.Storage;
 
-/// <summary>What a start finds: unclean stops, and files damaged by hand.</summary>
+/// <summary>Starts on the store of a crashed server and on damaged files.</summary>
 public sealed class StoreRecoveryTests
 {
     [Test]
@@ -203,7 +203,7 @@ public sealed class StoreRecoveryTests
 
         using (FileStream file = File.OpenWrite(SegmentPath(directory.Path, 0)))
         {
-            file.Position = 4 * 4096; // behind the pages of the schema: the root of the chunks
+            file.Position = 4 * 4096; // the root page of the chunks, after the pages of the schema
             file.Write(new byte[4096]);
         }
 
@@ -292,7 +292,7 @@ public sealed class StoreRecoveryTests
         Assert.That(StoreRig.Export(directory.Path), Has.Length.EqualTo(2));
     }
 
-    /// <summary>A copy of a store that is being written: what a crash would leave.</summary>
+    /// <summary>Returns a copy of a store that is being written, as a crash would leave it.</summary>
     private static TemporaryDirectory Crashed(string directory, int packets)
     {
         using var rig = new StoreRig(directory);

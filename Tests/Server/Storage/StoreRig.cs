@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Tests.Server.Storage;
 
-/// <summary>A store without a server: the test is its only event loop.</summary>
+/// <summary>A store without a server; the test's thread is its only event loop.</summary>
 internal sealed class StoreRig : IDisposable
 {
     private readonly BlockingCollection<Action> _tasks = [];
@@ -41,7 +41,7 @@ internal sealed class StoreRig : IDisposable
 
     public IEnumerable<string> Warnings => Logger.Lines.Where(line => line.Level >= LogLevel.Warning).Select(line => line.Message);
 
-    /// <summary>Appends packets as one loop turn.</summary>
+    /// <summary>Appends packets in one turn of the event loop.</summary>
     public void Append(StoredPeer peer, params string[] payloads)
     {
         byte[] bytes = [.. payloads.SelectMany(payload => Packet(payload))];
@@ -60,7 +60,7 @@ internal sealed class StoreRig : IDisposable
         }
     }
 
-    /// <summary>Runs the loop's tasks that there are.</summary>
+    /// <summary>Runs the loop's queued tasks.</summary>
     public void RunTasks()
     {
         while (_tasks.TryTake(out Action? task))
@@ -69,7 +69,7 @@ internal sealed class StoreRig : IDisposable
         }
     }
 
-    /// <summary>Appends packets, and waits until they are stored.</summary>
+    /// <summary>Appends packets and waits until they are stored.</summary>
     public void Store(StoredPeer peer, params string[] payloads)
     {
         Append(peer, payloads);
@@ -113,10 +113,10 @@ internal sealed class StoredPeer(long id, string peer = "192.0.2.1:5555") : ISin
 
     public ref SinkState SinkState => ref _state;
 
-    /// <summary>Packets appended.</summary>
+    /// <summary>The number of packets appended.</summary>
     public long Appended { get; set; }
 
-    /// <summary>Packets stored.</summary>
+    /// <summary>The number of packets stored.</summary>
     public long Position { get; private set; }
 
     public void Stored(long position)
@@ -126,7 +126,7 @@ internal sealed class StoredPeer(long id, string peer = "192.0.2.1:5555") : ISin
     }
 }
 
-/// <summary>A directory for the time of a test.</summary>
+/// <summary>A temporary directory, deleted on disposal.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("framing-store-").FullName;

@@ -8,7 +8,7 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Storage;
 
-/// <summary>The store alone against a C program that writes the same bytes to the same disk, one after the other in turn.</summary>
+/// <summary>The store without a server, compared in turn with a C program that writes the same bytes to the same disk.</summary>
 [Category("Slow")]
 [NonParallelizable]
 public sealed class StoreThroughputTests

@@ -69,7 +69,7 @@ public sealed class StoreWriterTests
         {
             for (int i = 0; i < 40; i++)
             {
-                rig.Append(peer, [.. Enumerable.Repeat(large, i == 20 ? 30 : 1)]); // one batch of 1.8 MB
+                rig.Append(peer, [.. Enumerable.Repeat(large, i == 20 ? 30 : 1)]); // the batch of round 20 has 1.8 MB
             }
 
             rig.Settle(peer);

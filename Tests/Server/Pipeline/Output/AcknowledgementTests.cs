@@ -9,7 +9,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Output;
 
-/// <summary>PROTOCOL, acknowledgements: when they are sent, and which number.</summary>
+/// <summary>PROTOCOL, acknowledgements: when they are sent, and the count in them.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(30_000)]
 public sealed class AcknowledgementTests

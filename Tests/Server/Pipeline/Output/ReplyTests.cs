@@ -10,7 +10,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Output;
 
-/// <summary>Replies over a channel that takes as many bytes as the test says.</summary>
+/// <summary>Replies over a channel that takes bytes only when the test asks.</summary>
 [CancelAfter(30_000)]
 public sealed class ReplyTests
 {
@@ -219,7 +219,7 @@ public sealed class ReplyTests
         Assert.That(rig.Counters.PacketsProcessed, Is.EqualTo(1));
     }
 
-    /// <summary>A channel whose kernel takes bytes only in <see cref="Take"/>.</summary>
+    /// <summary>A channel that takes bytes only in <see cref="Take"/>.</summary>
     internal sealed class SlowChannel : EmbeddedChannel
     {
         public void Take(int bytes) => Unsafe.OutboundBuffer.RemoveBytes(bytes);

@@ -11,7 +11,7 @@ using static DotNettyFraming.Tests.Harness.ProxyHeaders;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Proxy;
 
-/// <summary>FAULTS 24 in an embedded channel: what the handler keeps, hands on, and when it gives up.</summary>
+/// <summary>FAULTS 24 in an embedded channel: the bytes that the handler keeps and passes on, and its deadline.</summary>
 [CancelAfter(30_000)]
 public sealed class ProxyHeaderHandlerTests
 {
@@ -137,7 +137,7 @@ public sealed class ProxyHeaderHandlerTests
     }
 
     [Test]
-    public void Wrong_header_closes_at_once_and_nothing_of_it_is_processed()
+    public void Wrong_header_closes_immediately_and_nothing_is_processed()
     {
         using HandlerRig rig = Rig();
 
@@ -194,7 +194,7 @@ public sealed class ProxyHeaderHandlerTests
         rig.Sweep();
         rig.Sweep(after: TimeSpan.FromSeconds(6));
         rig.Connection.Resume(PauseCauses.ProcessingBehind);
-        rig.Sweep(after: TimeSpan.FromSeconds(6)); // paused for a part of it
+        rig.Sweep(after: TimeSpan.FromSeconds(6)); // paused for part of this time
         Assert.That(rig.Channel.Open, Is.True);
         rig.Sweep(after: TimeSpan.FromSeconds(3));
         rig.Channel.RunPendingTasks();
@@ -227,7 +227,7 @@ public sealed class ProxyHeaderHandlerTests
 
     private static HandlerRig Rig(IPEndPoint? sender = null) => new(rig =>
     {
-        rig.Connection.Source.Peer = sender ?? Balancer; // the embedded channel's is no IP address
+        rig.Connection.Source.Peer = sender ?? Balancer; // the embedded channel's address is not an IP address
         return
         [
             new ProxyHeaderHandler(rig.Connection, new ProxyRules([IPNetwork.Parse("10.0.0.0/8")], rig.Log)),

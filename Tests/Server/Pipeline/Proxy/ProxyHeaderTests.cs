@@ -6,7 +6,7 @@ using static DotNettyFraming.Tests.Harness.ProxyHeaders;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Proxy;
 
-/// <summary>FAULTS 24: what is a PROXY header, and what is none.</summary>
+/// <summary>FAULTS 24: valid and invalid PROXY headers.</summary>
 [CancelAfter(60_000)]
 public sealed class ProxyHeaderTests
 {
@@ -15,7 +15,7 @@ public sealed class ProxyHeaderTests
 
     private static readonly byte[] IPv4Addresses = Convert.FromHexString("C0000207" + "C6336401" + "DC04" + "270F");
 
-    /// <summary>Complete headers, and the peer that they name; null if none.</summary>
+    /// <summary>Returns complete headers, each with the peer that it names or null.</summary>
     private static IEnumerable<TestCaseData> Complete()
     {
         TestCaseData Case(string name, byte[] header, string? peer) => new TestCaseData(header, peer).SetArgDisplayNames(name);
@@ -38,7 +38,7 @@ public sealed class ProxyHeaderTests
         yield return Case("2: longest", Binary(0x21, 0x21, IPv6Addresses, new byte[520 - 36]), "[2001:db8::7]:56324");
         yield return Case("2: LOCAL", Binary(0x20, 0x00), null);
         yield return Case("2: LOCAL with addresses", Binary(0x20, 0x11, IPv4Addresses), null);
-        yield return Case("2: LOCAL of a family unheard of", Binary(0x20, 0xFF, [1, 2, 3]), null);
+        yield return Case("2: LOCAL of an unknown family", Binary(0x20, 0xFF, [1, 2, 3]), null);
         yield return Case("2: unspecified", Binary(0x21, 0x00), null);
         yield return Case("2: unspecified, with bytes", Binary(0x21, 0x00, [1, 2, 3]), null);
         yield return Case("2: UDP over IPv4", Binary(0x21, 0x12, IPv4Addresses), null);
@@ -46,7 +46,7 @@ public sealed class ProxyHeaderTests
         yield return Case("2: AF_UNIX", Binary(0x21, 0x31, new byte[216]), null);
     }
 
-    /// <summary>No headers, and how many bytes it takes to see that at the latest.</summary>
+    /// <summary>Returns invalid headers, each with the number of bytes after which it must be recognised.</summary>
     private static IEnumerable<TestCaseData> Invalid()
     {
         TestCaseData Case(string name, byte[] bytes, int seenAfter, bool isTooLong = false) =>
@@ -58,7 +58,7 @@ public sealed class ProxyHeaderTests
         yield return Case("TLS", [0x16, 0x03, 0x01], 1);
         yield return Case("1: lower case", "proxy TCP4"u8.ToArray(), 1);
         yield return Case("1: another word", "PROXIMA"u8.ToArray(), 5);
-        yield return Case("1: CRLF at once", "PROXY\r\n"u8.ToArray(), 6);
+        yield return Case("1: CRLF immediately", "PROXY\r\n"u8.ToArray(), 6);
         yield return TooLong("1: no CRLF in 107 bytes", Encoding.Latin1.GetBytes($"PROXY UNKNOWN {new string('x', 200)}\r\n"), 107);
         yield return TooLong("1: CRLF one byte late", Line($"UNKNOWN {new string('x', 107 - 15)}"), 107);
         yield return TooLong("1: LF alone", Encoding.Latin1.GetBytes($"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\n{new string('x', 70)}"), 107);

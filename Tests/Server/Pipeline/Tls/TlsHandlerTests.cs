@@ -11,7 +11,7 @@ using static DotNettyFraming.Tests.Harness.Packets;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
 
-/// <summary>The handler of TLS without a socket, against .NET's client.</summary>
+/// <summary>The TLS handler without a socket, against .NET's TLS client.</summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 [CancelAfter(60_000)]
 public sealed class TlsHandlerTests : IDisposable

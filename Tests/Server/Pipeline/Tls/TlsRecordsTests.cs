@@ -6,7 +6,7 @@ namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
 
 public sealed class TlsRecordsTests
 {
-    /// <summary>Three records; the second's fragment has 300 bytes, so that both bytes of its length count.</summary>
+    /// <summary>Three records; the second has a fragment of 300 bytes, so that both bytes of its length matter.</summary>
     private static readonly byte[] Records = Glue([22, 3, 1, 0, 2, 7, 7], [23, 3, 3, 1, 44], new byte[300], [21, 3, 3, 0, 1, 9]);
 
     private static readonly int[] Ends = [7, 312, 318];
@@ -67,7 +67,7 @@ public sealed class TlsRecordsTests
     [TestCase(new byte[] { 22, 2 })]
     [TestCase(new byte[] { 22, 3, 1, 0, 0 })]
     [TestCase(new byte[] { 23, 3, 3, 0x48, 1 })]
-    public void What_is_no_record_is_told_at_its_first_wrong_byte(byte[] bytes)
+    public void Invalid_record_is_recognised_at_its_first_wrong_byte(byte[] bytes)
     {
         var records = new TlsRecords();
         foreach (byte value in bytes)

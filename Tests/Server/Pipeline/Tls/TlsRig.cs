@@ -10,16 +10,16 @@ using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Pipeline.Tls;
 
-/// <summary>The server's pipeline with TLS over an embedded channel, and .NET's client, all on the test's thread.</summary>
+/// <summary>The server's pipeline with TLS over an embedded channel and .NET's TLS client, all on the test's thread.</summary>
 internal sealed class TlsRig : IDisposable
 {
     private readonly Func<byte[], IEnumerable<byte[]>> _cut;
     private readonly GluingStream _wire;
     private readonly MemoryStream _answers = new();
 
-    /// <param name="tls">The server's.</param>
-    /// <param name="cut">How what the client sends is read by the server.</param>
-    /// <param name="verify">Runs the steps that bring client certificates; by default where they are, on this thread.</param>
+    /// <param name="tls">The server's certificate and rules.</param>
+    /// <param name="cut">Splits the client's bytes into reads of the server; by default they are one read.</param>
+    /// <param name="verify">Runs the verification of client certificates; by default inline.</param>
     public TlsRig(ServerTls tls, Func<byte[], IEnumerable<byte[]>>? cut = null, Action<Action>? verify = null)
     {
         TlsRules rules = tls.Rules;
@@ -47,7 +47,7 @@ internal sealed class TlsRig : IDisposable
 
     public SslStream Client { get; }
 
-    /// <summary>The client has read on where nothing was left.</summary>
+    /// <summary>Whether the client has tried to read when no bytes were left.</summary>
     public bool HasRunDry { get; private set; }
 
     public void Handshake(SslProtocols protocol, X509Certificate2? certificate = null, int alpnBytes = 0) => Client.AuthenticateAsClient(
@@ -62,7 +62,7 @@ internal sealed class TlsRig : IDisposable
 
     private static SslApplicationProtocol Protocol(int number) => new(number.ToString("D99", CultureInfo.InvariantCulture));
 
-    /// <summary>Sends what the client has written.</summary>
+    /// <summary>Sends the bytes that the client has written.</summary>
     public void Deliver() => _wire.Release();
 
     public void Dispose()
