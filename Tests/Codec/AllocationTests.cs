@@ -59,9 +59,34 @@ public class AllocationTests
         }
     }
 
+    [Test]
+    public void Read_of_whole_packets_allocates_64_bytes_and_is_the_content()
+    {
+        var visitor = new Visitor();
+        var channel = new EmbeddedChannel(new PacketDecoder(), visitor);
+        IByteBuffer read = Unpooled.WrappedBuffer(Wire.Packets(25, 25));
+
+        for (int i = 0; i < 1_000; i++)
+        {
+            channel.Pipeline.FireChannelRead(read.Retain());
+            read.SetReaderIndex(0);
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        channel.Pipeline.FireChannelRead(read.Retain());
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThanOrEqualTo(64));
+        Assert.That(visitor.LastContent, Is.SameAs(read));
+        Assert.That(visitor.Packets, Is.EqualTo(2 * 1_001));
+        Assert.That(read.ReferenceCount, Is.EqualTo(1));
+        read.Release();
+        channel.FinishAndReleaseAll();
+    }
+
     private sealed class Visitor : ChannelHandlerAdapter
     {
         public int Packets { get; private set; }
+
+        public IByteBuffer? LastContent { get; private set; }
 
         public override void ChannelRead(IChannelHandlerContext context, object message)
         {
@@ -71,6 +96,7 @@ public class AllocationTests
                 Packets += packet.Bytes.IsEmpty ? 0 : 1;
             }
 
+            LastContent = batch.Content;
             batch.Release();
         }
     }
