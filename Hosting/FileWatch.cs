@@ -32,7 +32,7 @@ internal sealed class FileWatch : IDisposable
         _refused = refused;
         _current = _lastSeen = Stamps();
         read();
-        _timer = time.CreateTimer(_ => Check(), null, period, period);
+        _timer = time.CreateAlignedTimer(Check, period);
     }
 
     public void Dispose()

@@ -42,7 +42,7 @@ internal sealed partial class LogLimit : ILoggerProvider
         _sums = inner.CreateLogger(typeof(LogLimit).FullName!);
         _time = time;
         _windowStart = _secondStart = time.GetTimestamp();
-        _timer = time.CreateTimer(_ => OnSecond(), null, Second, Second);
+        _timer = time.CreateAlignedTimer(OnSecond, Second);
     }
 
     public ILogger CreateLogger(string categoryName) => new Limited(_inner.CreateLogger(categoryName), categoryName, this);

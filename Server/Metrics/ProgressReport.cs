@@ -1,3 +1,4 @@
+using DotNettyFraming.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace DotNettyFraming.Server.Metrics;
@@ -10,7 +11,7 @@ namespace DotNettyFraming.Server.Metrics;
 internal sealed class ProgressReport : IDisposable
 {
     /// <summary>The time between two checks; a line must not be late by 1 s.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The maximum of lines in any second.</summary>
     public const int MaxLinesPerSecond = 20;
@@ -31,7 +32,7 @@ internal sealed class ProgressReport : IDisposable
         _every = every;
         _time = time;
         _logger = logger;
-        _timer = time.CreateTimer(_ => Report(), null, Interval, Interval);
+        _timer = time.CreateAlignedTimer(Report, Interval);
     }
 
     /// <summary>Stops the timer, and reports packets processed since its last tick.</summary>

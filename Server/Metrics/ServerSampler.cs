@@ -1,3 +1,4 @@
+using DotNettyFraming.Hosting;
 using System.Buffers.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -44,7 +45,7 @@ internal sealed class ServerSampler : IDisposable
         _lastSampled = time.GetTimestamp();
         _newest = Take(null, TimeSpan.Zero);
         _samples.Enqueue(_newest);
-        _timer = time.CreateTimer(_ => Tick(), null, Interval, Interval);
+        _timer = time.CreateAlignedTimer(Tick, Interval);
     }
 
     /// <summary>The last sample.</summary>

@@ -1,3 +1,4 @@
+using DotNettyFraming.Hosting;
 using System.Net.Sockets;
 using DotNetty.Transport.Channels;
 
@@ -22,7 +23,7 @@ internal sealed class ListenerWatch : IDisposable
     {
         _listener = listener;
         _isListening = isListening;
-        _timer = time.CreateTimer(_ => Check(), null, Period, Period);
+        _timer = time.CreateAlignedTimer(Check, Period);
         listener.CloseCompletion.ContinueWith(
             _ => _lost.TrySetResult("it was closed"),
             CancellationToken.None,

@@ -1,3 +1,4 @@
+using DotNettyFraming.Hosting;
 namespace DotNettyFraming.Server.Startup;
 
 /// <summary>The garbage collection that returns memory to the system after a burst of packets, connections or compiled methods.</summary>
@@ -38,7 +39,7 @@ internal sealed class MemoryReturn : IDisposable
     {
         _counts = counts;
         _collect = collect ?? Collect;
-        _timer = time.CreateTimer(_ => Check(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+        _timer = time.CreateAlignedTimer(Check, TimeSpan.FromSeconds(1));
     }
 
     public void Dispose() => _timer.Dispose();
