@@ -29,6 +29,7 @@ internal sealed record CompareOptions
         {
             Sending = [.. Workloads.All.Where(load => Loads.Contains(load.Name))],
             Connecting = Loads.Contains(ComparisonPlan.ConnectLoad),
+            Acknowledging = Loads.Contains(ComparisonPlan.AcknowledgementLoad),
             MemoryRounds = Loads.Contains(ComparisonPlan.MemoryLoad) ? MemoryRounds : 0,
             Rounds = Rounds,
             Seconds = Seconds,

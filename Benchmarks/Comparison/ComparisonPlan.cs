@@ -11,14 +11,21 @@ internal sealed record ComparisonPlan
     /// <summary>The load that measures memory.</summary>
     public const string MemoryLoad = "memory";
 
+    /// <summary>The load that measures acknowledgements.</summary>
+    public const string AcknowledgementLoad = "ack";
+
     /// <summary>The names of all loads.</summary>
-    public static readonly IReadOnlyList<string> LoadNames = [.. Workloads.All.Select(load => load.Name), ConnectLoad, MemoryLoad];
+    public static readonly IReadOnlyList<string> LoadNames =
+        [.. Workloads.All.Select(load => load.Name), ConnectLoad, AcknowledgementLoad, MemoryLoad];
 
     /// <summary>The loads that send packets.</summary>
     public required IReadOnlyList<Workload> Sending { get; init; }
 
     /// <summary>Whether connections per second are measured.</summary>
     public required bool Connecting { get; init; }
+
+    /// <summary>Whether acknowledgements of this server are measured.</summary>
+    public bool Acknowledging { get; init; }
 
     /// <summary>Rounds of the memory load; each starts every server anew.</summary>
     public required int MemoryRounds { get; init; }
@@ -43,6 +50,7 @@ internal sealed record ComparisonPlan
     {
         Sending = [.. Workloads.All.Where(load => load.Name is "W1" or "W4-full")],
         Connecting = true,
+        Acknowledging = true,
         MemoryRounds = 1,
         Rounds = 1,
         Seconds = 0.05,

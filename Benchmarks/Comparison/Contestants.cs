@@ -16,7 +16,7 @@ internal static class Contestants
         new("floor", "bare epoll loops, headers only, in C#", ContestantRole.Floor, Environment.ProcessPath!, [PeerProgram.Mode, "floor"]);
 
     /// <summary>All servers in the order of measurement.</summary>
-    /// <remarks>Ours runs with its defaults but for log files and the admin port, which several servers cannot share.</remarks>
+    /// <remarks>Ours runs with its defaults but for log files and the port numbers.</remarks>
     public static readonly IReadOnlyList<Contestant> All =
     [
         Floor,
@@ -56,12 +56,13 @@ internal static class Contestants
 
     private static string GoProgram => Path.Combine(Path.GetTempPath(), $"framing-go-{Environment.ProcessId}");
 
-    private static Contestant Ours(string name, string title, params string[] options) => new(
+    /// <summary>Returns this server with some options.</summary>
+    public static Contestant Ours(string name, string title, params string[] options) => new(
         name,
         title,
         ContestantRole.Ours,
         BuiltPrograms.Server,
-        ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", "--admin", "off", .. options]);
+        ["--address", "127.0.0.1", "--port", "0", "--log-directory", "none", "--admin", "127.0.0.1:0", .. options]);
 
     private static Contestant Rival(string name, string title) =>
         new(name, title, ContestantRole.Rival, Environment.ProcessPath!, [PeerProgram.Mode, name]);
