@@ -138,7 +138,7 @@ public sealed class PacketDecoder : LengthFieldBasedFrameDecoder
         {
             int start = input.ReaderIndex;
 
-            // The base class knows neither masks nor alternatives.
+            // The base class does not support masks or alternatives.
             object run = _layout.IsPlain ? Decode(context, input) : ExtractFrame(context, input, start, _run.ByteCount);
             input.SetReaderIndex(start + _run.ByteCount);
             Emit((IByteBuffer)run, _run, output);

@@ -166,7 +166,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
         return holders;
     }
 
-    /// <summary>Asserts that the server closed at least this number of connections, the oldest among them, and is within its limit.</summary>
+    /// <summary>Asserts that the server closed at least this number of connections, the oldest too, and is within its limit.</summary>
     internal static async Task AssertOldestClosedAsync(RunningServer server, List<Peer> holders, int closed, long limit)
     {
         Eventually.That(() => server.Counters.Closed(CloseReason.BufferBudget), Is.GreaterThanOrEqualTo(closed));

@@ -100,7 +100,7 @@ public sealed class ProcessorTests(TransportChoice transport)
     {
         var processor = new GatedProcessor();
         await using RunningServer server = await RunningServer.StartAsync(
-            transport, processor, options => options with { EventLoops = 1, MemoryBytes = 16 * 1024 * 1024 }); // at most a quarter, 4 MiB, may be pending
+            transport, processor, options => options with { EventLoops = 1, MemoryBytes = 16 * 1024 * 1024 }); // 4 MiB may be pending
         Peer[] peers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => server.ConnectAsync()));
         byte[] packets = Repeat(OfLength(1000), 59); // 200 × 59,413 = 11.9 MB
 
