@@ -19,8 +19,8 @@ public interface IPacketProcessor
     /// <see cref="PacketBatch.Detach"/> and release that.</param>
     /// <param name="source">The connection of the packets.</param>
     /// <param name="cancellationToken">Cancelled when the server no longer waits for processing to complete.</param>
-    /// <returns>Completes when the packets are processed; with a store they are stored then. A failure closes the connection with <c>ProcessingFailed</c>, and its packets
-    /// count as dropped.</returns>
+    /// <returns>Completes when the packets are processed; with a store they are stored then. A failure closes the connection with
+    /// <c>ProcessingFailed</c>, and its packets count as dropped.</returns>
     /// <remarks>It must not block: it runs on the event loop, and thousands of connections wait for it. It may be called before earlier
     /// batches of the connection are complete, up to a bound at which reading pauses.</remarks>
     ValueTask ProcessAsync(PacketBatch batch, PacketSource source, CancellationToken cancellationToken);
