@@ -51,10 +51,9 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
     private int _threadId;
     private long _cpuTicksAtEnd = -1;
 
-    /// <summary>Starts a loop with DotNetty's default allocator.</summary>
-    /// <param name="parent">The loop's group, or <c>null</c>.</param>
-    public EpollEventLoop(IEventLoopGroup? parent = null)
-        : this(parent, ByteBufferUtil.DefaultAllocator, DefaultReceiveBufferSize)
+    /// <summary>Starts a loop without a group, with DotNetty's default allocator.</summary>
+    public EpollEventLoop()
+        : this(null, ByteBufferUtil.DefaultAllocator, DefaultReceiveBufferSize)
     {
     }
 
@@ -157,7 +156,8 @@ public sealed partial class EpollEventLoop : AbstractEventExecutor, IEventLoop
 
     /// <summary>Starts a group of loops.</summary>
     /// <param name="count">The number of loops; start with one per processor.</param>
-    public static MultithreadEventLoopGroup NewGroup(int count) => new(group => new EpollEventLoop(group), count);
+    public static MultithreadEventLoopGroup NewGroup(int count) =>
+        new(group => new EpollEventLoop(group, ByteBufferUtil.DefaultAllocator, DefaultReceiveBufferSize), count);
 
     /// <inheritdoc />
     public new IEventLoop GetNext() => this;
