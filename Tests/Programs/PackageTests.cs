@@ -15,7 +15,8 @@ namespace DotNettyFraming.Tests.Programs;
 public sealed class PackageTests
 {
     private static readonly string[] PackageIds =
-        ["DotNettyFraming.Codec", "DotNettyFraming.Hosting", "DotNettyFraming.Server", "DotNettyFraming.Transport"];
+        ["DotNettyFraming.Codec", "DotNettyFraming.Hosting", "DotNettyFraming.Server", "DotNettyFraming.Templates",
+         "DotNettyFraming.Transport"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("framing-packages-").FullName;
 
@@ -60,9 +61,15 @@ public sealed class PackageTests
             foreach (string package in packages)
             {
                 string id = IdOf(package);
-                string[] files = Entries(package);
-                Assert.That(files, Is.SupersetOf(new[] { "README.md", "LICENSE", $"lib/net10.0/{id}.dll", $"lib/net10.0/{id}.xml" }), id);
+                Assert.That(Entries(package), Is.SupersetOf(new[] { "README.md", "LICENSE" }), id);
                 Assert.That(Metadata(package, "license").Value, Is.EqualTo("MIT"), id);
+                Assert.That(IdAndVersion(package).Version, Is.EqualTo("1.0.0"), id);
+                if (id == "DotNettyFraming.Templates")
+                {
+                    continue;
+                }
+
+                Assert.That(Entries(package), Is.SupersetOf(new[] { $"lib/net10.0/{id}.dll", $"lib/net10.0/{id}.xml" }), id);
                 Assert.That(Entries(Path.ChangeExtension(package, ".snupkg")), Has.Member($"lib/net10.0/{id}.pdb"), id);
             }
         });
@@ -188,6 +195,28 @@ public sealed class PackageTests
         Assert.That(program.Output, Has.Count.EqualTo(2));
         Assert.That(program.Output.First(), Does.Match("^bound to 127\\.0\\.0\\.1:[1-9][0-9]*$"));
         Assert.That(program.Output.Last(), Is.EqualTo("0 packets"));
+    }
+
+    [Test]
+    public async Task Template_is_created_tested_and_run()
+    {
+        string[] hive = ["--debug:custom-hive", Path.Combine(_folder, "hive")];
+        string folder = Path.Combine(_folder, "Orders");
+        string package = Directory.EnumerateFiles(Feed, "DotNettyFraming.Templates.*.nupkg").Single();
+        await DotNetAsync(_folder, ["new", "install", package, .. hive]);
+        await DotNetAsync(_folder, ["new", "framing-server", "--output", "Orders", .. hive]);
+
+        string tested = await DotNetAsync(
+            folder, "test", "-c", "Release", "-p:NuGetAudit=false", "-p:UseSharedCompilation=false", "-nodeReuse:false");
+        (ProgramRun run, IPEndPoint endpoint) = await StartAsync(Path.Combine(folder, "Orders", "bin", "Release", "net10.0", "Orders"));
+        using ProgramRun server = run;
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        await peer.SendAsync(Article);
+        peer.Finish();
+
+        Assert.That(tested, Does.Match("Passed: +1,"));
+        Assert.That(Payloads(await peer.ReceiveToEndAsync()), Is.EqualTo(Payloads(Article)));
+        await server.StopAsync();
     }
 
     private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(

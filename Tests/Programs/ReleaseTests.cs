@@ -7,6 +7,7 @@ using DotNettyFraming.Tests.Harness;
 namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>What <c>publish</c> makes, in a minimal Debian without .NET: archive, package, container.</summary>
+/// <remarks><c>FRAMING_TESTS_RELEASE</c> names the folder of a release to test instead of a new one.</remarks>
 [Category("Slow")]
 [CancelAfter(900_000)]
 [Platform("Linux")]
@@ -43,7 +44,11 @@ public sealed partial class ReleaseTests
         InstalledProgram.Find("help2man");
         string[] root =
             ["--quiet", "--variant=essential", "--include=adduser,libssl3,libstdc++6", "--aptopt=Apt::Install-Recommends false", "bookworm", Root];
-        await Task.WhenAll(RunAsync(Path.Combine(Repository.Root, "publish"), Release, "linux-x64"), RunAsync(mmdebstrap, root));
+        await Task.WhenAll(
+            Environment.GetEnvironmentVariable("FRAMING_TESTS_RELEASE") is { Length: > 0 } made
+                ? RunAsync("cp", "--recursive", made, Release)
+                : RunAsync(Path.Combine(Repository.Root, "publish"), Release, "linux-x64"),
+            RunAsync(mmdebstrap, root));
     }
 
     [OneTimeTearDown]

@@ -1,0 +1,4 @@
+using DotNettyFraming.Server;
+using MyServer;
+
+return await FramingServer.CreateBuilder(args).UseProcessor(new EchoProcessor()).RunAsync();
