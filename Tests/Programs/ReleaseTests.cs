@@ -83,13 +83,13 @@ public sealed partial class ReleaseTests
         File.WriteAllText(control, VersionLine().Replace(File.ReadAllText(control), "Version: 9.0.0"));
         await RunAsync("dpkg-deb", "-Znone", "-b", next, Path.Combine(Release, "next.deb"));
 
-        string output = await InRootAsync(Start + $"""
-            service() (
+        string output = await InRootAsync(Start + $$"""
+            service() {
                 set -a
                 . /etc/dotnetty-framing/server.env
                 exec setpriv --reuid=framing --regid=framing --clear-groups DotNettyFraming.Server --log-directory none
-            )
-            dpkg -i /mnt/{Path.GetFileName(Package)} > /dev/null
+            }
+            dpkg -i /mnt/{{Path.GetFileName(Package)}} > /dev/null
             echo FRAMING_STORE=/var/lib/dotnetty-framing >> /etc/dotnetty-framing/server.env
             start service; send DotNettyFraming.LoadClient; stop
 
