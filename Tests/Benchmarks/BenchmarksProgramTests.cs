@@ -31,7 +31,9 @@ public sealed class BenchmarksProgramTests
             Assert.That(results, Does.Match($@"\| {peer} \| [0-9,]+ \| [0-9,]+ \| all \|"));
         }
 
-        Assert.That(results, Does.Contain("Packets per second").And.Contain("Acknowledgements").And.Contain("Connections").And.Contain("Resident memory"));
+        Assert.That(
+            results,
+            Does.Contain("Packets per second").And.Contain("Acknowledgements").And.Contain("Connections").And.Contain("Resident memory"));
         Assert.That(new FileInfo(Path.Combine(_folder, "RESULTS.png")).Length, Is.Positive);
     }
 
