@@ -225,6 +225,9 @@ internal sealed class DataPort : IServerProbe, IDisposable
         await ShutDownLoopsAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Moves connections to where their packets are forwarded. Any thread.</summary>
+    public void Forwarded(IReadOnlyList<(long Connection, long End)> ends) => OnEachLoop(state => state.Forwarded(ends));
+
     /// <summary>Completes when each event loop has run its queued tasks; for tests.</summary>
     internal Task LoopsAsync() => Task.WhenAll(_states.Keys.Select(loop => loop.SubmitAsync(() => true)));
 

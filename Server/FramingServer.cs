@@ -2,6 +2,7 @@ using System.Net;
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Admin;
+using DotNettyFraming.Server.Forwarding;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
@@ -28,6 +29,7 @@ public sealed class FramingServer : IAsyncDisposable
     private readonly Lock _stopping = new();
     private ServerTls? _tls;
     private StoreWriter? _store;
+    private Forwarder? _forwarder;
     private DataPort? _port;
     private AdminServer? _admin;
     private ProgressReport? _progress;
@@ -91,6 +93,11 @@ public sealed class FramingServer : IAsyncDisposable
             {
                 ListeningDescriptor = ListeningDescriptor,
             };
+            if (Options.Forward is not null)
+            {
+                OpenForwarder();
+            }
+
             StartupCheck.Report(Options, _port.TransportName, _logger);
             if (ListeningDescriptor is { } descriptor)
             {
@@ -105,6 +112,7 @@ public sealed class FramingServer : IAsyncDisposable
             }
 
             Endpoint = await _port.StartAsync().ConfigureAwait(false);
+            StartForwarder();
         }
         catch
         {
@@ -147,6 +155,8 @@ public sealed class FramingServer : IAsyncDisposable
             TimeSpan left = Options.DrainTimeout - _time.GetElapsedTime(start);
             using var expired = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero);
             await _processor.StopAsync(expired.Token).ConfigureAwait(false);
+            left = Options.DrainTimeout - _time.GetElapsedTime(start);
+            await StopForwarderAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero).ConfigureAwait(false);
         }
         finally
         {
@@ -159,6 +169,7 @@ public sealed class FramingServer : IAsyncDisposable
     {
         _progress?.Dispose();
         await CloseAdminAsync().ConfigureAwait(false);
+        await CloseForwarderAsync().ConfigureAwait(false); // before the store, whose last segment it reads
         _store?.Dispose(); // after the event loops: commits what they left
         _port?.Dispose();
         _tls?.Dispose();
@@ -180,6 +191,7 @@ public sealed class FramingServer : IAsyncDisposable
             SegmentBytes = Options.StoreSegmentBytes,
             Retain = Options.StoreRetain,
             MaxBytes = Options.StoreMaxBytes,
+            Forwards = Options.Forward is not null,
         };
         try
         {
@@ -190,6 +202,22 @@ public sealed class FramingServer : IAsyncDisposable
             throw new StartupException($"--store: {e.Message}", e);
         }
     }
+
+    // Separate methods, so that nothing of StackExchange.Redis is loaded without forwarding.
+    private void OpenForwarder()
+    {
+        ForwardRules rules = ForwardFiles.Read(Options);
+        _forwarder = new Forwarder(rules, _store!, Counters.Store!, Counters.Forward = new ForwardCounters(), _time, _logger)
+        {
+            OnForwarded = Options.Ack == AckLevel.Forwarded ? _port!.Forwarded : null,
+        };
+    }
+
+    private void StartForwarder() => _forwarder?.Start();
+
+    private Task StopForwarderAsync(TimeSpan longest) => _forwarder?.StopAsync(longest) ?? Task.CompletedTask;
+
+    private ValueTask CloseForwarderAsync() => _forwarder?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task StartProcessorAsync(CancellationToken cancellationToken)
     {

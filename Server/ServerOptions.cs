@@ -78,6 +78,24 @@ public sealed record ServerOptions
     /// <summary>The disk space that the store may take, bytes; 0 = no limit.</summary>
     public long StoreMaxBytes { get; init; }
 
+    /// <summary>The Redis servers that packets are forwarded to, <c>redis://[user@]host:port[,host:port…]</c>; null = none.</summary>
+    public string? Forward { get; init; }
+
+    /// <summary>The name of the stream, whose key is <c>NAME:{NODE}</c>.</summary>
+    public string ForwardStream { get; init; } = "framing";
+
+    /// <summary>The file of the password for Redis; null = no password.</summary>
+    public string? ForwardPasswordFile { get; init; }
+
+    /// <summary>The CAs of the Redis servers' certificates, PEM; null = those of the system.</summary>
+    public string? ForwardCaFile { get; init; }
+
+    /// <summary>The replicas that confirm an entry before it counts as forwarded.</summary>
+    public int ForwardReplicas { get; init; }
+
+    /// <summary>The age at which stream entries are trimmed; zero = never.</summary>
+    public TimeSpan ForwardKeep { get; init; }
+
     /// <summary>The age at which a connection is closed gracefully, ±10 %; zero = never.</summary>
     public TimeSpan MaxConnectionAge { get; init; }
 

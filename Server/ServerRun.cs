@@ -83,6 +83,7 @@ internal static class ServerRun
     private static void Check(ParsedOptions<ServerOptions> parsed, ILogger logger)
     {
         ServerTls.Of(parsed.Options, TimeProvider.System, logger)?.Dispose();
+        ForwardFiles.Check(parsed.Options);
         MemoryProfile.Check(parsed.Options.MemoryProfile, logger);
         foreach (string setting in parsed.Settings.Where(setting => !setting.StartsWith("--check ", StringComparison.Ordinal)))
         {

@@ -13,6 +13,9 @@ internal sealed class ServerCounters
     /// <summary>The counters of the store; null without one.</summary>
     public StoreCounters? Store { get; set; }
 
+    /// <summary>The counters of the forwarder; null without one.</summary>
+    public ForwardCounters? Forward { get; set; }
+
     /// <summary>Connections accepted since start.</summary>
     public long Accepted => this[Counter.ConnectionsAccepted];
 
@@ -85,7 +88,8 @@ internal sealed class ServerCounters
     }
 
     /// <summary>Returns every counter with its name in <c>/api/stats</c>, zeros included.</summary>
-    public IEnumerable<KeyValuePair<string, long>> Named() => Read().Named().Concat(Store?.Named() ?? []);
+    public IEnumerable<KeyValuePair<string, long>> Named() => 
+        Read().Named().Concat(Store?.Named() ?? []).Concat(Forward?.Named() ?? []);
 
     /// <summary>Sums a histogram over the loops, per bucket and in total; null with <c>--admin off</c>.</summary>
     public (long[] Counts, long Sum)? Histogram(Func<BatchRecorder, LoopHistogram> of)

@@ -54,6 +54,11 @@ internal sealed class ServerInstruments : IDisposable
             AddStore(store);
         }
 
+        if (counters.Forward is { } forward)
+        {
+            AddForward(forward);
+        }
+
         AddEventLoops();
     }
 
@@ -137,6 +142,22 @@ internal sealed class ServerInstruments : IDisposable
         _meter.CreateObservableGauge("framing.store.disk", () => store.DiskBytes, "By", "Disk space that the store takes.");
         _meter.CreateObservableGauge(
             "framing.store.waits", () => store.WaitsFor is null ? 0 : 1, "1", "1 while the store cannot write for lack of room.");
+    }
+
+    private void AddForward(ForwardCounters forward)
+    {
+        _meter.CreateObservableCounter("framing.forward.packets", () => forward.Packets, "{packet}", "Packets forwarded.");
+        _meter.CreateObservableCounter("framing.forward.entries", () => forward.Entries, "{entry}", "Entries forwarded, one per chunk.");
+        _meter.CreateObservableCounter("framing.forward.failures", () => forward.Failures, "{failure}", "Interruptions of forwarding.");
+        _meter.CreateObservableGauge("framing.forward.lag", () => forward.LagBytes(), "By", "Bytes of packets stored and not forwarded.");
+        _meter.CreateObservableGauge(
+            "framing.forward.lag.age", () => forward.Lag().TotalSeconds, "s", "Time since everything stored was forwarded.");
+        _meter.CreateObservableGauge(
+            "framing.forward.connected", () => forward.IsConnected ? 1 : 0, "1", "1 while entries can be appended.");
+        _meter.CreateObservableGauge(
+            "framing.forward.redis.used", () => forward.Memory.Used, "By", "Memory that the stream's Redis server uses.");
+        _meter.CreateObservableGauge(
+            "framing.forward.redis.limit", () => forward.Memory.Limit, "By", "Its maxmemory; 0 = no limit.");
     }
 
     private void AddEventLoops()

@@ -119,4 +119,22 @@ internal static partial class ServerLog
 
     [LoggerMessage(66, LogLevel.Information, "store: {Segment} deleted, {Bytes} bytes; its newest packet was received at {Newest}")]
     public static partial void SegmentDeleted(this ILogger logger, string segment, long bytes, DateTimeOffset newest);
+
+    [LoggerMessage(70, LogLevel.Information, "forwarding to {Stream} at {Server}, behind {Last}")]
+    public static partial void Forwarding(this ILogger logger, string stream, string server, string last);
+
+    [LoggerMessage(71, LogLevel.Warning, "forwarding waits: {Why}; the store keeps everything until it goes on")]
+    public static partial void ForwardingWaits(this ILogger logger, string why);
+
+    [LoggerMessage(72, LogLevel.Information, "forwarding goes on after {Seconds} s")]
+    public static partial void ForwardingGoesOn(this ILogger logger, long seconds);
+
+    [LoggerMessage(73, LogLevel.Error, "forwarding is refused: {Why}")]
+    public static partial void ForwardingRefused(this ILogger logger, string why);
+
+    [LoggerMessage(74, LogLevel.Error, "{Stream} has lost entries, its last one is {Last}: sending again from chunk {Next}; {Missing}")]
+    public static partial void StreamRewound(this ILogger logger, string stream, string last, long next, string missing);
+
+    [LoggerMessage(75, LogLevel.Error, "not forwarded: {Why}")]
+    public static partial void ChunkNotForwarded(this ILogger logger, string why);
 }

@@ -20,6 +20,16 @@ internal sealed partial class Connection : IReplySink
         }
     }
 
+    /// <summary>Moves the position up to which every packet is forwarded; after a failover the same packets come again.</summary>
+    public void Forwarded(long position)
+    {
+        if (position > (_output?.Done ?? 0))
+        {
+            Reached(AckLevel.Forwarded, position);
+            PendingChanged();
+        }
+    }
+
     /// <summary>Flushes the output at the end of the loop turn. Any thread.</summary>
     public void RequestFlush() => Loop.Turn.Request(this);
 

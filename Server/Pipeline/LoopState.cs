@@ -3,6 +3,7 @@ using DotNetty.Transport.Channels;
 using DotNettyFraming.Server.Limits;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Pipeline.Output;
+using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Pipeline;
 
@@ -10,6 +11,7 @@ namespace DotNettyFraming.Server.Pipeline;
 internal sealed class LoopState
 {
     private readonly HashSet<Connection> _connections = [];
+    private readonly Dictionary<long, Connection> _awaitsForwarding = [];
     private readonly System.Threading.Tasks.TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly BufferBudget _budget;
     private Action<Connection>? _stop;
@@ -80,6 +82,18 @@ internal sealed class LoopState
         }
     }
 
+    /// <summary>Moves connections of this loop to where their packets are forwarded; those of other loops and earlier runs are ignored.</summary>
+    public void Forwarded(IReadOnlyList<(long Connection, long End)> ends)
+    {
+        foreach ((long id, long end) in ends)
+        {
+            if (_awaitsForwarding.TryGetValue(id, out Connection? connection))
+            {
+                connection.Forwarded(end);
+            }
+        }
+    }
+
     /// <summary>Starts sweeps on the loop's own timer. Any thread.</summary>
     public void StartSweeps(IEventLoop loop) => loop.Execute(() => ScheduleSweep(loop));
 
@@ -142,6 +156,11 @@ internal sealed class LoopState
     public void Add(Connection connection)
     {
         _connections.Add(connection);
+        if (Acknowledger is { Level: AckLevel.Forwarded })
+        {
+            _awaitsForwarding.Add(connection.Source.ConnectionId, connection);
+        }
+
         UnreadReplies.Connections = _connections.Count;
         _stop?.Invoke(connection);
     }
@@ -150,6 +169,7 @@ internal sealed class LoopState
     public void Remove(Connection connection)
     {
         _connections.Remove(connection);
+        _awaitsForwarding.Remove(connection.Source.ConnectionId);
         UnreadReplies.Connections = _connections.Count;
         CheckDrained();
     }

@@ -11,4 +11,7 @@ public enum AckLevel
 
     /// <summary>The packets are on the disk: the fsync of their commit has returned.</summary>
     Stored,
+
+    /// <summary>The packets are in the stream of <c>--forward</c>, and on <c>--forward-replicas</c> of its replicas.</summary>
+    Forwarded,
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server.Forwarding;
 using DotNettyFraming.Server.Processing;
 
 namespace DotNettyFraming.Server.Startup;
@@ -82,11 +83,13 @@ internal static class ServerCommandLine
             "off lets the kernel delay ACKs: cheaper per small packet; clients with Nagle's algorithm can stall 40 ms.");
         set.Add(
             "--ack", OptionKind.Choice<AckLevel>(), none.Ack, (o, v) => o with { Ack = v },
-            "Acknowledge packets: off, processed when the processor has completed, or stored when they are on the disk (needs --store).");
+            "Acknowledge packets: off, processed when the processor has completed, stored when they are on the disk (needs --store), or "
+            + "forwarded when they are in Redis (needs --forward).");
         set.Add(
             "--ack-interval", OptionKind.Duration(max: TimeSpan.FromSeconds(10)), none.AckInterval, (o, v) => o with { AckInterval = v },
             "At most one acknowledgement per connection in this time; the first is sent immediately. 0 = no limit.");
         AddStore(set, none);
+        AddForward(set, none);
         set.Add(
             "--max-buffered", OptionKind.Size(min: 1024 * 1024), none.MaxBufferedBytes, (o, v) => o with { MaxBufferedBytes = v },
             "Memory for unfinished packets on all connections; above it the oldest of them are closed.",
@@ -137,6 +140,27 @@ internal static class ServerCommandLine
             parsed.Reject("--ack", "'stored' needs --store");
         }
 
+        parsed.Require("--store", "--forward");
+        parsed.Require(
+            "--forward", "--forward-stream", "--forward-password-file", "--forward-ca", "--forward-replicas", "--forward-keep");
+        if (parsed.Options is { Ack: AckLevel.Forwarded, Forward: null })
+        {
+            parsed.Reject("--ack", "'forwarded' needs --forward");
+        }
+
+        if (parsed.Options.Forward is { } url)
+        {
+            ForwardUrl? servers = ForwardUrl.Parse(url, out string error);
+            if (servers is null)
+            {
+                parsed.Reject("--forward", error);
+            }
+            else if (!servers.Tls && parsed.IsGiven("--forward-ca"))
+            {
+                parsed.Reject("--forward-ca", "needs a --forward of rediss://");
+            }
+        }
+
         if (parsed.Options.StoreMaxBytes is > 0 and var max && max < 4 * parsed.Options.StoreSegmentBytes)
         {
             parsed.Reject("--store-max", "is less than 4 segments (--store-segment)");
@@ -180,12 +204,40 @@ internal static class ServerCommandLine
             + "pauses. 0 = no limit.");
     }
 
+    private static void AddForward(OptionSet<ServerOptions> set, ServerOptions none)
+    {
+        const int MaxReplicas = 100;
+        set.Add(
+            "--forward", OptionKind.Text("URL"), none.Forward!, (o, v) => o with { Forward = v },
+            "Forward every stored packet to Redis Streams: redis://[user@]host:port[,host:port…], rediss:// for TLS; needs --store.", "none");
+        set.Add(
+            "--forward-stream", Stream, none.ForwardStream, (o, v) => o with { ForwardStream = v },
+            "Name of the stream, whose key is NAME:{NODE}.");
+        set.Add(
+            "--forward-password-file", OptionKind.Path(), none.ForwardPasswordFile!, (o, v) => o with { ForwardPasswordFile = v },
+            "File with the password for Redis; read again for each connection.", "none");
+        set.Add(
+            "--forward-ca", OptionKind.Path(), none.ForwardCaFile!, (o, v) => o with { ForwardCaFile = v },
+            "PEM file of the CAs that may sign the certificates of the Redis servers.", "those of the system");
+        set.Add(
+            "--forward-replicas", OptionKind.Integer(0, MaxReplicas), none.ForwardReplicas, (o, v) => o with { ForwardReplicas = v },
+            "An entry counts as forwarded when this number of replicas confirmed it (WAIT).");
+        set.Add(
+            "--forward-keep", OptionKind.Duration(max: TimeSpan.FromDays(36500)), none.ForwardKeep, (o, v) => o with { ForwardKeep = v },
+            "Trim stream entries that are older; 0 = keep them, and let consumers trim.");
+    }
+
     /// <summary>A node's name.</summary>
-    private static OptionKind<string> Node { get; } = new(
+    private static OptionKind<string> Node { get; } = Name("._-", "'.', '_', '-'");
+
+    /// <summary>A stream's name; braces would decide its slot in a cluster.</summary>
+    private static OptionKind<string> Stream { get; } = Name("._-:", "'.', '_', '-', ':'");
+
+    private static OptionKind<string> Name(string others, string othersText) => new(
         "NAME",
-        text => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
+        text => text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || others.Contains(c, StringComparison.Ordinal))
             ? Parsed.Of(text)
-            : Parsed.Fault<string>("is no name of at most 64 letters, digits, '.', '_', '-'"),
+            : Parsed.Fault<string>($"is no name of at most 64 letters, digits, {othersText}"),
         text => text);
 
     private static Parsed<HeaderLayout> ParseHeader(string text) =>

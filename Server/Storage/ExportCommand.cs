@@ -126,8 +126,7 @@ internal sealed class ExportCommand(ExportOptions options, Stream output, TextWr
     {
         try
         {
-            // Once a later segment exists, nothing is committed to this one any more.
-            if ((reader.Next() ?? (reader.HasLaterSegment ? reader.Next() ?? reader.NextOfLaterSegment() : null)) is { } chunk)
+            if (reader.NextOfAny() is { } chunk)
             {
                 Write(reader, chunk);
                 return true;

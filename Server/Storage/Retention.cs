@@ -11,7 +11,10 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
     private static readonly TimeSpan Pace = TimeSpan.FromMinutes(1);
 
     private DateTimeOffset _lastDeletion = DateTimeOffset.MinValue;
-    private (long Segment, DateTimeOffset Newest)? _oldest;
+    private (long Segment, DateTimeOffset Newest, long LastChunk)? _oldest;
+
+    /// <summary>The chunks that were forwarded, which alone may be deleted; null if nothing is forwarded.</summary>
+    public ForwardedChunks? Forwarded { get; init; }
 
     /// <summary>Deletes the oldest segment if it is due.</summary>
     /// <param name="open">Segments that are open for writing, which stay.</param>
@@ -28,9 +31,10 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
 
         long bytes = Segment.SizeOf(directory.PathOf(oldest));
         DateTimeOffset newest;
+        long last;
         try
         {
-            newest = NewestOf(oldest);
+            (newest, last) = EndOf(oldest);
         }
         catch (StoreException e) when (e.Fault == StoreFault.Damaged || bytes == 0)
         {
@@ -42,7 +46,7 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
             return bytes;
         }
 
-        if (now - newest <= retain)
+        if (now - newest <= retain || last > (Forwarded?.DeletableTo ?? last))
         {
             return 0;
         }
@@ -53,16 +57,83 @@ internal sealed class Retention(StoreDirectory directory, TimeSpan retain, ILogg
         return bytes;
     }
 
-    private DateTimeOffset NewestOf(long segment)
+    private (DateTimeOffset Newest, long LastChunk) EndOf(long segment)
     {
         if (_oldest is not { } known || known.Segment != segment)
         {
             using SqliteFile file = SqliteFile.Open(directory.PathOf(segment), readOnly: true);
             long closed = file.Number("SELECT closed FROM chunks ORDER BY id DESC LIMIT 1");
-            _oldest = known = (segment, DateTimeOffset.FromUnixTimeMilliseconds(closed));
+            _oldest = known = (segment, DateTimeOffset.FromUnixTimeMilliseconds(closed), file.Number("SELECT max(id) FROM chunks"));
         }
 
-        return known.Newest;
+        return (known.Newest, known.LastChunk);
+    }
+}
+
+/// <summary>The last chunk forwarded, and which one it was ten minutes ago: a failover can rewind a stream by seconds.</summary>
+/// <remarks>Any thread. A sample each ten seconds; at start, all that was forwarded counts as forwarded now.</remarks>
+internal sealed class ForwardedChunks(TimeProvider time)
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(10);
+    private readonly Lock _lock = new();
+    private readonly Queue<(long At, long Chunk)> _samples = new();
+    private long _last = -1;
+    private long _sampled = -1;
+    private long _sampledAt;
+    private long _deletableTo = -1;
+
+    /// <summary>The chunk up to which all were forwarded ten minutes ago; −1 if none was.</summary>
+    public long DeletableTo
+    {
+        get
+        {
+            lock (_lock)
+            {
+                Sample();
+                return _deletableTo;
+            }
+        }
+    }
+
+    /// <summary>Marks the chunks up to this one as forwarded.</summary>
+    public void Advance(long chunk)
+    {
+        lock (_lock)
+        {
+            _last = chunk;
+            Sample();
+        }
+    }
+
+    /// <summary>Marks the chunks behind this one as not forwarded.</summary>
+    public void Rewind(long chunk)
+    {
+        lock (_lock)
+        {
+            for (int left = _samples.Count; left > 0; left--)
+            {
+                (long at, long sampled) = _samples.Dequeue();
+                _samples.Enqueue((at, Math.Min(sampled, chunk)));
+            }
+
+            (_last, _sampled, _deletableTo) = (chunk, Math.Min(_sampled, chunk), Math.Min(_deletableTo, chunk));
+        }
+    }
+
+    private void Sample()
+    {
+        long now = time.GetTimestamp();
+        if (_last > _sampled && (_samples.Count == 0 || time.GetElapsedTime(_sampledAt, now) >= Step))
+        {
+            (_sampled, _sampledAt) = (_last, now);
+            _samples.Enqueue((now, _last));
+        }
+
+        while (_samples.TryPeek(out (long At, long Chunk) oldest) && time.GetElapsedTime(oldest.At, now) >= Kept)
+        {
+            _deletableTo = Math.Max(_deletableTo, _samples.Dequeue().Chunk);
+        }
     }
 }
 
@@ -89,4 +160,7 @@ internal sealed record StoreRules
 
     /// <summary>Bytes that the store may take on the disk; 0 is no limit.</summary>
     public long MaxBytes { get; init; }
+
+    /// <summary>Whether chunks are forwarded, and kept until they are.</summary>
+    public bool Forwards { get; init; }
 }

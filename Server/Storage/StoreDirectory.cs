@@ -5,7 +5,9 @@ using System.Text.Json.Serialization;
 namespace DotNettyFraming.Server.Storage;
 
 /// <summary>A store's directory: <c>store.json</c>, which says what belongs to it, the segments, and a lock.</summary>
-/// <remarks>One process writes; readers need no lock. Threads: the start's, then the writer's.</remarks>
+/// <remarks>
+/// One process writes; readers need no lock. Threads: the start's, then the writer's, except where a member says otherwise.
+/// </remarks>
 internal sealed class StoreDirectory : IDisposable
 {
     /// <summary>Chunk numbers left out behind a segment whose last chunk is not known: more than a segment can have.</summary>
@@ -16,6 +18,8 @@ internal sealed class StoreDirectory : IDisposable
 
     private const string ManifestName = "store.json";
     private readonly FileStream _lock;
+    private readonly Lock _saving = new();
+    private long _nextChunk;
 
     private StoreDirectory(string path, FileStream @lock, StoreManifest manifest)
     {
@@ -34,8 +38,12 @@ internal sealed class StoreDirectory : IDisposable
     /// <summary>The server's name.</summary>
     public string Node => Manifest.Node;
 
-    /// <summary>The number of the next chunk.</summary>
-    public long NextChunk { get; set; }
+    /// <summary>The number of the next chunk. Any thread reads.</summary>
+    public long NextChunk
+    {
+        get => Volatile.Read(ref _nextChunk);
+        set => Volatile.Write(ref _nextChunk, value);
+    }
 
     /// <summary>What <c>store.json</c> has.</summary>
     public StoreManifest Manifest { get; private set; }
@@ -107,13 +115,16 @@ internal sealed class StoreDirectory : IDisposable
                 $"'{file}' has format {manifest?.Format}; this version reads format {Segment.Format}", StoreFault.Final);
     }
 
-    /// <summary>Writes <c>store.json</c>; it is durable when this returns.</summary>
+    /// <summary>Writes <c>store.json</c>; it is durable when this returns. Any thread.</summary>
     public void Save(Func<StoreManifest, StoreManifest> change)
     {
-        StoreManifest next = change(Manifest) with { NextChunk = NextChunk };
-        byte[] contents = JsonSerializer.SerializeToUtf8Bytes(next, StoreJson.Default.StoreManifest);
-        DurableFile.Replace(System.IO.Path.Combine(Path, ManifestName), contents);
-        Manifest = next;
+        lock (_saving)
+        {
+            StoreManifest next = change(Manifest) with { NextChunk = NextChunk };
+            byte[] contents = JsonSerializer.SerializeToUtf8Bytes(next, StoreJson.Default.StoreManifest);
+            DurableFile.Replace(System.IO.Path.Combine(Path, ManifestName), contents);
+            Manifest = next;
+        }
     }
 
     /// <summary>Returns a segment's path.</summary>
@@ -250,6 +261,10 @@ internal sealed record StoreManifest
 
     /// <summary>The segments, by their first chunk, oldest first.</summary>
     public IReadOnlyList<long> Segments { get; init; } = [];
+
+    /// <summary>The stream id of the last chunk forwarded; a newer one may have been.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Forwarded { get; init; }
 }
 
 /// <summary>Reads and writes <c>store.json</c> without reflection.</summary>

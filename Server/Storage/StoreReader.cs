@@ -31,6 +31,18 @@ internal sealed class StoreReader(string path, long since = 0) : IDisposable
     /// <summary>The layout of the segment's headers.</summary>
     public HeaderLayout Header { get; private set; } = HeaderLayout.Default;
 
+    /// <summary>Continues behind a chunk; for a reader that has read nothing.</summary>
+    public StoreReader StartBehind(long chunk)
+    {
+        _chunk = chunk;
+        _segment = StoreDirectory.Find(path).LastOrDefault(first => first <= chunk + 1) - 1;
+        return this;
+    }
+
+    /// <summary>Returns the next chunk of any segment; null if there is none, yet.</summary>
+    public StoredChunk? NextOfAny() =>
+        Next() ?? (HasLaterSegment ? Next() ?? NextOfLaterSegment() : null); // a segment with a later one does not grow any more
+
     /// <summary>Goes to the next segment.</summary>
     /// <returns>False if there is none.</returns>
     /// <exception cref="StoreException">The segment cannot be read; the next call goes on behind it.</exception>

@@ -53,7 +53,8 @@ internal sealed class StoreWriter : IDisposable
         Time = time;
         FirstConnection = recovery.Run(time.GetUtcNow());
         _lastClosed = recovery.LastClosed;
-        _retention = new Retention(directory, rules.Retain, logger);
+        Forwarded = rules.Forwards ? new ForwardedChunks(time) : null;
+        _retention = new Retention(directory, rules.Retain, logger) { Forwarded = Forwarded };
         _closedBytes = directory.Segments.Sum(segment => Segment.SizeOf(directory.PathOf(segment)));
         _thread = new Thread(Run) { Name = "store", IsBackground = true };
         counters.PendingBytes = () => _loops.Sum(loop => loop.PendingBytes);
@@ -70,6 +71,25 @@ internal sealed class StoreWriter : IDisposable
 
     /// <summary>The server's name in the store.</summary>
     public string Node => _directory.Node;
+
+    /// <summary>The directory.</summary>
+    public string Path => _directory.Path;
+
+    /// <summary>The number of the next chunk. Any thread.</summary>
+    public long NextChunk => _directory.NextChunk;
+
+    /// <summary>The chunks that were forwarded; null if nothing is.</summary>
+    public ForwardedChunks? Forwarded { get; }
+
+    /// <summary>Called after each commit, on the writer's thread. Set before <see cref="Start"/>.</summary>
+    public Action? OnCommitted { get; set; }
+
+    /// <summary>The stream id of the last chunk forwarded, in <c>store.json</c>; null if there is none. Any thread.</summary>
+    public string? ForwardCursor
+    {
+        get => _directory.Manifest.Forwarded;
+        set => _directory.Save(manifest => manifest with { Forwarded = value });
+    }
 
     /// <summary>Completes with the cause when the store has failed for good.</summary>
     public Task<string> Failed => _failed.Task;
@@ -93,6 +113,21 @@ internal sealed class StoreWriter : IDisposable
             directory.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Returns the bytes of packets behind a chunk: exact in its segment, later segments by their files. Any thread.</summary>
+    public long BytesBehind(long chunk)
+    {
+        long[] segments = [.. _directory.Segments];
+        int current = Array.FindLastIndex(segments, first => first <= chunk + 1);
+        long later = segments.Skip(current + 1).Sum(first => Segment.SizeOf(_directory.PathOf(first)));
+        if (current < 0)
+        {
+            return later;
+        }
+
+        using SqliteFile file = SqliteFile.Open(_directory.PathOf(segments[current]), readOnly: true);
+        return later + file.Number($"SELECT sum(length(bytes)) FROM chunks WHERE id > {chunk}");
     }
 
     /// <summary>Adds an event loop's log; before <see cref="Start"/>.</summary>
@@ -276,6 +311,7 @@ internal sealed class StoreWriter : IDisposable
         }
 
         _counters.CountCommit(_taken.Sum(each => each.Group.Packets), bytes, Time.GetElapsedTime(start));
+        OnCommitted?.Invoke();
     }
 
     /// <summary>Returns the mark of connections whose peer the segment has; never 0.</summary>

@@ -25,8 +25,9 @@ public sealed partial class DependencyTests
         ["Processing"] = ["Metrics"],
         ["Limits"] = ["Metrics"],
         ["Storage"] = ["Processing", "Metrics"],
+        ["Forwarding"] = ["Storage", "Metrics"],
         ["Pipeline"] = ["Limits", "Processing", "Metrics"],
-        ["Startup"] = ["Admin", "Storage", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
+        ["Startup"] = ["Admin", "Forwarding", "Storage", "Limits", "Pipeline", "Processing", "Metrics", "Profiling"],
     };
 
     private static IEnumerable<string> ProjectNames => Projects.Keys;

@@ -35,6 +35,8 @@ internal sealed class StoreRig : IDisposable
 
     public RecordingLogger Logger { get; } = new();
 
+    public StoreWriter Writer => _writer;
+
     public Task<string> Failed => _writer.Failed;
 
     public long FirstConnection => _writer.FirstConnection;

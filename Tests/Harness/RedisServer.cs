@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using StackExchange.Redis;
+
+namespace DotNettyFraming.Tests.Harness;
+
+/// <summary>A real Redis server in a directory of its own, on a free loopback port.</summary>
+internal sealed class RedisServer : IDisposable
+{
+    private readonly string _executable = InstalledProgram.Find("redis-server");
+    private readonly string[] _options;
+    private Process? _process;
+    private readonly ConcurrentQueue<string?> _output = new();
+    private ConnectionMultiplexer? _client;
+
+    private RedisServer(string[] options) => _options = options;
+
+    /// <summary>Its directory, with its append-only file.</summary>
+    public string Folder { get; } = Directory.CreateTempSubdirectory("framing-redis-").FullName;
+
+    /// <summary>The port of clients.</summary>
+    public int Port { get; } = FreePort();
+
+    /// <summary>The value of <c>--forward</c>.</summary>
+    public string Url => $"redis://127.0.0.1:{Port}";
+
+    /// <summary>The process.</summary>
+    public int Id => _process!.Id;
+
+    /// <summary>Its commands.</summary>
+    public IDatabase Database => Client.GetDatabase();
+
+    /// <summary>Its commands for operators.</summary>
+    public IServer Server => Client.GetServer(new IPEndPoint(IPAddress.Loopback, Port));
+
+    /// <summary>The password, if the options require one.</summary>
+    public string? Password { get; init; }
+
+    private ConnectionMultiplexer Client => _client ??= Connect();
+
+    /// <summary>Starts a server that fsyncs before it replies. Skips the test where it is missing; in CI fails it.</summary>
+    public static RedisServer Start(params string[] options) => Start(null, options);
+
+    /// <summary>Starts a server with a password.</summary>
+    public static RedisServer Start(string? password, string[] options)
+    {
+        var server = new RedisServer(options) { Password = password };
+        server.Run();
+        _ = server.Client;
+        return server;
+    }
+
+    /// <summary>Starts the server again, with its data.</summary>
+    public void Run()
+    {
+        string[] arguments =
+        [
+            "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", Folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+            .. Password is null ? [] : new[] { "--requirepass", Password }, .. _options,
+        ];
+        _process = Process.Start(new ProcessStartInfo(_executable, arguments) { RedirectStandardOutput = true })!;
+        _process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data);
+        _process.BeginOutputReadLine();
+    }
+
+    /// <summary>Kills it, as a crash would.</summary>
+    public void Kill()
+    {
+        _client?.Dispose();
+        _client = null;
+        _process!.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_process is not null)
+        {
+            Kill();
+        }
+
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    /// <summary>Returns a free port that no outgoing connection gets: while the server is away, one to its port could meet itself.</summary>
+    public static int FreePort()
+    {
+        while (true)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(10_000, 32_000)));
+                return ((IPEndPoint)socket.LocalEndPoint!).Port;
+            }
+            catch (SocketException)
+            {
+                // In use; the next one.
+            }
+        }
+    }
+
+    private ConnectionMultiplexer Connect()
+    {
+        var options = new ConfigurationOptions
+        {
+            EndPoints = { { IPAddress.Loopback, Port } }, Password = Password, AllowAdmin = true, AbortOnConnectFail = true, ConnectRetry = 1,
+            SyncTimeout = (int)Peer.Patience.TotalMilliseconds,
+        };
+        using var patience = new CancellationTokenSource(Peer.Patience);
+        while (true)
+        {
+            try
+            {
+                ConnectionMultiplexer client = ConnectionMultiplexer.Connect(options);
+                client.GetDatabase().Ping(); // a restarted server answers LOADING first
+                return client;
+            }
+            catch (RedisException e)
+            {
+                bool isLate = patience.IsCancellationRequested || _process!.HasExited;
+                Assert.That(isLate, Is.False, () => $"{e.Message} redis-server: {string.Join('\n', _output)}");
+                Thread.Sleep(10); // it does not report when it is ready
+            }
+        }
+    }
+}
