@@ -41,6 +41,8 @@ internal sealed record ForwardRules
             AllowAdmin = true, // for INFO
             AbortOnConnectFail = true, // the forwarder connects again, with its own back-off
             ConnectRetry = 1,
+            ReconnectRetryPolicy = new LinearRetry(100), // the default waits for half the time-out after a refused attempt
+            HeartbeatInterval = TimeSpan.FromMilliseconds(250),
             ConnectTimeout = ConnectMilliseconds,
             AsyncTimeout = ReplyMilliseconds,
             SyncTimeout = ReplyMilliseconds,

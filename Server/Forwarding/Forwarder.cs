@@ -58,6 +58,7 @@ internal sealed class Forwarder : IAsyncDisposable
     private long? _reportedAt;
     private long _interruptedAt;
     private bool _isInterrupted;
+    private bool _isReported;
     private bool _wasRefused;
     private TimeSpan _wait = ShortestWait;
     private long _lagMark;
@@ -541,6 +542,7 @@ internal sealed class Forwarder : IAsyncDisposable
         }
 
         _wasRefused = isRefused;
+        _isReported = true;
         _reportedAt = _time.GetTimestamp();
         string why = error.Message.Split('\n')[0].TrimEnd();
         if (isRefused)
@@ -571,9 +573,12 @@ internal sealed class Forwarder : IAsyncDisposable
         if (_isInterrupted)
         {
             _isInterrupted = false;
-            _reportedAt = null;
             _counters.IsConnected = true;
-            _logger.ForwardingGoesOn((long)_time.GetElapsedTime(_interruptedAt).TotalSeconds);
+            if (_isReported)
+            {
+                _isReported = false;
+                _logger.ForwardingGoesOn((long)_time.GetElapsedTime(_interruptedAt).TotalSeconds);
+            }
         }
     }
 

@@ -183,7 +183,7 @@ internal static class ServerCommandLine
         const long MinSegment = 1024 * 1024;
         set.Add(
             "--node", Node, none.Node!, (o, v) => o with { Node = v },
-            "This server's name in the store: letters, digits, '.', '_', '-'. A store keeps its name.", "the store's, else the host name");
+            "This server's name in the store and in streams: letters, digits, '.', '_', '-'. A store keeps its name.", "the store's, else the host name");
         set.Add(
             "--store", OptionKind.Path("DIR"), none.Store!, (o, v) => o with { Store = v },
             "Store every packet durably in this directory before it counts as processed.", "none");

@@ -1,6 +1,7 @@
 using DotNettyFraming.Hosting;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server;
+using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
 
 namespace DotNettyFraming.Tests.Server.Startup;
@@ -50,6 +51,55 @@ public sealed class ServerCommandLineTests
         Assert.That(outcome.Options.TcpKeepAlive, Is.EqualTo(TimeSpan.FromSeconds(60)));
         Assert.That(outcome.Options.TcpUserTimeout, Is.EqualTo(TimeSpan.FromSeconds(90)));
         Assert.That(outcome.Options.TcpQuickAck, Is.False);
+    }
+
+    [Test]
+    public void Forward_options_are_read()
+    {
+        ParsedOptions<ServerOptions> outcome = Parse(
+            "--store", "x", "--forward", "rediss://app@a.example:6379,[::1]:6380", "--forward-stream", "prod:framing", "--forward-replicas", "2",
+            "--forward-keep", "7d", "--forward-ca", "ca.pem", "--forward-password-file", "secret", "--ack", "forwarded");
+        ServerOptions options = outcome.Options;
+
+        Assert.That(outcome.Errors, Is.Empty);
+        Assert.That((options.Forward, options.ForwardStream), Is.EqualTo(("rediss://app@a.example:6379,[::1]:6380", "prod:framing")));
+        Assert.That((options.ForwardReplicas, options.ForwardKeep), Is.EqualTo((2, TimeSpan.FromDays(7))));
+        Assert.That((options.ForwardCaFile, options.ForwardPasswordFile, options.Ack), Is.EqualTo(("ca.pem", "secret", AckLevel.Forwarded)));
+    }
+
+    [TestCase("redis://user:secret@host:6379")]
+    [TestCase("user:secret@host:6379")]
+    [TestCase("redis://:secret@host:notaport")]
+    public void Password_in_the_URL_is_a_fault_that_does_not_show_it(string url)
+    {
+        ParsedOptions<ServerOptions> outcome = Parse("--store", "x", "--forward", url);
+
+        Assert.That(outcome.Errors, Is.EqualTo(
+            ["--forward: has a password, which other users of this machine can see; use --forward-password-file"]));
+        Assert.That(outcome.Conclude(TextWriter.Null, TextWriter.Null), Is.EqualTo(ExitCode.Usage));
+    }
+
+    [TestCase("http://host:1")]
+    [TestCase("host:6379")]
+    [TestCase("redis://host")]
+    [TestCase("redis://host:0")]
+    [TestCase("redis://host:6379,")]
+    [TestCase("redis://@host:6379")]
+    [TestCase("redis://host:6379/1")]
+    [TestCase("redis://host:6379?password=x")]
+    public void Forward_URL_of_another_form_is_a_fault(string url) => Assert.That(
+        Parse("--store", "x", "--forward", url).Errors,
+        Is.EqualTo(["--forward: is not redis://[user@]host:port[,host:port…] or rediss://…"]));
+
+    [Test]
+    public void Forward_options_need_each_other()
+    {
+        Assert.That(Parse("--forward", "redis://a:1").Errors, Is.EqualTo(["--forward: needs --store"]));
+        Assert.That(Parse("--store", "x", "--forward-keep", "1h").Errors, Is.EqualTo(["--forward-keep: needs --forward"]));
+        Assert.That(Parse("--store", "x", "--ack", "forwarded").Errors, Is.EqualTo(["--ack: 'forwarded' needs --forward"]));
+        Assert.That(
+            Parse("--store", "x", "--forward", "redis://a:1", "--forward-ca", "x").Errors,
+            Is.EqualTo(["--forward-ca: needs a --forward of rediss://"]));
     }
 
     [TestCase("--tcp-keepalive", "999ms", "is out of range (1s to 9h)")]
