@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Threading.Channels;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Storage;
@@ -320,7 +319,7 @@ internal sealed class Forwarder : IAsyncDisposable
     }
 
     /// <summary>Waits for a commit, a reply, or a confirmation; if nothing is in flight, a second at most.</summary>
-    private Task WaitAsync(Task? woken, Task? confirmation, CancellationToken stop)
+    private Task<Task> WaitAsync(Task? woken, Task? confirmation, CancellationToken stop)
     {
         var events = new List<Task>(3);
         if (woken is not null)

@@ -1,4 +1,3 @@
-using System.Text;
 using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.Server.Storage;
