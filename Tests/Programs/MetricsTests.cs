@@ -121,13 +121,14 @@ public sealed partial class MetricsTests
         ToolRun check = await ToolRun.RunAsync(promtool, ["check", "config", Path.Combine(folder, "Prometheus", "prometheus.yml")]);
 
         Assert.That(check.ExitCode, Is.Zero, check.Errors);
-        Assert.That(check.Output, Does.Contain("SUCCESS: 15 rules found"));
+        Assert.That(check.Output, Does.Contain("SUCCESS: 18 rules found"));
         string[] files = [rules, Path.Combine(folder, "Grafana", "dashboard.json")];
         IEnumerable<string> used = files
             .SelectMany(file => MetricName().Matches(File.ReadAllText(file)).Select(match => match.Value))
             .Distinct();
         string[] known = [.. Promised.Select(name => name.Split('{')[0]), "dotnet_gc_last_collection_heap_size_bytes",
-            "framing_store_waits", "framing_store_pending_age_seconds"];
+            "framing_store_waits", "framing_store_pending_age_seconds", "framing_forward_lag_age_seconds", "framing_forward_connected",
+            "framing_forward_failures_total", "framing_forward_redis_used_bytes", "framing_forward_redis_limit_bytes"];
         Assert.That(used.Except(known), Is.Empty);
     }
 
