@@ -377,8 +377,8 @@ internal sealed class Forwarder : IAsyncDisposable
             {
                 _ahead = chunk;
                 throw new RefusedException(
-                    $"{_key} ends with {predecessor}, which is no chunk of this store, and the next chunk would be {id}: another server has "
-                    + "the same node name, or the clock was set back");
+                    $"{_key} ends with {predecessor}, which is no chunk of this store, and the next chunk would be {id}: another server "
+                    + "has the same node name, or the clock was set back");
             }
 
             try

@@ -13,7 +13,7 @@ namespace DotNettyFraming.Server.Forwarding;
 /// </remarks>
 internal sealed class RedisStream : IAsyncDisposable
 {
-    /// <summary>Appends entries behind a predecessor; returns the id of the stream's last one then, or the one that was there instead.</summary>
+    /// <summary>Appends entries behind a predecessor; returns the id of the stream's last entry then.</summary>
     /// <remarks>Redis checks its memory before a script's first write, so either all entries are appended or none.</remarks>
     private const string AppendScript =
         """

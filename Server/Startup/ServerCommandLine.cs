@@ -183,7 +183,8 @@ internal static class ServerCommandLine
         const long MinSegment = 1024 * 1024;
         set.Add(
             "--node", Node, none.Node!, (o, v) => o with { Node = v },
-            "This server's name in the store and in streams: letters, digits, '.', '_', '-'. A store keeps its name.", "the store's, else the host name");
+            "This server's name in the store and in streams: letters, digits, '.', '_', '-'. A store keeps its name.",
+            "the store's, else the host name");
         set.Add(
             "--store", OptionKind.Path("DIR"), none.Store!, (o, v) => o with { Store = v },
             "Store every packet durably in this directory before it counts as processed.", "none");
@@ -209,7 +210,8 @@ internal static class ServerCommandLine
         const int MaxReplicas = 100;
         set.Add(
             "--forward", OptionKind.Text("URL"), none.Forward!, (o, v) => o with { Forward = v },
-            "Forward every stored packet to Redis Streams: redis://[user@]host:port[,host:port…], rediss:// for TLS; needs --store.", "none");
+            "Forward every stored packet to Redis Streams: redis://[user@]host:port[,host:port…], rediss:// for TLS; needs --store.",
+            "none");
         set.Add(
             "--forward-stream", Stream, none.ForwardStream, (o, v) => o with { ForwardStream = v },
             "Name of the stream, whose key is NAME:{NODE}.");

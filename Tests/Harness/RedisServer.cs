@@ -87,7 +87,7 @@ internal sealed class RedisServer : IDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    /// <summary>Returns a free port that no outgoing connection gets: while the server is away, one to its port could meet itself.</summary>
+    /// <summary>Returns a free port that no outgoing connection gets: one to the port of a killed server could meet itself.</summary>
     public static int FreePort()
     {
         while (true)
@@ -109,7 +109,8 @@ internal sealed class RedisServer : IDisposable
     {
         var options = new ConfigurationOptions
         {
-            EndPoints = { { IPAddress.Loopback, Port } }, Password = Password, AllowAdmin = true, AbortOnConnectFail = true, ConnectRetry = 1,
+            EndPoints = { { IPAddress.Loopback, Port } }, Password = Password, AllowAdmin = true, AbortOnConnectFail = true,
+            ConnectRetry = 1,
             SyncTimeout = (int)Peer.Patience.TotalMilliseconds, ConnectTimeout = 2000, ReconnectRetryPolicy = new LinearRetry(10),
             HeartbeatInterval = TimeSpan.FromMilliseconds(100),
         };

@@ -57,14 +57,15 @@ public sealed class ServerCommandLineTests
     public void Forward_options_are_read()
     {
         ParsedOptions<ServerOptions> outcome = Parse(
-            "--store", "x", "--forward", "rediss://app@a.example:6379,[::1]:6380", "--forward-stream", "prod:framing", "--forward-replicas", "2",
-            "--forward-keep", "7d", "--forward-ca", "ca.pem", "--forward-password-file", "secret", "--ack", "forwarded");
+            "--store", "x", "--forward", "rediss://app@a.example:6379,[::1]:6380", "--forward-stream", "prod:framing",
+            "--forward-replicas", "2",            "--forward-keep", "7d", "--forward-ca", "ca.pem", "--forward-password-file", "secret", "--ack", "forwarded");
         ServerOptions options = outcome.Options;
 
         Assert.That(outcome.Errors, Is.Empty);
         Assert.That((options.Forward, options.ForwardStream), Is.EqualTo(("rediss://app@a.example:6379,[::1]:6380", "prod:framing")));
         Assert.That((options.ForwardReplicas, options.ForwardKeep), Is.EqualTo((2, TimeSpan.FromDays(7))));
-        Assert.That((options.ForwardCaFile, options.ForwardPasswordFile, options.Ack), Is.EqualTo(("ca.pem", "secret", AckLevel.Forwarded)));
+        Assert.That((options.ForwardCaFile, options.ForwardPasswordFile), Is.EqualTo(("ca.pem", "secret")));
+        Assert.That(options.Ack, Is.EqualTo(AckLevel.Forwarded));
     }
 
     [TestCase("redis://user:secret@host:6379")]
