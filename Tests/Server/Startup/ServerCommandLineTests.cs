@@ -58,7 +58,8 @@ public sealed class ServerCommandLineTests
     {
         ParsedOptions<ServerOptions> outcome = Parse(
             "--store", "x", "--forward", "rediss://app@a.example:6379,[::1]:6380", "--forward-stream", "prod:framing",
-            "--forward-replicas", "2",            "--forward-keep", "7d", "--forward-ca", "ca.pem", "--forward-password-file", "secret", "--ack", "forwarded");
+            "--forward-replicas", "2", "--forward-keep", "7d", "--forward-ca", "ca.pem", "--forward-password-file", "secret",
+            "--ack", "forwarded");
         ServerOptions options = outcome.Options;
 
         Assert.That(outcome.Errors, Is.Empty);
