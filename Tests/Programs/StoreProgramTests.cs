@@ -3,7 +3,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.Server.Storage;
 using static DotNettyFraming.Tests.Harness.Packets;
@@ -20,29 +22,49 @@ public sealed partial class StoreProgramTests
     public async Task Everything_acknowledged_survives_kill_9()
     {
         using var directory = new TemporaryDirectory();
-        var acknowledged = new Dictionary<string, long>();
+        string store = Path.Combine(directory.Path, "store");
+        string log = Path.Combine(directory.Path, "acknowledged");
         var random = new Random(1);
-        for (int round = 0; round < Scale.Of(gate: 10, full: 200); round++)
+        (ProgramRun server, IPEndPoint endpoint) = await StartAsync(store, "--report-every", "1");
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient",
+            [
+                "--port", $"{endpoint.Port}", "--connections", "20", "--rate", "3000", "--duration", "4h", "--serial", "--ack", "--reconnect",
+                "--ack-log", log,
+            ]);
+        for (int kills = Scale.Of(gate: 10, full: 200); kills > 0; kills--)
         {
-            (ProgramRun server, IPEndPoint endpoint) = await StartAsync(directory.Path);
             using (server)
             {
-                int number = round;
-                using var answered = new SemaphoreSlim(0);
-                Task<long>[] clients = [.. Enumerable.Range(0, 8).Select(client =>
-                    Task.Run(() => SendUntilClosedAsync(endpoint, $"{number}.{client}", answered: answered)))];
-                Assert.That(await answered.WaitAsync(Peer.Patience), Is.True);
-                await Task.Delay(random.Next(500)); // a random moment, not a wait for something
+                await server.LineAsync("processed ");
+                await Task.Delay(random.Next(300)); // a random moment, not a wait for something
                 server.Kill();
-                for (int client = 0; client < clients.Length; client++)
-                {
-                    acknowledged[$"{round}.{client}"] = await clients[client];
-                }
+                await server.ExitAsync();
             }
+
+            (server, _) = await ProgramRun.ListeningAsync(ProgramRun.Start(
+                "Server", [.. Options(store), "--port", $"{endpoint.Port}", "--report-every", "1"]));
         }
 
-        AssertStored(directory.Path, acknowledged);
-        Assert.That(acknowledged.Values.Sum(), Is.Positive);
+        using (server)
+        {
+            await server.LineAsync("processed ");
+            client.Signal(System.Runtime.InteropServices.PosixSignal.SIGINT);
+            Assert.That(await client.ExitAsync(), Is.Zero, client.Everything);
+            await server.StopAsync();
+        }
+
+        Dictionary<long, long> stored = await ReadSerialsAsync(store, Path.Combine(directory.Path, "exported"));
+        long acknowledged = 0;
+        foreach (long[] line in File.ReadLines(log).Select(line => line.Split(' ').Select(long.Parse).ToArray()))
+        {
+            Assert.That(stored.GetValueOrDefault(line[0]), Is.GreaterThanOrEqualTo(line[1]), $"connection {line[0]}");
+            acknowledged += line[1];
+        }
+
+        TestContext.Out.WriteLine($"{acknowledged} packets acknowledged, {stored.Values.Sum()} stored");
+        Assert.That(acknowledged, Is.Positive);
+        Assert.That(StoreRig.Verify(store).Lines, Has.Exactly(1).Items);
     }
 
     [Test]
@@ -295,8 +317,47 @@ public sealed partial class StoreProgramTests
         Assert.That(StoreRig.Verify(directory).Lines, Has.Exactly(1).Items);
     }
 
+    /// <summary>
+    /// Exports a store of packets with serial numbers. A client's numbers have no gap, and repeat only on another connection of the server.
+    /// </summary>
+    /// <returns>The number of different packets per client connection.</returns>
+    private static async Task<Dictionary<long, long>> ReadSerialsAsync(string store, string file)
+    {
+        await using (FileStream output = File.Create(file))
+        {
+            using var export = new ExportCommand(new ExportOptions { Directory = store }, output, TextWriter.Null);
+            Assert.That(await export.RunAsync(CancellationToken.None), Is.Zero);
+        }
+
+        var ends = new Dictionary<long, long>();
+        var next = new Dictionary<long, (long Client, long Number)>();
+        await foreach (string line in File.ReadLinesAsync(file))
+        {
+            using var packet = JsonDocument.Parse(line);
+            byte[] payload = packet.RootElement.GetProperty("payload").GetBytesFromBase64();
+            (long client, long number) = (BitConverter.ToInt64(payload), BitConverter.ToInt64(payload, 8));
+            long connection = packet.RootElement.GetProperty("connection").GetInt64();
+            if (next.TryGetValue(connection, out (long, long) expected))
+            {
+                Assert.That((client, number), Is.EqualTo(expected), line);
+            }
+
+            long end = ends.GetValueOrDefault(client);
+            Assert.That(number, Is.LessThanOrEqualTo(end), line);
+            ends[client] = Math.Max(end, number + 1);
+            next[connection] = (client, number + 1);
+        }
+
+        return ends;
+    }
+
+    private static string[] Options(string store) =>
+    [
+        "--address", "127.0.0.1", "--log-directory", "none", "--store", store, "--ack", "stored", "--ack-interval", "0",
+    ];
+
     private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(string directory, params string[] options) =>
-        ProgramRun.StartServerAsync(["--address", "127.0.0.1", "--store", directory, "--ack", "stored", "--ack-interval", "0", .. options]);
+        ProgramRun.ListeningAsync(ProgramRun.Start("Server", [.. Options(directory), "--port", "0", .. options]));
 
     private static ProgramRun StartUnderStrace(string directory, string trace, string? inject, string output = "/dev/null") =>
         ProgramRun.StartFile(
@@ -304,8 +365,7 @@ public sealed partial class StoreProgramTests
             [
                 "-D", "-f", "-y", "-qq", "--seccomp-bpf", "-s", "64", "-o", output, "-e", trace,
                 .. inject is null ? [] : new[] { "-e", inject },
-                Repository.Program("Server"), "--address", "127.0.0.1", "--port", "0", "--log-directory", "none",
-                "--store", directory, "--ack", "stored", "--ack-interval", "0",
+                Repository.Program("Server"), .. Options(directory), "--port", "0",
             ]);
 
     private static bool Listens(ProgramRun server)
