@@ -8,7 +8,7 @@ namespace DotNettyFraming.Server.Storage;
 internal sealed class SqliteFile : IDisposable
 {
     /// <summary>The file and what SQLite keeps next to it.</summary>
-    public static readonly string[] Suffixes = ["", "-wal", "-shm"];
+    public static readonly string[] Suffixes = ["", "-wal", "-shm", "-journal"];
 
     private const int NoCheckpointOnClose = 1006; // SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
     private readonly sqlite3 _database;

@@ -54,8 +54,8 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
             return false;
         }
 
-        bool unclean = File.Exists(path + "-wal");
-        if (listed && !unclean && IsOpen(path))
+        bool unclean = File.Exists(path + "-wal") || File.Exists(path + "-journal"); // a journal while WAL mode is entered or left
+        if (listed && !unclean && IsInWalMode(path))
         {
             Skip(first);
             Warn($"{name} was not closed, and its WAL is missing: its last packets may be missing");
@@ -107,7 +107,7 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         using SqliteFile file = SqliteFile.Open(path);
         file.Execute("PRAGMA synchronous = FULL");
         (int frames, _) = file.Checkpoint();
-        if (frames < wal.Committed)
+        if (wal.Committed > Math.Max(frames, 0)) // -1 without WAL mode
         {
             // SQLite drops everything behind a bad frame, and reports nothing.
             Skip(first);
@@ -148,13 +148,13 @@ internal sealed class StoreRecovery(StoreDirectory directory, ILogger logger)
         return true;
     }
 
-    /// <summary>Whether a database in WAL mode was not closed; its rollback journal is there while it is.</summary>
-    private static bool IsOpen(string path)
+    /// <summary>Whether a database was not closed: then it has a WAL, or a journal.</summary>
+    private static bool IsInWalMode(string path)
     {
         const int readVersion = 19, wal = 2;
         using FileStream file = File.OpenRead(path);
         file.Position = readVersion;
-        return file.ReadByte() == wal && !File.Exists(path + "-journal");
+        return file.ReadByte() == wal;
     }
 
     /// <summary>Leaves out the chunk numbers that a lost part may have had.</summary>

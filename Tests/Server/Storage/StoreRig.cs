@@ -129,9 +129,14 @@ internal sealed class StoredPeer(long id, string peer = "192.0.2.1:5555") : ISin
 }
 
 /// <summary>A temporary directory, deleted on disposal.</summary>
-internal sealed class TemporaryDirectory : IDisposable
+/// <param name="inMemory">Whether it is in memory, where a sync costs nothing, if the machine has such a directory.</param>
+internal sealed class TemporaryDirectory(bool inMemory = false) : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("framing-store-").FullName;
+    private const string Memory = "/dev/shm";
+
+    public string Path { get; } = inMemory && Directory.Exists(Memory)
+        ? Directory.CreateDirectory(System.IO.Path.Combine(Memory, $"framing-store-{Guid.NewGuid():N}")).FullName
+        : Directory.CreateTempSubdirectory("framing-store-").FullName;
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
