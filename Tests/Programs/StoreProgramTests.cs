@@ -71,9 +71,9 @@ public sealed partial class StoreProgramTests
     public async Task Errors_of_write_and_fsync_end_the_server_and_ENOSPC_only_delays_it(
         [Values("fsync", "pwrite64")] string call, [Values("EIO", "ENOSPC")] string error)
     {
-        for (int number = 1; number <= 20; number += Scale.Of(gate: 3, full: 1))
+        for (int number = 1; number <= 20; number += Scale.Of(gate: 6, full: 1))
         {
-            using var directory = new TemporaryDirectory();
+            using var directory = new TemporaryDirectory(inMemory: true);
             using ProgramRun server = StartUnderStrace(directory.Path, $"trace={call}", $"inject={call}:error={error}:when={number}");
             string what = $"{error} of {call} number {number}";
             long acknowledged = 0;
@@ -101,10 +101,9 @@ public sealed partial class StoreProgramTests
                 Assert.That(server.Errors.Single(), Does.StartWith("--store: "), what);
             }
 
-            (ProgramRun again, _) = await StartAsync(directory.Path);
-            using (again)
+            using (new StoreRig(directory.Path, rules => rules with { Node = null }))
             {
-                await again.StopAsync();
+                // Recovers it.
             }
 
             AssertStored(directory.Path, new Dictionary<string, long> { ["0.0"] = acknowledged });
@@ -118,6 +117,7 @@ public sealed partial class StoreProgramTests
         string trace = Path.Combine(directory.Path, "trace");
         using ProgramRun server = StartUnderStrace(Path.Combine(directory.Path, "store"), "trace=fsync,sendto", null, trace);
         Assert.That(Listens(server), Is.True);
+        Assert.That(File.ReadAllText(trace), Does.Match($@"fsync\([0-9]+<{directory.Path}>"), "the name of a new directory is durable");
 
         long acknowledged = await SendUntilClosedAsync(new IPEndPoint(IPAddress.Loopback, Port(server)), "0.0", most: 50, oneByOne: true);
         await server.StopAsync();
