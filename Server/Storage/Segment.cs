@@ -129,7 +129,8 @@ internal sealed class Segment : IDisposable
         }
 
         _insert.Bind(0, id).Bind(1, parts[0].Received).Bind(2, closed).Bind(3, packets)
-            .Bind(4, Checksum(index, chunk.Bytes)).Bind(5, index).Bind(6, chunk.Bytes).Run();
+            .Bind(4, Checksum(index, chunk.Bytes)).Bind(5, index).BindZeros(6, chunk.Bytes.Length).Run();
+        _file.WriteBlob("chunks", "bytes", id, chunk.Bytes);
     }
 
     /// <summary>Adds a connection's peer to the transaction.</summary>

@@ -71,6 +71,16 @@ internal sealed class SqliteFile : IDisposable
         return statement.Step() ? statement.Number(0) : 0;
     }
 
+    /// <summary>Writes a value that was inserted as zeros; without the copies of a bound value, which cost more than the pages.</summary>
+    public void WriteBlob(string table, string column, long row, ReadOnlySpan<byte> value)
+    {
+        Check(raw.sqlite3_blob_open(_database, "main", table, column, row, 1, out sqlite3_blob blob));
+        using (blob)
+        {
+            Check(raw.sqlite3_blob_write(blob, value, 0));
+        }
+    }
+
     /// <summary>Copies the WAL into the database as far as no reader prevents it.</summary>
     /// <returns>Frames in the WAL, and how many of them are copied.</returns>
     public (int Frames, int Copied) Checkpoint(bool truncate = false)
@@ -135,6 +145,13 @@ internal sealed class SqliteStatement(SqliteFile file, sqlite3_stmt statement) :
     public SqliteStatement Bind(int index, ReadOnlySpan<byte> value)
     {
         file.Check(raw.sqlite3_bind_blob(statement, index + 1, value));
+        return this;
+    }
+
+    /// <summary>Binds a value of zeros.</summary>
+    public SqliteStatement BindZeros(int index, int length)
+    {
+        file.Check(raw.sqlite3_bind_zeroblob(statement, index + 1, length));
         return this;
     }
 

@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Net;
+using DotNettyFraming.Tests.Harness;
+using DotNettyFraming.Tests.Server.Storage;
+
+namespace DotNettyFraming.Tests.Programs;
+
+/// <summary>What the store costs a server: throughput, CPU time, and bytes written.</summary>
+[Category("Slow")]
+[NonParallelizable]
+[CancelAfter(600_000)]
+public sealed class StoreBarTests
+{
+    private static readonly string[] WithoutStore = ["--ack", "processed", "--ack-interval", "0"];
+
+    [Test]
+    public async Task Thousand_connections_with_one_packet_in_flight_keep_most_of_their_rate()
+    {
+        Machine.RequireConnections(1000);
+        using var directory = new TemporaryDirectory();
+        string client = await CompileAsync(directory.Path);
+        var ratios = new List<double>();
+        for (int round = Scale.Of(gate: 1, full: 5); round > 0; round--)
+        {
+            double without = await RateAsync(client, WithoutStore);
+            double with = await RateAsync(client, WithStore(directory.Path));
+            TestContext.Out.WriteLine($"{with:F0} packets/s stored, {without:F0} processed: {with / without:F2}");
+            ratios.Add(with / without);
+        }
+
+        // One short round, next to other programs, is no measurement.
+        Assert.That(Median(ratios), Is.GreaterThanOrEqualTo(Scale.Of(gate: 40, full: 70) / 100.0));
+    }
+
+    [Test]
+    public async Task Store_takes_little_CPU_time_per_packet_at_64_per_read()
+    {
+        using var directory = new TemporaryDirectory();
+        var differences = new List<double>();
+        for (int round = Scale.Of(gate: 1, full: 5); round > 0; round--)
+        {
+            double without = await NanosecondsAsync(WithoutStore);
+            double with = await NanosecondsAsync(WithStore(directory.Path));
+            TestContext.Out.WriteLine($"{with:F0} ns per packet stored, {without:F0} processed: {with - without:F0} more");
+            differences.Add(with - without);
+        }
+
+        Assert.That(Median(differences), Is.LessThanOrEqualTo(Scale.Of(gate: 400, full: 100)));
+    }
+
+    [Test]
+    public async Task Twenty_thousand_packets_per_second_write_at_most_6_bytes_per_byte()
+    {
+        Machine.RequireLinux("/proc/PID/io");
+        using var directory = new TemporaryDirectory();
+        (ProgramRun server, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(WithStore(directory.Path));
+        using (server)
+        {
+            long before = Written(server);
+            await LoadAsync(endpoint, "--connections", "1000", "--rate", "20000", "--duration", Scale.Of(gate: 5, full: 60) + "s");
+            long written = Written(server) - before;
+            Dictionary<string, long> counters = await server.StopAsync();
+            double perByte = (double)written / counters["bytes.received"];
+            double rate = (double)counters["packets.received"] / Scale.Of(gate: 5, full: 60);
+            TestContext.Out.WriteLine(
+                $"{perByte:F2} bytes written per byte received, {rate:F0} packets/s, {counters["store.commits"]} commits");
+            Assert.That(counters["store.packets"], Is.EqualTo(counters["packets.received"]));
+            Assert.That(perByte, Is.LessThanOrEqualTo(6));
+        }
+    }
+
+    private static string[] WithStore(string directory) =>
+        ["--store", Path.Combine(directory, $"{Guid.NewGuid():N}"), "--ack", "stored", "--ack-interval", "0"];
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+
+    private static async Task<string> CompileAsync(string directory)
+    {
+        string program = Path.Combine(directory, "one-in-flight");
+        string source = Path.Combine(Repository.Root, "Tests", "Programs", "one-in-flight.c");
+        ToolRun compiler = await ToolRun.RunAsync(InstalledProgram.Find("gcc"), ["-O2", "-o", program, source]);
+        Assert.That(compiler.ExitCode, Is.Zero, compiler.Errors);
+        return program;
+    }
+
+    private static async Task<double> RateAsync(string client, string[] options)
+    {
+        (ProgramRun server, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(options);
+        using (server)
+        {
+            ToolRun run = await ToolRun.RunAsync(client, [$"{endpoint.Port}", "1000", $"{Scale.Of(gate: 2, full: 5)}"]);
+            Assert.That(run.ExitCode, Is.Zero, server.Everything);
+            return double.Parse(run.Output, CultureInfo.InvariantCulture);
+        }
+    }
+
+    /// <summary>Returns the server's CPU time per packet.</summary>
+    private static async Task<double> NanosecondsAsync(string[] options)
+    {
+        (ProgramRun server, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(options);
+        using (server)
+        {
+            string[] load = ["--connections", "100", "--packets-per-write", "64", "--rate", "1000000"];
+            await LoadAsync(endpoint, [.. load, "--packets", "1000000"]); // compiles the server's code
+            TimeSpan before = server.ProcessorTime();
+            await LoadAsync(endpoint, [.. load, "--packets", $"{Scale.Of(gate: 2, full: 8)}000000"]);
+            TimeSpan took = server.ProcessorTime() - before;
+            Dictionary<string, long> counters = await server.StopAsync();
+            return took.TotalNanoseconds / (counters["packets.processed"] - 1_000_000);
+        }
+    }
+
+    private static async Task LoadAsync(IPEndPoint endpoint, params string[] options)
+    {
+        using ProgramRun client = ProgramRun.Start("LoadClient", ["--port", $"{endpoint.Port}", "--ack", .. options]);
+        Assert.That(await client.ExitAsync(TimeSpan.FromMinutes(3)), Is.Zero, client.Everything);
+    }
+
+    private static long Written(ProgramRun server) =>
+        long.Parse(File.ReadLines($"/proc/{server.Id}/io").Single(line => line.StartsWith("write_bytes: ")).Split(' ')[1]);
+}
