@@ -58,7 +58,7 @@ public sealed partial class PowerCutTests
         Assert.That(losses, Is.GreaterThan(cuts.Length / 4));
     }
 
-    /// <summary>Runs a server for some clients, each of which sends packets that carry its port and a number.</summary>
+    /// <summary>Runs a server and some clients; a client's packets have its port and their number as text.</summary>
     private static async Task RecordAsync(string store, string trace, int packets)
     {
         using ProgramRun server = ProgramRun.StartFile(
@@ -105,7 +105,7 @@ public sealed partial class PowerCutTests
             Assert.That(stored.GetValueOrDefault(port), Is.GreaterThanOrEqualTo(count), $"{what}: client {port}");
         }
 
-        // A torn transaction whose last page is complete looks like a damaged one, of which a start keeps a copy.
+        // A start keeps a copy of a torn transaction whose last page is complete: it looks like a damaged one.
         Assert.That(StoreRig.Verify(directory).Lines[..^1].Where(line => !line.EndsWith(" was set aside at a start")), Is.Empty, what);
     }
 
@@ -316,7 +316,7 @@ public sealed partial class PowerCutTests
         }
 
         /// <summary>Returns the contents after a cut.</summary>
-        /// <param name="loss">0: nothing unsynced is there; 1: some calls; 2: some sectors; 3: the first calls, and a part of the next.</param>
+        /// <param name="loss">Of what is unsynced, 0: nothing stays; 1: some calls; 2: some sectors; 3: the first calls, one in part.</param>
         /// <param name="random">Decides.</param>
         public byte[] AfterCut(int loss, Random random)
         {

@@ -29,8 +29,8 @@ public sealed partial class StoreProgramTests
         using ProgramRun client = ProgramRun.Start(
             "LoadClient",
             [
-                "--port", $"{endpoint.Port}", "--connections", "20", "--rate", "3000", "--duration", "4h", "--serial", "--ack", "--reconnect",
-                "--ack-log", log,
+                "--port", $"{endpoint.Port}", "--connections", "20", "--rate", "3000", "--duration", "4h", "--serial", "--ack",
+                "--reconnect", "--ack-log", log,
             ]);
         for (int kills = Scale.Of(gate: 10, full: 200); kills > 0; kills--)
         {

@@ -1,4 +1,5 @@
-// The floor of every store: writes the same bytes and calls fdatasync. Arguments: file, bytes per write, writes. Prints MB/s and the median in us.
+// The floor of every store: writes the same bytes and calls fdatasync. Arguments: file, bytes per write, writes.
+// Prints MB/s and the median in us.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
