@@ -45,6 +45,9 @@ public sealed partial class EpollSocketChannel
     /// <summary>Whether the peer's FIN has been read or the channel is closed.</summary>
     private bool _inputShutdown;
 
+    /// <summary>The pipeline's first handler at the first prefetch; used for prefetching alone, so it may be outdated.</summary>
+    private IChannelHandlerContext? _firstContext;
+
     /// <summary>Whether the peer has finished sending. The loop's thread.</summary>
     public bool IsInputShutdown => _inputShutdown;
 
@@ -76,6 +79,14 @@ public sealed partial class EpollSocketChannel
         {
             Watch(Watched | LibC.EPOLLIN);
         }
+    }
+
+    void IEpollChannel.Prefetch()
+    {
+        ChannelTable.Prefetch(_configuration, cacheLines: 2);
+        ChannelTable.Prefetch(Pipeline, cacheLines: 1);
+        ChannelTable.Prefetch(Unsafe, cacheLines: 1);
+        ChannelTable.Prefetch(_firstContext ??= Pipeline.FirstContext(), cacheLines: 2);
     }
 
     private void OnReadable()

@@ -8,6 +8,11 @@ internal interface IEpollChannel : IChannel
 {
     /// <summary>Handles events of epoll. Earlier events of the same batch may have changed the channel since the wait returned.</summary>
     void OnReady(uint events);
+
+    /// <summary>Starts to load what <see cref="OnReady"/> will touch.</summary>
+    void Prefetch()
+    {
+    }
 }
 
 /// <summary>A channel's registration: the events that epoll watches, and the channel's key. The loop's thread only.</summary>

@@ -28,6 +28,23 @@ public class ChannelTableTests
     }
 
     [Test]
+    public void Prefetch_of_a_channel_that_is_gone_or_unknown_does_nothing()
+    {
+        var table = new ChannelTable();
+        var channel = new EpollSocketChannel();
+        ulong key = table.Add(200, channel);
+
+        table.Prefetch(key);
+        table.Remove(key);
+        table.Prefetch(key);
+        table.Prefetch(EpollPoller.WakeUpKey);
+        table.Prefetch(1_000_000);
+
+        Assert.That(table.Find(key), Is.Null);
+        channel.Unsafe.CloseForcibly();
+    }
+
+    [Test]
     public void Key_of_the_wake_up_finds_nothing()
     {
         Assert.That(new ChannelTable().Find(EpollPoller.WakeUpKey), Is.Null);
