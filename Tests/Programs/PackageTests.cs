@@ -268,7 +268,8 @@ public sealed class PackageTests
             RedirectStandardError = true,
         };
         IEnumerable<string> names = start.Environment.Keys.Where(name =>
-            name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) || name.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase));
+            name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase));
         foreach (string inherited in names.ToArray())
         {
             start.Environment.Remove(inherited); // of the `dotnet test` that runs this
