@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 
 /// <summary>The packets of a stream entry, whose format is in docs/scaling-out.md.</summary>
-public static class EntryReader
+internal static class EntryReader
 {
     /// <summary>Returns the packets of the fields <c>parts</c>, <c>peers</c> and <c>bytes</c>, with the default header layout.</summary>
     public static IEnumerable<(long Connection, string Peer, long Number, long Received, ReadOnlyMemory<byte> Bytes)> Read(

@@ -54,7 +54,7 @@ internal sealed class ForwardRig : IDisposable
     }
 
     /// <summary>Asserts that the stream's entries are the store's chunks, each once, in order.</summary>
-    public static void AssertEqual(string directory, IDatabase redis, int skip = 0)
+    public static void AssertEqual(string directory, IDatabase redis, string key = Key)
     {
         var chunks = new List<StoredChunk>();
         using var reader = new StoreReader(directory);
@@ -63,10 +63,10 @@ internal sealed class ForwardRig : IDisposable
             chunks.Add(chunk);
         }
 
-        StreamEntry[] entries = redis.StreamRange(Key);
+        StreamEntry[] entries = redis.StreamRange(key);
         Assert.That(
-            entries.Select(entry => $"{entry.Id}"), Is.EqualTo(chunks.Skip(skip).Select(chunk => $"{chunk.Closed}-{chunk.Id}")));
-        foreach ((StreamEntry entry, StoredChunk chunk) in entries.Zip(chunks.Skip(skip)))
+            entries.Select(entry => $"{entry.Id}"), Is.EqualTo(chunks.Select(chunk => $"{chunk.Closed}-{chunk.Id}")));
+        foreach ((StreamEntry entry, StoredChunk chunk) in entries.Zip(chunks))
         {
             Assert.That((byte[]?)entry["bytes"], Is.EqualTo(chunk.Bytes));
             Assert.That((byte[]?)entry["parts"], Is.EqualTo(chunk.Index));

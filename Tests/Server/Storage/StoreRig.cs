@@ -46,10 +46,16 @@ internal sealed class StoreRig : IDisposable
     /// <summary>Appends packets in one turn of the event loop.</summary>
     public void Append(StoredPeer peer, params string[] payloads)
     {
+        AppendWithoutTurn(peer, payloads);
+        _log.TurnEnd();
+    }
+
+    /// <summary>Appends packets to the loop turn that the next <see cref="Append"/> ends.</summary>
+    public void AppendWithoutTurn(StoredPeer peer, params string[] payloads)
+    {
         byte[] bytes = [.. payloads.SelectMany(payload => Packet(payload))];
         _log.Append(peer, PacketBatch.Of(Unpooled.WrappedBuffer(bytes), firstSequence: peer.Appended));
         peer.Appended += payloads.Length;
-        _log.TurnEnd();
     }
 
     /// <summary>Runs the loop's tasks until everything appended is stored.</summary>
