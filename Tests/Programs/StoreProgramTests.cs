@@ -74,18 +74,19 @@ public sealed partial class StoreProgramTests
         for (int number = 1; number <= 20; number += Scale.Of(gate: 6, full: 1))
         {
             using var directory = new TemporaryDirectory(inMemory: true);
-            using ProgramRun server = StartUnderStrace(directory.Path, $"trace={call}", $"inject={call}:error={error}:when={number}");
+            string trace = Path.Combine(directory.Path, "trace");
+            using ProgramRun server = StartUnderStrace(
+                directory.Path, $"trace={call}", $"inject={call}:error={error}:when={number}", trace);
             string what = $"{error} of {call} number {number}";
             long acknowledged = 0;
-            bool mayContinue = call == "pwrite64" && error == "ENOSPC";
             if (Listens(server))
             {
                 var endpoint = new IPEndPoint(IPAddress.Loopback, Port(server));
-                using var patience = new CancellationTokenSource(Peer.Patience);
-                acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: mayContinue ? 50 : long.MaxValue, stop: patience.Token);
+                acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: 50, oneByOne: true);
+                bool mayContinue = (call == "pwrite64" && error == "ENOSPC") || IsRepeatedOnDirectory(trace, directory.Path);
+                Assert.That(acknowledged, mayContinue ? Is.EqualTo(50) : Is.LessThan(50), what);
                 if (mayContinue)
                 {
-                    Assert.That(acknowledged, Is.EqualTo(50), what);
                     Assert.That((await server.StopAsync())["packets.processed"], Is.EqualTo(50), what);
                 }
                 else
@@ -293,6 +294,10 @@ public sealed partial class StoreProgramTests
             {
                 // The server is gone.
             }
+            finally
+            {
+                answered.Release(); // a client that waits for an answer ends
+            }
         }
     }
 
@@ -367,6 +372,13 @@ public sealed partial class StoreProgramTests
                 .. inject is null ? [] : new[] { "-e", inject },
                 Repository.Program("Server"), .. Options(directory), "--port", "0",
             ]);
+
+    /// <summary>Whether SQLite's own sync of the directory failed, which it ignores; the store's follows, before the first packet.</summary>
+    private static bool IsRepeatedOnDirectory(string trace, string directory)
+    {
+        string[] syncs = [.. File.ReadLines(trace).Where(line => line.Contains($"<{directory}>)"))];
+        return syncs.SkipWhile(line => !line.EndsWith("(INJECTED)")).Skip(1).Any(line => line.EndsWith("= 0"));
+    }
 
     private static bool Listens(ProgramRun server)
     {
