@@ -88,7 +88,7 @@ internal sealed class ServerCounters
     }
 
     /// <summary>Returns every counter with its name in <c>/api/stats</c>, zeros included.</summary>
-    public IEnumerable<KeyValuePair<string, long>> Named() => 
+    public IEnumerable<KeyValuePair<string, long>> Named() =>
         Read().Named().Concat(Store?.Named() ?? []).Concat(Forward?.Named() ?? []);
 
     /// <summary>Sums a histogram over the loops, per bucket and in total; null with <c>--admin off</c>.</summary>

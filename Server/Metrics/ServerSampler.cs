@@ -1,5 +1,5 @@
-using DotNettyFraming.Hosting;
 using System.Buffers.Text;
+using DotNettyFraming.Hosting;
 using Microsoft.Win32.SafeHandles;
 
 namespace DotNettyFraming.Server.Metrics;

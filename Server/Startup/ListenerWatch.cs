@@ -1,6 +1,6 @@
-using DotNettyFraming.Hosting;
 using System.Net.Sockets;
 using DotNetty.Transport.Channels;
+using DotNettyFraming.Hosting;
 
 namespace DotNettyFraming.Server.Startup;
 

@@ -109,9 +109,14 @@ internal sealed class RedisServer : IDisposable
     {
         var options = new ConfigurationOptions
         {
-            EndPoints = { { IPAddress.Loopback, Port } }, Password = Password, AllowAdmin = true, AbortOnConnectFail = true,
+            EndPoints = { { IPAddress.Loopback, Port } },
+            Password = Password,
+            AllowAdmin = true,
+            AbortOnConnectFail = true,
             ConnectRetry = 1,
-            SyncTimeout = (int)Peer.Patience.TotalMilliseconds, ConnectTimeout = 2000, ReconnectRetryPolicy = new LinearRetry(10),
+            SyncTimeout = (int)Peer.Patience.TotalMilliseconds,
+            ConnectTimeout = 2000,
+            ReconnectRetryPolicy = new LinearRetry(10),
             HeartbeatInterval = TimeSpan.FromMilliseconds(100),
         };
         using var patience = new CancellationTokenSource(Peer.Patience);
