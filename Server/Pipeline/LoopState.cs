@@ -82,7 +82,7 @@ internal sealed class LoopState
         }
     }
 
-    /// <summary>Moves this loop's connections to where their packets are forwarded; ignores those of other loops and earlier runs.</summary>
+    /// <summary>Moves this loop's connections to where their packets are forwarded; ignores other loops' and earlier runs'.</summary>
     public void Forwarded(IReadOnlyList<(long Connection, long End)> ends)
     {
         foreach ((long id, long end) in ends)

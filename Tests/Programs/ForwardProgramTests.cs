@@ -229,7 +229,8 @@ public sealed class ForwardProgramTests
         {
             foreach (StreamEntry entry in redis.StreamRange(key))
             {
-                foreach ((long _, string _, long _, long _, ReadOnlyMemory<byte> packet) in EntryReader.Read(entry["parts"]!, entry["peers"]!, entry["bytes"]!))
+                foreach ((long _, string _, long _, long _, ReadOnlyMemory<byte> packet)
+                    in EntryReader.Read(entry["parts"]!, entry["peers"]!, entry["bytes"]!))
                 {
                     seen.Add(SerialOf(packet.Span));
                 }

@@ -316,7 +316,7 @@ public sealed partial class PowerCutTests
         }
 
         /// <summary>Returns the contents after a cut.</summary>
-        /// <param name="loss">Of what is unsynced, 0: nothing stays; 1: some calls; 2: some sectors; 3: the first calls, one in part.</param>
+        /// <param name="loss">Of what is unsynced, 0: nothing stays; 1: some calls; 2: some sectors; 3: first calls, one in part.</param>
         /// <param name="random">Decides.</param>
         public byte[] AfterCut(int loss, Random random)
         {

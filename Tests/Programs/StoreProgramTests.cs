@@ -373,7 +373,7 @@ public sealed partial class StoreProgramTests
                 Repository.Program("Server"), .. Options(directory), "--port", "0",
             ]);
 
-    /// <summary>Whether SQLite's own sync of the directory failed, which it ignores; the store's follows, before the first packet.</summary>
+    /// <summary>Whether SQLite's own sync of the directory failed, which it ignores; the store's own follows.</summary>
     private static bool IsRepeatedOnDirectory(string trace, string directory)
     {
         string[] syncs = [.. File.ReadLines(trace).Where(line => line.Contains($"<{directory}>)"))];

@@ -8,6 +8,7 @@ namespace DotNettyFraming.Tests.LoadClient.Abuse;
 [TestFixture(TransportChoice.Epoll)]
 [TestFixture(TransportChoice.Sockets)]
 [CancelAfter(60_000)]
+[Category("Slow")]
 public sealed class AbusePaceTests(TransportChoice transport)
 {
     [Test]

@@ -47,6 +47,7 @@ public sealed class LiveDataTests(TransportChoice transport)
     }
 
     [Test]
+    [Category("Slow")]
     public async Task Peers_are_surveyed_while_requested()
     {
         await using RunningServer server = await RunningServer.StartAsync(transport, admin: true);

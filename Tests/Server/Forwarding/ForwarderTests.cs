@@ -6,6 +6,7 @@ using StackExchange.Redis;
 namespace DotNettyFraming.Tests.Server.Forwarding;
 
 /// <summary>FAULTS 39: what the forwarder appends to a real Redis, and how it continues after whatever happens to the stream.</summary>
+[Category("Slow")]
 internal sealed class ForwarderTests
 {
     private RedisServer _redis = null!;
