@@ -6,12 +6,12 @@ internal static class Scale
     /// <summary>Returns the count for this run.</summary>
     public static int Of(int gate, int full) => Environment.GetEnvironmentVariable("FRAMING_TESTS_FULL") == "1" ? full : gate;
 
-    /// <summary>Skips a measurement of time unless the run has the machine to itself, as <c>.ci/soak</c> has.</summary>
-    public static void RequireQuietMachine()
+    /// <summary>Skips a test that <c>.ci/run</c> has no time or no quiet machine for.</summary>
+    public static void RequireFull(string reason = "measures time on a machine that does nothing else")
     {
         if (Of(gate: 0, full: 1) == 0)
         {
-            Assert.Ignore("measures time on a machine that does nothing else: .ci/soak");
+            Assert.Ignore($"{reason}: .ci/soak");
         }
     }
 }

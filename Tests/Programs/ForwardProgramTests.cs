@@ -147,6 +147,7 @@ public sealed class ForwardProgramTests
     [Test]
     public async Task Servers_behind_haproxy_and_a_cluster_lose_nothing_when_parts_of_them_die()
     {
+        Scale.RequireFull("takes a minute, and ports that nothing else uses");
         InstalledProgram.Find("haproxy");
         InstalledProgram.Find("redis-server");
         InstalledProgram.Find("redis-cli", "redis-tools");

@@ -46,6 +46,11 @@ public sealed partial class LeakTests(string transport)
     [Test]
     public async Task Hostile_connections_of_every_kind_leave_nothing_behind()
     {
+        if (transport == "sockets")
+        {
+            Scale.RequireFull("takes a minute");
+        }
+
         Machine.RequireConnections(PeersPerKind);
         int connections = Kinds.Length * PeersPerKind;
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync(

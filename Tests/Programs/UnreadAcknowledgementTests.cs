@@ -17,6 +17,11 @@ public sealed class UnreadAcknowledgementTests(string transport)
     [Test]
     public async Task Unread_acknowledgements_cost_at_most_64_MiB_for_10_000_connections()
     {
+        if (transport == "sockets")
+        {
+            Scale.RequireFull("takes a minute");
+        }
+
         long without = await ResidentKiBAsync("--ack", "off");
         long with = await ResidentKiBAsync("--ack", "processed", "--ack-interval", "0");
 

@@ -15,7 +15,7 @@ internal sealed class ForwardThroughputTests
     [TestCase(16_000)]
     public async Task Forwarder_reaches_six_tenths_of_a_minimal_producer(int payloadBytes)
     {
-        Scale.RequireQuietMachine();
+        Scale.RequireFull();
         using var directory = new TemporaryDirectory();
         using RedisServer redis = RedisServer.Start();
         using (var store = new StoreRig(directory.Path))

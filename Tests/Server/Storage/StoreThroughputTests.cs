@@ -16,7 +16,7 @@ public sealed class StoreThroughputTests
     [Test]
     public void Bulk_reaches_a_third_of_bare_writes()
     {
-        Scale.RequireQuietMachine();
+        Scale.RequireFull();
         using var directory = new TemporaryDirectory();
         string bare = Compile(directory.Path);
         var ratios = new List<double>();
@@ -35,7 +35,7 @@ public sealed class StoreThroughputTests
     [Test]
     public void One_packet_takes_at_most_three_bare_commits()
     {
-        Scale.RequireQuietMachine();
+        Scale.RequireFull();
         using var directory = new TemporaryDirectory();
         string bare = Compile(directory.Path);
         double floor = Run(bare, Path.Combine(directory.Path, "bare"), 32, 300).MedianMicroseconds;
