@@ -14,15 +14,15 @@ public sealed class ListenerLostTests
     public async Task Destroyed_listener_is_an_error_a_drain_and_exit_code_1([Values("epoll", "sockets")] string transport)
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(
-            "--transport", transport, "--address", "127.0.0.1", "--work", "2s", "--report-every", "1");
+            "--transport", transport, "--address", "127.0.0.1", "--work", "3s", "--report-every", "1");
         using ProgramRun server = run;
         using var http = new HttpClient { Timeout = Peer.Patience };
         using Peer peer = await Peer.ConnectAsync(endpoint);
         Assert.That(await http.GetStringAsync(new Uri(admin, "health/ready")), Is.EqualTo("ready\n"));
 
+        await peer.SendAsync(Article); // three seconds of work: the drain takes as long
         await DestroyListenerAsync(endpoint.Port);
         long destroyed = Stopwatch.GetTimestamp();
-        await peer.SendAsync(Article); // two seconds of work: the drain takes as long
         string line = await server.LineAsync("ERROR");
         TimeSpan noticed = Stopwatch.GetElapsedTime(destroyed);
         using HttpResponseMessage ready = await http.GetAsync(new Uri(admin, "health/ready"));
