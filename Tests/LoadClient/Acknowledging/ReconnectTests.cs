@@ -164,10 +164,14 @@ public sealed class ReconnectTests(string transport)
     [Category("Slow")]
     public async Task Attempts_slow_down_while_there_is_no_progress()
     {
-        await using var server = new StandInServer(connection =>
+        await using var server = new StandInServer(async connection =>
         {
+            if (connection.Number == 0)
+            {
+                await connection.ReadAsync(); // a reset before the client has seen its first connection would be a failed connect
+            }
+
             connection.Reset();
-            return Task.CompletedTask;
         });
 
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(3));
