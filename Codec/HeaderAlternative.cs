@@ -198,7 +198,7 @@ internal readonly record struct LengthField(int Offset, int Size, bool IsBigEndi
     {
         long field = (long)payloadLength - Adjustment;
         value = unchecked((uint)field);
-        return payloadLength >= 0 && field >= 0 && field <= Mask && (field & ~(long)Mask) == 0;
+        return payloadLength >= 0 && field >= 0 && (field & ~(long)Mask) == 0;
     }
 
     public void Write(Span<byte> header, uint value)

@@ -16,7 +16,7 @@ public sealed partial class EpollEventLoop
     private static readonly long Budget = Stopwatch.Frequency / 1000;
 
     /// <summary>The distance at which an event's channel is prefetched, and then the objects that it refers to.</summary>
-    /// <remarks>With many connections they are in no cache. Measured: 4 % less CPU time per read with 4,000 connections.</remarks>
+    /// <remarks>With many connections they are in no cache. Measured: 0.7 to 7.6 % less CPU time per read with 4,000 connections.</remarks>
     private const int ChannelsAhead = 8, PartsAhead = 4;
 
     /// <summary>The time that <see cref="RunDueTimers"/> read; 0 once something has run. Saves the packet path a clock read.</summary>
