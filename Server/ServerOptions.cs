@@ -37,7 +37,7 @@ public sealed record ServerOptions
     public HeaderLayout Header { get; init; } = HeaderLayout.Default;
 
     /// <summary>The longest payload accepted: <see cref="MaxPayloadBytes"/>, or what a header can announce if that is less.</summary>
-    public int AcceptedPayloadBytes => Math.Min(MaxPayloadBytes, Header.MaxPayloadLength);
+    internal int AcceptedPayloadBytes => Math.Min(MaxPayloadBytes, Header.MaxPayloadLength);
 
     /// <summary>The connections that may be open; more are closed immediately.</summary>
     public int MaxConnections { get; init; } = DefaultMaxConnections(OpenFileLimit.Read());

@@ -83,7 +83,11 @@ internal static class ServerRun
     private static void Check(ParsedOptions<ServerOptions> parsed, ILogger logger)
     {
         ServerTls.Of(parsed.Options, TimeProvider.System, logger)?.Dispose();
-        ForwardFiles.Check(parsed.Options);
+        if (parsed.Options.Forward is not null)
+        {
+            ForwardFiles.Read(parsed.Options);
+        }
+
         MemoryProfile.Check(parsed.Options.MemoryProfile, logger);
         foreach (string setting in parsed.Settings.Where(setting => !setting.StartsWith("--check ", StringComparison.Ordinal)))
         {

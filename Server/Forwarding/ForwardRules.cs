@@ -87,7 +87,7 @@ internal sealed record ForwardRules
 /// <summary>The servers of <c>--forward</c>: <c>redis://[user@]host:port[,host:port…]</c>.</summary>
 /// <param name="Tls">Whether the scheme is <c>rediss</c>.</param>
 /// <param name="User">The user; null for the default one.</param>
-/// <param name="Hosts">The servers, of which one suffices to find the others of a cluster.</param>
+/// <param name="Hosts">The servers; one is enough to find the others of a cluster.</param>
 internal sealed record ForwardUrl(bool Tls, string? User, IReadOnlyList<(string Host, int Port)> Hosts)
 {
     /// <summary>Parses a URL. The error never quotes it, as it may have a password.</summary>

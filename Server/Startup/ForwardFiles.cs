@@ -25,15 +25,6 @@ internal static class ForwardFiles
         return rules;
     }
 
-    /// <summary>Reads the files, if something is forwarded.</summary>
-    public static void Check(ServerOptions options)
-    {
-        if (options.Forward is not null)
-        {
-            Read(options);
-        }
-    }
-
     private static void Try(string option, Action read)
     {
         try

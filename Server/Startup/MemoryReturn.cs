@@ -1,4 +1,5 @@
 using DotNettyFraming.Hosting;
+
 namespace DotNettyFraming.Server.Startup;
 
 /// <summary>The garbage collection that returns memory to the system after a burst of packets, connections or compiled methods.</summary>

@@ -112,7 +112,7 @@ public sealed class BufferBudgetTests(TransportChoice transport)
     public void Loops_shed_in_proportion_and_only_those_above_the_average_may_pass_their_share()
     {
         var budget = new BufferBudget(8 * MiB, eventLoops: 2);
-        budget.Take(9 * MiB); // 1 MiB above the limit, an eighth of which must become free
+        budget.Take(9 * MiB); // 1 MiB above the limit; an eighth of the limit must become free
 
         Assert.That(budget.ShareToShed(6 * MiB, out bool mayPass), Is.EqualTo(2 * MiB * 6L / 9).Within(1));
         Assert.That(mayPass, Is.True);

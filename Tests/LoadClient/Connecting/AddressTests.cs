@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.LoadClient.Connecting;
 
-/// <summary>A server name with several addresses, some of which refuse connections.</summary>
+/// <summary>A server name with several addresses; some refuse connections.</summary>
 [CancelAfter(60_000)]
 public sealed class AddressTests
 {
