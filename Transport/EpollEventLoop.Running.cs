@@ -75,6 +75,10 @@ public sealed partial class EpollEventLoop
             if (i + ChannelsAhead < count)
             {
                 Channels.Prefetch(Poller.EventAt(i + ChannelsAhead).Key);
+            }
+
+            if (i + PartsAhead < count)
+            {
                 Channels.Find(Poller.EventAt(i + PartsAhead).Key)?.Prefetch();
             }
 

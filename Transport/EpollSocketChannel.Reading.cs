@@ -45,7 +45,7 @@ public sealed partial class EpollSocketChannel
     /// <summary>Whether the peer's FIN has been read or the channel is closed.</summary>
     private bool _inputShutdown;
 
-    /// <summary>The pipeline's first handler at the first prefetch; used for prefetching alone, so it may be outdated.</summary>
+    /// <summary>The pipeline's first handler at the first prefetch; used for prefetching alone. Forgotten once it is removed.</summary>
     private IChannelHandlerContext? _firstContext;
 
     /// <summary>Whether the peer has finished sending. The loop's thread.</summary>

@@ -116,6 +116,7 @@ public sealed partial class EpollSocketChannel : AbstractChannel, ISocketChannel
         if ((events & LibC.EPOLLIN) != 0 && Open)
         {
             OnReadable();
+            _firstContext = _firstContext is { Removed: true } ? null : _firstContext; // such as the handler of a PROXY header
         }
     }
 

@@ -81,12 +81,10 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
                     "--duration", ((int)(1000 * plan.Seconds)).ToString(CultureInfo.InvariantCulture) + "ms", .. options,
                 ],
                 TimeSpan.FromSeconds(plan.Seconds) + Overhead);
-            return JsonSerializer.Deserialize<Report>(await File.ReadAllBytesAsync(file), JsonSerializerOptions.Web)
-                ?? throw new StartupException($"the load client failed: {run.Errors.Trim()}");
-        }
-        catch (JsonException)
-        {
-            throw new StartupException("the load client wrote no report");
+            return run.ExitCode == ExitCode.Success
+                && JsonSerializer.Deserialize<Report>(await File.ReadAllBytesAsync(file), JsonSerializerOptions.Web) is { } report
+                    ? report
+                    : throw new StartupException($"the load client failed with exit code {run.ExitCode}: {run.Errors.Trim()}");
         }
         finally
         {

@@ -30,7 +30,7 @@ internal static class CompareCommand
                 Contestants.All.Where(contestant => options.Only.Contains(contestant.Name)), Console.Out.WriteLine);
             ComparisonResult result = await new ComparisonRun(options.Plan, contestants, Console.Out.WriteLine).RunAsync();
             IReadOnlyList<ReportTable> tables = ResultTables.From(result);
-            if (options.Plan.Acknowledging)
+            if (options.Plan.Acknowledging && options.Only.Contains("ours"))
             {
                 tables = [.. tables, await new AcknowledgementRun(options.Plan, Console.Out.WriteLine).RunAsync()];
             }

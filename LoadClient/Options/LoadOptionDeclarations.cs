@@ -165,7 +165,7 @@ internal static class LoadOptionDeclarations
             "as fast as they are accepted");
         set.Add(
             "--split", OptionKind.Choice<SplitMode>(), default, (o, v) => o with { Split = v },
-            "Writes each packet in pieces: header (7 bytes, then the rest), bytes (one at a time), random.", "none");
+            "Writes each packet in pieces: header (the header, then the rest), bytes (one at a time), random.", "none");
         set.Add(
             "--serial", OptionKind.Flag, false, (o, v) => o with { Serial = v },
             "Starts each payload with two uint64, little-endian: the connection's number and the packet's number, both from 0.");
@@ -244,9 +244,7 @@ internal static class LoadOptionDeclarations
                 ? $"has {shape.MaxBytes} bytes, and a packet carries at most {MaxPayloadBytes}"
             : shape.Text.IsEmpty && shape.MaxBytes > 0
                 ? "is empty, which cannot be repeated to the length of --payload-bytes"
-            : Enumerable.Range(shape.MinBytes, shape.MaxBytes - shape.MinBytes + 1).Cast<int?>()
-                .FirstOrDefault(length => !shape.Header.CanSay(length!.Value)) is { } length
-                ? $"may have {length} bytes, which no header of --header can announce"
+            : FirstUnsayable(shape) is { } length ? $"may have {length} bytes, which no header of --header can announce"
             : null;
         if (fault is not null)
         {
@@ -254,6 +252,19 @@ internal static class LoadOptionDeclarations
         }
 
         return fault is not null;
+    }
+
+    private static int? FirstUnsayable(PayloadShape shape)
+    {
+        for (int length = shape.MinBytes; length <= shape.MaxBytes; length++)
+        {
+            if (!shape.Header.CanSay(length))
+            {
+                return length;
+            }
+        }
+
+        return null;
     }
 
     private static OptionKind<HeaderLayout> Header { get; } = new(

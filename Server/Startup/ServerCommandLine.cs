@@ -191,7 +191,7 @@ internal static class ServerCommandLine
         set.Add(
             "--store-commit-interval", OptionKind.Duration(max: TimeSpan.FromSeconds(10)), none.StoreCommitInterval,
             (o, v) => o with { StoreCommitInterval = v },
-            "Wait this long for more packets before a commit; 0 = commit as soon as the disk is free.");
+            "Least time from one commit to the next, unless much waits; 0 = commit as soon as the disk is free.");
         set.Add(
             "--store-segment", OptionKind.Size(MinSegment, 64L * 1024 * 1024 * 1024), none.StoreSegmentBytes,
             (o, v) => o with { StoreSegmentBytes = v },

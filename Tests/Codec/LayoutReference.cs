@@ -3,7 +3,7 @@ using DotNettyFraming.Codec;
 namespace DotNettyFraming.Tests.Codec;
 
 /// <summary>A slow decoder for any layout, written from its grammar alone: it inspects the whole stream byte by byte.</summary>
-/// <remarks>It shares no code with the codec, so that both can only agree if both are right.</remarks>
+/// <remarks>It shares no code with the codec, so that a fault of one shows as a difference.</remarks>
 internal sealed class LayoutReference(string layout, int maxPayload)
 {
     private readonly Alternative[] _alternatives = [.. layout.Split('|').Select(text => new Alternative(text))];

@@ -74,8 +74,16 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Waits until a program reports its listening address.</summary>
     public static async Task<(ProgramRun Run, IPEndPoint Endpoint)> ListeningAsync(ProgramRun run)
     {
-        string line = await run.LineAsync("listening on ");
-        return (run, new IPEndPoint(IPAddress.Loopback, int.Parse(PortAtEnd().Match(line).Value)));
+        try
+        {
+            string line = await run.LineAsync("listening on ");
+            return (run, new IPEndPoint(IPAddress.Loopback, int.Parse(PortAtEnd().Match(line).Value)));
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Waits until a server reports its admin port's address.</summary>

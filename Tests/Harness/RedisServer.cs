@@ -17,7 +17,7 @@ internal sealed class RedisServer : IDisposable
 
     private RedisServer(string[] options) => _options = options;
 
-    /// <summary>Its directory, with its append-only file.</summary>
+    /// <summary>The directory with the append-only file.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("framing-redis-").FullName;
 
     /// <summary>The port of clients.</summary>
@@ -26,13 +26,10 @@ internal sealed class RedisServer : IDisposable
     /// <summary>The value of <c>--forward</c>.</summary>
     public string Url => $"redis://127.0.0.1:{Port}";
 
-    /// <summary>The process.</summary>
-    public int Id => _process!.Id;
-
-    /// <summary>Its commands.</summary>
+    /// <summary>A client for commands.</summary>
     public IDatabase Database => Client.GetDatabase();
 
-    /// <summary>Its commands for operators.</summary>
+    /// <summary>A client for administrative commands.</summary>
     public IServer Server => Client.GetServer(new IPEndPoint(IPAddress.Loopback, Port));
 
     /// <summary>The password, if the options require one.</summary>
@@ -47,9 +44,17 @@ internal sealed class RedisServer : IDisposable
     public static RedisServer Start(string? password, string[] options)
     {
         var server = new RedisServer(options) { Password = password };
-        server.Run();
-        _ = server.Client;
-        return server;
+        try
+        {
+            server.Run();
+            _ = server.Client;
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Starts the server again, with its data.</summary>

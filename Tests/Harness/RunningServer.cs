@@ -95,6 +95,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Assert.Multiple(() =>
         {
             Assert.That(c["packets.processed"] + c["packets.dropped"], Is.EqualTo(c["packets.received"]), "packets");
+            Assert.That(c["bytes.header"], Is.EqualTo(7 * c["packets.received"]), "headers");
             Assert.That(
                 (7 * c["packets.received"]) + c["bytes.payload"] + c["bytes.discarded"] + c["bytes.unfinished"],
                 Is.EqualTo(c["bytes.received"]),

@@ -151,20 +151,20 @@ public sealed partial class PowerCutTests
         }
 
         /// <summary>Writes what a power cut at this moment may leave.</summary>
-        /// <returns>Whether something is lost.</returns>
+        /// <returns>Whether something was not synced.</returns>
         public bool Write(string target, Random random)
         {
             var names = new Dictionary<string, Inode>(_durableNames);
             _unsyncedNames.Take(random.Next(_unsyncedNames.Count + 1)).ToList().ForEach(change => change(names));
             int loss = random.Next(4);
-            bool lost = false;
+            bool unsynced = false;
             foreach ((string name, Inode inode) in names.Where(file => !file.Key.EndsWith("-shm", StringComparison.Ordinal)))
             {
-                lost |= inode.Unsynced.Count > 0;
+                unsynced |= inode.Unsynced.Count > 0;
                 File.WriteAllBytes(Path.Combine(target, name), inode.AfterCut(loss, random));
             }
 
-            return lost;
+            return unsynced;
         }
 
         private void Do(string call)

@@ -5,7 +5,7 @@ using DotNettyFraming.Tests.Server.Storage;
 
 namespace DotNettyFraming.Tests.Programs;
 
-/// <summary>What the store costs a server: throughput, CPU time, and bytes written.</summary>
+/// <summary>The store's cost in throughput, CPU time and bytes written.</summary>
 [Category("Slow")]
 [NonParallelizable]
 [CancelAfter(600_000)]

@@ -85,6 +85,7 @@ public sealed partial class StoreProgramTests
                 acknowledged = await SendUntilClosedAsync(endpoint, "0.0", most: 50, oneByOne: true);
                 bool mayContinue = (call == "pwrite64" && error == "ENOSPC") || IsRepeatedOnDirectory(trace, directory.Path);
                 Assert.That(acknowledged, mayContinue ? Is.EqualTo(50) : Is.LessThan(50), what);
+                Assert.That(File.ReadLines(trace), Has.Some.EndsWith("(INJECTED)"), what);
                 if (mayContinue)
                 {
                     Assert.That((await server.StopAsync())["packets.processed"], Is.EqualTo(50), what);
@@ -373,7 +374,7 @@ public sealed partial class StoreProgramTests
                 Repository.Program("Server"), .. Options(directory), "--port", "0",
             ]);
 
-    /// <summary>Whether SQLite's own sync of the directory failed, which it ignores; the store's own follows.</summary>
+    /// <summary>Whether only SQLite's sync of the directory failed. SQLite ignores that, and the store syncs the directory again.</summary>
     private static bool IsRepeatedOnDirectory(string trace, string directory)
     {
         string[] syncs = [.. File.ReadLines(trace).Where(line => line.Contains($"<{directory}>)"))];

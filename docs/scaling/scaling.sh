@@ -9,6 +9,7 @@ set -euo pipefail
 command=${1:?start, server, haproxy or stop} directory=${2:?a directory} base=${BASE:-21000}
 here=$(cd "$(dirname "$0")" && pwd)
 program=${PROGRAM:-$here/../../Server/bin/Release/net10.0/DotNettyFraming.Server}
+# With --store-retain, segments that are forwarded are deleted.
 redis=$(seq -s, -f "127.0.0.1:%.0f" $((base + 21)) $((base + 26)))
 PATH=$PATH:/usr/sbin
 
@@ -16,7 +17,7 @@ PATH=$PATH:/usr/sbin
 run() {
     local name=$1
     shift
-    nohup "$@" >>"$directory/$name.log" 2>&1 </dev/null &
+    nohup "$@" >"$directory/$name.log" 2>&1 </dev/null &
     echo $! >"$directory/$name.pid"
 }
 
@@ -29,7 +30,7 @@ start_redis() {
 
 start_server() {
     run "n$1" "$program" --address 127.0.0.1 --port $((base + $1)) --admin "127.0.0.1:$((base + 10 + $1))" --log-directory none \
-        --proxy-protocol required --proxy-trusted 127.0.0.1/32 --node "n$1" --store "$directory/n$1" \
+        --proxy-protocol required --proxy-trusted 127.0.0.1/32 --node "n$1" --store "$directory/n$1" --store-retain 1h \
         --forward "redis://$redis" --forward-replicas 1 --ack forwarded
 }
 
@@ -60,7 +61,10 @@ start)
     for n in 1 2 3 4 5 6; do start_redis $n; done
     for n in 1 2 3 4 5 6; do until_done redis-cli -p $((base + 20 + n)) ping; done
     # shellcheck disable=SC2086 # one argument per server
-    [ -f "$directory/cluster" ] || redis-cli --cluster create ${redis//,/ } --cluster-replicas 1 --cluster-yes >"$directory/cluster"
+    [ -f "$directory/cluster" ] || {
+        redis-cli --cluster create ${redis//,/ } --cluster-replicas 1 --cluster-yes >"$directory/creation"
+        mv "$directory/creation" "$directory/cluster"
+    }
     for n in 1 2 3 4 5 6; do until_done sh -c "redis-cli -p $((base + 20 + n)) cluster info | grep -q cluster_state:ok"; done
     for n in 1 2 3; do start_server $n; done
     for n in 1 2 3; do until_done grep -q "listening on" "$directory/n$n.log"; done
@@ -75,5 +79,6 @@ stop)
     for n in 1 2 3; do stop "n$n"; done
     for n in 1 2 3; do until_done sh -c "! kill -0 $(cat "$directory/n$n.pid" 2>/dev/null || echo 0x) 2>/dev/null"; done
     for n in 1 2 3 4 5 6; do stop "redis$n"; done
+    for n in 1 2 3 4 5 6; do until_done sh -c "! kill -0 $(cat "$directory/redis$n.pid" 2>/dev/null || echo 0x) 2>/dev/null"; done
     ;;
 esac

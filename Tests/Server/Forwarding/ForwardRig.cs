@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using DotNettyFraming.Server.Forwarding;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Storage;
@@ -25,12 +26,9 @@ internal sealed class ForwardRig : IDisposable
         {
             OnForwarded = ends =>
             {
-                lock (Ends)
+                foreach ((long connection, long end) in ends)
                 {
-                    foreach ((long connection, long end) in ends)
-                    {
-                        Ends[connection] = end;
-                    }
+                    Ends[connection] = end;
                 }
             },
         };
@@ -42,7 +40,7 @@ internal sealed class ForwardRig : IDisposable
     public ForwardCounters Counters { get; } = new();
 
     /// <summary>The position that each connection reached last.</summary>
-    public Dictionary<long, long> Ends { get; } = [];
+    public ConcurrentDictionary<long, long> Ends { get; } = [];
 
     public IEnumerable<string> Errors => Store.Logger.Errors;
 
@@ -76,7 +74,8 @@ internal sealed class ForwardRig : IDisposable
 
     public void Dispose()
     {
-        _forwarder.DisposeAsync().AsTask().Wait(Peer.Patience);
+        bool isStopped = _forwarder.DisposeAsync().AsTask().Wait(Peer.Patience);
         Store.Dispose();
+        Assert.That(isStopped, Is.True, "the forwarder stops");
     }
 }

@@ -1,4 +1,7 @@
+using DotNetty.Buffers;
+using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Tests.Harness;
 
 namespace DotNettyFraming.Tests.Server.Metrics;
 
@@ -35,10 +38,13 @@ public sealed class ServerCountersTests
     {
         LoopCounters loop = new ServerCounters().AddLoop();
         loop.Bytes.Allocated(4096);
-        loop.Add(Counter.BytesPayload, 25);
+        PacketBatch batch = PacketBatch.Of(
+            Unpooled.WrappedBuffer([.. Packets.Of("abc"u8.ToArray()), .. Packets.Of("de"u8.ToArray()), .. Packets.Of([])]));
+        loop.CountReceived(batch);
 
+        Assert.That(loop[Counter.BytesHeader], Is.EqualTo(21));
         Assert.That(loop[Counter.BytesAllocated], Is.EqualTo(4096));
-        Assert.That(loop[Counter.BytesPayload], Is.EqualTo(25));
+        Assert.That(loop[Counter.BytesPayload], Is.EqualTo(5));
     }
 
     [Test]
