@@ -183,7 +183,8 @@ public sealed partial class ReleaseTests
             string output = await RunWithInputAsync(
                 bubblewrap,
                 [
-                    "--die-with-parent", "--ro-bind", mounted, "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--uid", "65532", "--gid", "65532",
+                    "--die-with-parent",
+                    "--ro-bind", mounted, "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--uid", "65532", "--gid", "65532",
                     "bash", "-eu",
                 ],
                 Start + $"""
