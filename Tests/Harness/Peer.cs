@@ -14,9 +14,18 @@ internal sealed class Peer : IDisposable
     public Socket Socket { get; }
 
     /// <summary>Connects to the server's port on <paramref name="address"/>; null = the IPv4 loopback.</summary>
-    public static async Task<Peer> ConnectAsync(IPEndPoint server, IPAddress? address = null)
+    /// <remarks>
+    /// <paramref name="receiveBuffer"/>, in bytes, is set before connecting. Later it shrinks a window that the server already
+    /// fills: Linux then drops the server's segments with their ACKs, and both directions can stall.
+    /// </remarks>
+    public static async Task<Peer> ConnectAsync(IPEndPoint server, IPAddress? address = null, int? receiveBuffer = null)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (receiveBuffer is { } size)
+        {
+            socket.ReceiveBufferSize = size;
+        }
+
         using var timeout = new CancellationTokenSource(Patience);
         await socket.ConnectAsync(new IPEndPoint(address ?? IPAddress.Loopback, server.Port), timeout.Token);
         return new Peer(socket);

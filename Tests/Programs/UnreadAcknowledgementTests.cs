@@ -39,9 +39,7 @@ public sealed class UnreadAcknowledgementTests(string transport)
         {
             for (int i = 0; i < Connections; i++)
             {
-                Peer peer = await Peer.ConnectAsync(endpoint);
-                peer.Socket.ReceiveBufferSize = 2048;
-                peers.Add(peer);
+                peers.Add(await Peer.ConnectAsync(endpoint, receiveBuffer: 2048));
             }
 
             for (int round = 1; round <= 30; round++)

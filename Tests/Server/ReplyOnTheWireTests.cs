@@ -37,9 +37,8 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
     {
         var processor = new EchoProcessor();
         await using RunningServer server = await RunningServer.StartAsync(
-            transport, processor, options => options with { EventLoops = 1, WriteTimeout = TimeSpan.FromSeconds(2) });
-        using Peer deaf = await server.ConnectAsync();
-        deaf.Socket.ReceiveBufferSize = 4096;
+            transport, processor, options => options with { EventLoops = 1, WriteTimeout = TimeSpan.FromSeconds(4) });
+        using Peer deaf = await Peer.ConnectAsync(server.Endpoint, receiveBuffer: 4096);
         using Peer other = await server.ConnectAsync();
         Task sending = SendForeverAsync(deaf);
         Eventually.That(() => server.Counters[Counter.PausedByReplies], Is.EqualTo(1));
