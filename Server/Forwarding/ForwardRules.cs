@@ -28,8 +28,9 @@ internal sealed record ForwardRules
     public TimeSpan Keep { get; init; }
 
     /// <summary>Returns the settings of a connection; reads the files.</summary>
+    /// <param name="refused">Receives why a server's certificate is refused.</param>
     /// <exception cref="IOException">A file cannot be read; so can other exceptions of files and certificates.</exception>
-    public ConfigurationOptions Configure()
+    public ConfigurationOptions Configure(Action<string>? refused = null)
     {
         const int ConnectMilliseconds = 5000, ReplyMilliseconds = 10_000;
         var options = new ConfigurationOptions
@@ -56,31 +57,49 @@ internal sealed record ForwardRules
             options.EndPoints.Add(host, port);
         }
 
-        if (Url.Tls && CaFile is not null)
+        if (Url.Tls)
         {
-            var authorities = new X509Certificate2Collection();
-            authorities.ImportFromPemFile(CaFile);
-            if (authorities.Count == 0)
+            X509ChainPolicy policy = ReadPolicy();
+            options.SslClientAuthenticationOptions = host =>
+                new SslClientAuthenticationOptions { TargetHost = host, CertificateChainPolicy = policy.Clone() };
+            options.CertificateValidation += (_, certificate, chain, errors) =>
             {
-                throw new CryptographicException($"'{CaFile}' has no certificate");
-            }
+                if (errors != SslPolicyErrors.None)
+                {
+                    refused?.Invoke(WhyRefused(certificate, chain, errors));
+                }
 
-            options.CertificateValidation += (_, certificate, _, errors) =>
-                (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == 0
-                && certificate is X509Certificate2 one
-                && IsSignedBy(authorities, one);
+                return errors == SslPolicyErrors.None;
+            };
         }
 
         return options;
     }
 
-    private static bool IsSignedBy(X509Certificate2Collection authorities, X509Certificate2 certificate)
+    /// <summary>Reads the CAs. The check of a certificate fetches nothing.</summary>
+    private X509ChainPolicy ReadPolicy()
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        return chain.Build(certificate);
+        var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        if (CaFile is not null)
+        {
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.ImportFromPemFile(CaFile);
+            if (policy.CustomTrustStore.Count == 0)
+            {
+                throw new CryptographicException($"'{CaFile}' has no certificate");
+            }
+        }
+
+        return policy;
+    }
+
+    private string WhyRefused(X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        string server = $"the Redis server's certificate, {certificate?.Subject},";
+        return errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the Redis server has no certificate"
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? $"{server} is for another host than --forward names"
+            : $"{server} is not accepted by {(CaFile is null ? "this system's CAs" : $"--forward-ca '{CaFile}'")}: "
+                + chain?.ChainStatus.FirstOrDefault().StatusInformation;
     }
 }
 

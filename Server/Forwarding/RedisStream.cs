@@ -65,12 +65,23 @@ internal sealed class RedisStream : IAsyncDisposable
     public static string KeyOf(string stream, string node) => $"{stream}:{{{node}}}";
 
     /// <summary>Connects to the stream's primary.</summary>
+    /// <exception cref="IOException">A server's certificate is refused.</exception>
     public static async Task<RedisStream> ConnectAsync(ForwardRules rules, string node)
     {
-        ConfigurationOptions options = rules.Configure();
+        string? refused = null;
+        ConfigurationOptions options = rules.Configure(why => refused = why);
         var opened = new StrongBox<int>();
         options.BeforeSocketConnect = (_, _, _) => Interlocked.Increment(ref opened.Value);
-        ConnectionMultiplexer connections = await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
+        ConnectionMultiplexer connections;
+        try
+        {
+            connections = await ConnectionMultiplexer.ConnectAsync(options).ConfigureAwait(false);
+        }
+        catch (RedisConnectionException e) when (refused is not null)
+        {
+            throw new IOException(refused, e);
+        }
+
         try
         {
             return new RedisStream(connections, rules.Stream, node, opened);

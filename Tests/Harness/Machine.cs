@@ -27,12 +27,38 @@ internal static class Machine
         Require(limit >= count + OtherFiles, $"needs {count + OtherFiles} open files, and the hard limit is {limit} (ulimit -Hn)");
     }
 
-    /// <summary>Returns a TCP port that was free a moment ago, for programs that cannot pick one themselves.</summary>
-    public static int FreePort()
+    /// <summary>Returns a TCP port for a program that cannot pick one itself.</summary>
+    public static int FreePort() => FreePorts(1)[0];
+
+    /// <summary>Returns consecutive TCP ports that were all free at one moment.</summary>
+    /// <remarks>No outgoing connection gets them: one to the port of a killed server could meet itself.</remarks>
+    public static int[] FreePorts(int count)
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)listener.LocalEndPoint!).Port;
+        while (true)
+        {
+            int first = Random.Shared.Next(10_000, 32_000 - count);
+            int[] ports = [.. Enumerable.Range(first, count)];
+            var sockets = new List<Socket>();
+            try
+            {
+                foreach (int port in ports)
+                {
+                    sockets.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+                    sockets[^1].Bind(new IPEndPoint(IPAddress.Loopback, port));
+                    sockets[^1].Listen();
+                }
+
+                return ports;
+            }
+            catch (SocketException)
+            {
+                // One is in use: others.
+            }
+            finally
+            {
+                sockets.ForEach(socket => socket.Dispose());
+            }
+        }
     }
 
     private static void Require(bool condition, string reason)

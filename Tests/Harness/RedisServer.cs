@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using StackExchange.Redis;
 
 namespace DotNettyFraming.Tests.Harness;
@@ -10,7 +9,8 @@ namespace DotNettyFraming.Tests.Harness;
 internal sealed class RedisServer : IDisposable
 {
     private readonly string _executable = InstalledProgram.Find("redis-server");
-    private readonly string[] _options;
+    private readonly int[] _ports = Machine.FreePorts(2);
+    private string[] _options;
     private Process? _process;
     private readonly ConcurrentQueue<string?> _output = new();
     private ConnectionMultiplexer? _client;
@@ -21,7 +21,13 @@ internal sealed class RedisServer : IDisposable
     public string Folder { get; } = Directory.CreateTempSubdirectory("framing-redis-").FullName;
 
     /// <summary>The port of clients.</summary>
-    public int Port { get; } = FreePort();
+    public int Port => _ports[0];
+
+    /// <summary>The port of clients with TLS, if the server was started with it.</summary>
+    public int TlsPort => _ports[1];
+
+    /// <summary>The process id.</summary>
+    public int Id => _process!.Id;
 
     /// <summary>The value of <c>--forward</c>.</summary>
     public string Url => $"redis://127.0.0.1:{Port}";
@@ -41,20 +47,19 @@ internal sealed class RedisServer : IDisposable
     public static RedisServer Start(params string[] options) => Start(null, options);
 
     /// <summary>Starts a server with a password.</summary>
-    public static RedisServer Start(string? password, string[] options)
+    public static RedisServer Start(string? password, string[] options) =>
+        new RedisServer(options) { Password = password }.Started();
+
+    /// <summary>Starts a server with a certificate.</summary>
+    public static RedisServer StartTls(TestCertificates authority, string? host = null)
     {
-        var server = new RedisServer(options) { Password = password };
-        try
-        {
-            server.Run();
-            _ = server.Client;
-            return server;
-        }
-        catch
-        {
-            server.Dispose();
-            throw;
-        }
+        (string certificate, string key) = authority.IssueFiles("redis", host);
+        var server = new RedisServer([]);
+        server._options =
+        [
+            "--tls-port", $"{server.TlsPort}", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no",
+        ];
+        return server.Started();
     }
 
     /// <summary>Starts the server again, with its data.</summary>
@@ -68,6 +73,15 @@ internal sealed class RedisServer : IDisposable
         _process = Process.Start(new ProcessStartInfo(_executable, arguments) { RedirectStandardOutput = true })!;
         _process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data);
         _process.BeginOutputReadLine();
+    }
+
+    /// <summary>Returns the number of errors with this code since the start, or since <c>CONFIG RESETSTAT</c>.</summary>
+    public int Errors(string code)
+    {
+        string text = (string?)Database.Execute("INFO", "errorstats") ?? "";
+        return text.Split("\r\n").FirstOrDefault(line => line.StartsWith($"errorstat_{code}:", StringComparison.Ordinal)) is { } line
+            ? int.Parse(line.Split('=')[1])
+            : 0;
     }
 
     /// <summary>Kills it, as a crash would.</summary>
@@ -92,21 +106,18 @@ internal sealed class RedisServer : IDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    /// <summary>Returns a free port that no outgoing connection gets: one to the port of a killed server could meet itself.</summary>
-    public static int FreePort()
+    private RedisServer Started()
     {
-        while (true)
+        try
         {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(10_000, 32_000)));
-                return ((IPEndPoint)socket.LocalEndPoint!).Port;
-            }
-            catch (SocketException)
-            {
-                // In use; the next one.
-            }
+            Run();
+            _ = Client;
+            return this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 

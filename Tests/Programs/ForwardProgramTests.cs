@@ -21,7 +21,7 @@ public sealed class ForwardProgramTests
         using var directory = new TemporaryDirectory();
         using RedisServer redis = RedisServer.Start();
         string acknowledged = Path.Combine(redis.Folder, "acknowledged");
-        int port = RedisServer.FreePort();
+        int port = Machine.FreePort();
         ProgramRun server = await StartAsync(directory.Path, redis, port);
         try
         {
@@ -61,11 +61,145 @@ public sealed class ForwardProgramTests
     }
 
     [Test]
+    public async Task Full_redis_whose_consumer_trims_loses_and_doubles_nothing()
+    {
+        using var directory = new TemporaryDirectory();
+        using RedisServer redis = RedisServer.Start("--maxmemory", "8mb");
+        string acknowledged = Path.Combine(redis.Folder, "acknowledged");
+        int port = Machine.FreePort();
+        var seen = new List<StreamEntry>();
+        ProgramRun server = await StartAsync(directory.Path, redis, port);
+        try
+        {
+            using ProgramRun client = StartClient(port, acknowledged, TimeSpan.FromHours(4), payloadBytes: 2000);
+            int rounds = Scale.Of(gate: 4, full: 20);
+            for (int round = 0; round < rounds; round++)
+            {
+                Eventually.That(() => redis.Errors("OOM"), Is.Positive, "Redis is full");
+                if (round % 4 == 2)
+                {
+                    server.Kill();
+                    server.Dispose();
+                    server = await StartAsync(directory.Path, redis, port);
+                }
+                else if (round % 4 == 3)
+                {
+                    redis.Kill();
+                    redis.Run();
+                }
+
+                redis.Server.Execute("CONFIG", "RESETSTAT");
+                Consume();
+            }
+
+            client.Signal(PosixSignal.SIGINT);
+            Task<int> exit = client.ExitAsync(TimeSpan.FromMinutes(4));
+            while (!exit.IsCompleted)
+            {
+                Consume();
+                await Task.Delay(5); // a consumer's pace
+            }
+
+            Assert.That(await exit, Is.Zero, client.Everything);
+            Assert.That((await server.StopAsync())["forward.lagBytes"], Is.Zero);
+        }
+        finally
+        {
+            server.Dispose();
+        }
+
+        Assert.That(seen, Is.Not.Empty);
+        seen.AddRange(redis.Database.StreamRange(ForwardRig.Key));
+        ForwardRig.AssertEqual(directory.Path, [.. seen]);
+        AssertAcknowledged(acknowledged, [.. seen]);
+
+        // Reads everything, and trims what it has read.
+        void Consume()
+        {
+            while (redis.Database.StreamRange(ForwardRig.Key, count: 20) is { Length: > 0 } entries)
+            {
+                seen.AddRange(entries);
+                string[] last = $"{entries[^1].Id}".Split('-');
+                redis.Database.Execute("XTRIM", ForwardRig.Key, "MINID", $"{last[0]}-{long.Parse(last[1]) + 1}");
+            }
+        }
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Redis_away_delays_no_acknowledgement_and_is_caught_up_with(bool isSuspended)
+    {
+        int rate = Scale.Of(gate: 5_000, full: 50_000);
+        using var directory = new TemporaryDirectory();
+        using RedisServer redis = RedisServer.Start();
+        int port = Machine.FreePort();
+        using ProgramRun server = await StartAsync(directory.Path, redis, port, "--ack", "stored", "--admin", "127.0.0.1:0");
+        Uri admin = await server.AdminAsync();
+        using ProgramRun client = StartClient(port, Path.Combine(redis.Folder, "acknowledged"), TimeSpan.FromHours(4), rate: rate);
+        Eventually.That(() => Read("forward.packets"), Is.GreaterThan(2 * rate));
+        long memory = server.PeakResidentKiB();
+        int line = client.Output.Count;
+        if (isSuspended)
+        {
+            Signals.Suspend(redis.Id);
+        }
+        else
+        {
+            redis.Kill();
+        }
+
+        long acknowledged = Read("packets.acknowledged");
+        var clock = Stopwatch.StartNew();
+        await Task.Delay(TimeSpan.FromSeconds(Scale.Of(gate: 3, full: 60))); // the time for which it is away
+        double perSecond = (Read("packets.acknowledged") - acknowledged) / clock.Elapsed.TotalSeconds;
+        long lag = Read("forward.lagBytes");
+        string[] lines = [.. client.Output.Skip(line)];
+        if (isSuspended)
+        {
+            Signals.Resume(redis.Id);
+        }
+        else
+        {
+            redis.Run();
+        }
+
+        long before = Read("forward.packets");
+        Eventually.That(() => Read("forward.packets"), Is.GreaterThan(before)); // connected again
+        before = Read("forward.packets");
+        clock.Restart();
+        long least = lag / 50; // the last of it arrives while it catches up
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        while (Read("forward.lagBytes") > least)
+        {
+            patience.Token.ThrowIfCancellationRequested();
+            await Task.Delay(20);
+        }
+
+        double ratio = (Read("forward.packets") - before) / clock.Elapsed.TotalSeconds / rate;
+        long grown = server.PeakResidentKiB() - memory;
+        await TestContext.Out.WriteLineAsync(
+            $"away: {perSecond:F0} packets/s acknowledged, {lag >> 10} KiB behind; caught up in {clock.Elapsed.TotalSeconds:F1} s, "
+            + $"{ratio:F1} times the rate; memory {memory >> 10} MiB, then {grown >> 10} MiB more\n{string.Join('\n', lines)}");
+        client.Signal(PosixSignal.SIGINT);
+        Assert.That(await client.ExitAsync(TimeSpan.FromMinutes(1)), Is.Zero, client.Everything);
+        Assert.That((await server.StopAsync())["forward.lagBytes"], Is.Zero);
+        ForwardRig.AssertEqual(directory.Path, redis.Database);
+        Assert.That(perSecond, Is.GreaterThan(0.95 * rate));
+        Assert.That(grown, Is.LessThan(100 << 10));
+        if (Scale.Of(gate: 0, full: 1) == 1)
+        {
+            Assert.That(ratio, Is.GreaterThanOrEqualTo(3));
+        }
+
+        long Read(string name) => AdminStatistics.Read(admin)[name];
+    }
+
+    [Test]
     public async Task Nothing_is_acknowledged_while_redis_is_away()
     {
         using var directory = new TemporaryDirectory();
         using RedisServer redis = RedisServer.Start();
-        int port = RedisServer.FreePort();
+        int port = Machine.FreePort();
         using ProgramRun server = await StartAsync(directory.Path, redis, port);
         using Peer peer = await Peer.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
         await peer.SendAsync(Packets.Of("a"u8.ToArray()));
@@ -93,7 +227,7 @@ public sealed class ForwardProgramTests
         using RedisServer redis = RedisServer.Start();
         redis.Database.StreamCreateConsumerGroup(ForwardRig.Key, "group", "0", createStream: true);
         string acknowledged = Path.Combine(redis.Folder, "acknowledged");
-        int port = RedisServer.FreePort();
+        int port = Machine.FreePort();
         using ProgramRun server = await StartAsync(directory.Path, redis, port);
         using ProgramRun client = StartClient(port, acknowledged, TimeSpan.FromSeconds(3));
         var seen = new HashSet<(long, long)>();
@@ -158,7 +292,7 @@ public sealed class ForwardProgramTests
         InstalledProgram.Find("redis-server");
         InstalledProgram.Find("redis-cli", "redis-tools");
         using var directory = new TemporaryDirectory();
-        int basePort = Random.Shared.Next(200, 600) * 50; // its script adds up to 36
+        int basePort = Machine.FreePorts(37)[0]; // its script adds up to 36
         try
         {
             await ScriptAsync("start");
@@ -206,40 +340,41 @@ public sealed class ForwardProgramTests
         }
     }
 
-    private static async Task<ProgramRun> StartAsync(string directory, RedisServer redis, int port)
+    private static async Task<ProgramRun> StartAsync(string directory, RedisServer redis, int port, params string[] options)
     {
         ProgramRun run = ProgramRun.Start(
             "Server",
             [
                 "--address", "127.0.0.1", "--port", $"{port}", "--log-directory", "none", "--node", "test", "--store", directory,
-                "--forward", redis.Url, "--ack", "forwarded",
+                "--forward", redis.Url, .. options.Length > 0 ? options : ["--ack", "forwarded"],
             ]);
         return (await ProgramRun.ListeningAsync(run)).Run;
     }
 
-    private static ProgramRun StartClient(int port, string acknowledged, TimeSpan duration, int connections = 20) => ProgramRun.Start(
+    private static ProgramRun StartClient(
+        int port, string acknowledged, TimeSpan duration, int connections = 20, int rate = 2000, int payloadBytes = 32) => ProgramRun.Start(
         "LoadClient",
         [
-            "--port", $"{port}", "--connections", $"{connections}", "--duration", $"{duration.TotalSeconds}s", "--rate", "2000",
-            "--payload-bytes", "32", "--ack", "--serial", "--reconnect", "--ack-log", acknowledged, "--log-directory", "none",
+            "--port", $"{port}", "--connections", $"{connections}", "--duration", $"{duration.TotalSeconds}s", "--rate", $"{rate}",
+            "--payload-bytes", $"{payloadBytes}", "--ack", "--serial", "--reconnect", "--ack-log", acknowledged, "--log-directory", "none",
         ]);
 
     private static async Task<long> ReceiveCountAsync(Peer peer) =>
         BinaryPrimitives.ReadInt64LittleEndian((await peer.ReceiveAsync(15)).AsSpan(7));
 
     /// <summary>Asserts that every packet that the load client has an acknowledgement for is in one of the streams.</summary>
-    private static void AssertAcknowledged(string log, (IDatabase Redis, string Key)[] streams)
+    private static void AssertAcknowledged(string log, (IDatabase Redis, string Key)[] streams) =>
+        AssertAcknowledged(log, [.. streams.SelectMany(stream => ForwardRig.Read(stream.Redis, stream.Key))]);
+
+    private static void AssertAcknowledged(string log, StreamEntry[] entries)
     {
         var seen = new HashSet<(long, long)>();
-        foreach ((IDatabase redis, string key) in streams)
+        foreach (StreamEntry entry in entries)
         {
-            foreach (StreamEntry entry in redis.StreamRange(key))
+            foreach ((long _, string _, long _, long _, ReadOnlyMemory<byte> packet)
+                in EntryReader.Read(entry["parts"]!, entry["peers"]!, entry["bytes"]!))
             {
-                foreach ((long _, string _, long _, long _, ReadOnlyMemory<byte> packet)
-                    in EntryReader.Read(entry["parts"]!, entry["peers"]!, entry["bytes"]!))
-                {
-                    seen.Add(SerialOf(packet.Span));
-                }
+                seen.Add(SerialOf(packet.Span));
             }
         }
 

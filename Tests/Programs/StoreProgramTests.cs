@@ -25,11 +25,12 @@ public sealed partial class StoreProgramTests
         string store = Path.Combine(directory.Path, "store");
         string log = Path.Combine(directory.Path, "acknowledged");
         var random = new Random(1);
-        (ProgramRun server, IPEndPoint endpoint) = await StartAsync(store, "--report-every", "1");
+        int port = Machine.FreePort();
+        ProgramRun server = await StartOnPortAsync();
         using ProgramRun client = ProgramRun.Start(
             "LoadClient",
             [
-                "--port", $"{endpoint.Port}", "--connections", "20", "--rate", "3000", "--duration", "4h", "--serial", "--ack",
+                "--port", $"{port}", "--connections", "20", "--rate", "3000", "--duration", "4h", "--serial", "--ack",
                 "--reconnect", "--ack-log", log,
             ]);
         for (int kills = Scale.Of(gate: 10, full: 200); kills > 0; kills--)
@@ -42,8 +43,7 @@ public sealed partial class StoreProgramTests
                 await server.ExitAsync();
             }
 
-            (server, _) = await ProgramRun.ListeningAsync(ProgramRun.Start(
-                "Server", [.. Options(store), "--port", $"{endpoint.Port}", "--report-every", "1"]));
+            server = await StartOnPortAsync();
         }
 
         using (server)
@@ -65,6 +65,9 @@ public sealed partial class StoreProgramTests
         TestContext.Out.WriteLine($"{acknowledged} packets acknowledged, {stored.Values.Sum()} stored");
         Assert.That(acknowledged, Is.Positive);
         Assert.That(StoreRig.Verify(store).Lines, Has.Exactly(1).Items);
+
+        async Task<ProgramRun> StartOnPortAsync() => (await ProgramRun.ListeningAsync(ProgramRun.Start(
+            "Server", [.. Options(store), "--port", $"{port}", "--report-every", "1"]))).Run;
     }
 
     [Test]

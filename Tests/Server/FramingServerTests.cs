@@ -111,7 +111,7 @@ public sealed class FramingServerTests
     [Test]
     public async Task Failed_processor_fails_the_start_and_opens_no_port()
     {
-        int port = FreePort();
+        int port = Machine.FreePort();
         await using FramingServer server = Builder().UseOptions(options => options with { Port = port })
             .UseProcessor(new LifeRecorder { StartFault = new IOException("no database") }).Build();
 
@@ -226,13 +226,6 @@ public sealed class FramingServerTests
         await peer.SendAsync(packets);
         peer.Finish();
         await peer.ClosedByServerAsync();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private sealed class LifeRecorder : IPacketProcessor

@@ -52,7 +52,25 @@ internal sealed class ForwardRig : IDisposable
     }
 
     /// <summary>Asserts that the stream's entries are the store's chunks, each once, in order.</summary>
-    public static void AssertEqual(string directory, IDatabase redis, string key = Key)
+    public static void AssertEqual(string directory, IDatabase redis) => AssertEqual(directory, [.. Read(redis, Key)]);
+
+    /// <summary>Returns a stream's entries, in pages: one reply with all of them would be too large.</summary>
+    public static IEnumerable<StreamEntry> Read(IDatabase redis, string key)
+    {
+        RedisValue next = "-";
+        while (redis.StreamRange(key, next, count: 500) is { Length: > 0 } page)
+        {
+            foreach (StreamEntry entry in page)
+            {
+                yield return entry;
+            }
+
+            next = $"({page[^1].Id}";
+        }
+    }
+
+    /// <summary>Asserts that entries are the store's chunks, each once, in order.</summary>
+    public static void AssertEqual(string directory, StreamEntry[] entries)
     {
         var chunks = new List<StoredChunk>();
         using var reader = new StoreReader(directory);
@@ -61,7 +79,6 @@ internal sealed class ForwardRig : IDisposable
             chunks.Add(chunk);
         }
 
-        StreamEntry[] entries = redis.StreamRange(key);
         Assert.That(
             entries.Select(entry => $"{entry.Id}"), Is.EqualTo(chunks.Select(chunk => $"{chunk.Closed}-{chunk.Id}")));
         foreach ((StreamEntry entry, StoredChunk chunk) in entries.Zip(chunks))

@@ -304,6 +304,43 @@ internal sealed class ForwarderTests
     }
 
     [Test]
+    public void Server_with_a_certificate_of_the_ca_is_accepted()
+    {
+        using var authority = new TestCertificates();
+        using RedisServer redis = RedisServer.StartTls(authority);
+        using var rig = new ForwardRig(Path, $"rediss://127.0.0.1:{redis.TlsPort}", rules => rules with { CaFile = authority.AuthorityFile });
+        Write(rig.Store, 3);
+        rig.Settle();
+
+        ForwardRig.AssertEqual(Path, redis.Database);
+        Assert.That(rig.Store.Warnings, Is.Empty);
+    }
+
+    [Test]
+    public void Server_with_a_certificate_of_another_ca_is_a_warning_that_names_the_ca()
+    {
+        using var authority = new TestCertificates();
+        using var other = new TestCertificates("other");
+        using RedisServer redis = RedisServer.StartTls(authority);
+
+        AssertRefused(redis, other.AuthorityFile,
+            $"the Redis server's certificate, CN=redis, is not accepted by --forward-ca '{other.AuthorityFile}': "
+            + "unable to get local issuer certificate");
+        AssertRefused(redis, ca: null,
+            "the Redis server's certificate, CN=redis, is not accepted by this system's CAs: unable to get local issuer certificate");
+    }
+
+    [Test]
+    public void Server_with_a_certificate_for_another_host_is_a_warning_that_says_so()
+    {
+        using var authority = new TestCertificates();
+        using RedisServer redis = RedisServer.StartTls(authority, host: "redis.example");
+
+        AssertRefused(redis, authority.AuthorityFile,
+            "the Redis server's certificate, CN=redis, is for another host than --forward names");
+    }
+
+    [Test]
     [Category("Slow")]
     public void Entry_counts_as_forwarded_when_a_replica_has_it()
     {
@@ -328,6 +365,16 @@ internal sealed class ForwarderTests
     }
 
     private ForwardRig NewRig(TimeSpan keep = default) => new(Path, _redis.Url, rules => rules with { Keep = keep });
+
+    private void AssertRefused(RedisServer redis, string? ca, string why)
+    {
+        using var rig = new ForwardRig(Path, $"rediss://127.0.0.1:{redis.TlsPort}", rules => rules with { CaFile = ca });
+        Write(rig.Store, 1);
+        Eventually.That(() => rig.Store.Warnings.FirstOrDefault(), Is.EqualTo(
+            $"forwarding waits: {why}; the store keeps everything until it goes on"));
+        Assert.That(rig.Counters.Entries, Is.Zero);
+        Assert.That(redis.Database.KeyExists(ForwardRig.Key), Is.False);
+    }
 
     private void AssertEqual() => ForwardRig.AssertEqual(Path, Database);
 
