@@ -308,7 +308,8 @@ internal sealed class ForwarderTests
     {
         using var authority = new TestCertificates();
         using RedisServer redis = RedisServer.StartTls(authority);
-        using var rig = new ForwardRig(Path, $"rediss://127.0.0.1:{redis.TlsPort}", rules => rules with { CaFile = authority.AuthorityFile });
+        using var rig = new ForwardRig(
+            Path, $"rediss://127.0.0.1:{redis.TlsPort}", rules => rules with { CaFile = authority.AuthorityFile });
         Write(rig.Store, 3);
         rig.Settle();
 
