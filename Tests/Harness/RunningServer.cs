@@ -5,6 +5,7 @@ using DotNettyFraming.Server.Admin;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
 using DotNettyFraming.Server.Startup;
+using DotNettyFraming.Server.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace DotNettyFraming.Tests.Harness;
@@ -42,7 +43,8 @@ internal sealed class RunningServer : IAsyncDisposable
         IPacketProcessor? processor = null,
         Func<ServerOptions, ServerOptions>? configure = null,
         TimeProvider? time = null,
-        bool admin = false)
+        bool admin = false,
+        StoreWriter? store = null)
     {
         if (transport == TransportChoice.Epoll)
         {
@@ -56,7 +58,7 @@ internal sealed class RunningServer : IAsyncDisposable
         TimeProvider clock = time ?? TimeProvider.System;
         var tls = ServerTls.Of(options, clock, log);
         var server = new DataPort(
-            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Rules);
+            options, processor ?? new CountingProcessor(options.EventLoops), counters, clock, log, tls?.Rules, store);
         AdminServer? adminServer = null;
         if (admin)
         {

@@ -97,6 +97,20 @@ public sealed partial class MetricsTests
     }
 
     [Test]
+    public async Task Layout_without_a_time_has_no_age_metrics()
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--header", "26 len:u16le skip:4");
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+
+        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
+
+        Assert.That(metrics["framing_packets_received_total"], Is.EqualTo(12));
+        Assert.That(metrics["framing_read_packets_count"], Is.EqualTo(3));
+        Assert.That(metrics.Keys, Has.None.Contains("_age").And.None.StartsWith("framing_clock"));
+    }
+
+    [Test]
     public async Task Promtool_finds_no_fault()
     {
         string promtool = InstalledProgram.Find("promtool", "prometheus");

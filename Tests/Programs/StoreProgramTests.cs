@@ -116,6 +116,25 @@ public sealed partial class StoreProgramTests
     }
 
     [Test]
+    public async Task Used_up_quota_pauses_the_server_until_there_is_room()
+    {
+        using var directory = new TemporaryDirectory(inMemory: true);
+        using ProgramRun server = StartUnderStrace(
+            directory.Path, "trace=pwrite64", "inject=pwrite64:error=EDQUOT:when=30..32", "/dev/null", "--admin", "127.0.0.1:0");
+        (_, IPEndPoint endpoint) = await ProgramRun.ListeningAsync(server);
+        using var http = new HttpClient { BaseAddress = await server.AdminAsync() };
+        Task<long> client = SendUntilClosedAsync(endpoint, "0.0", most: 50, oneByOne: true);
+
+        await ReadyAsync(http, HttpStatusCode.ServiceUnavailable);
+        await ReadyAsync(http, HttpStatusCode.OK);
+
+        Assert.That(await client, Is.EqualTo(50));
+        Assert.That((await server.StopAsync())["store.failures"], Is.EqualTo(3));
+        Assert.That(server.Output.Single(line => line.Contains("cannot write for now")), Does.Contain("errno 122"));
+        AssertStored(directory.Path, new Dictionary<string, long> { ["0.0"] = 50 });
+    }
+
+    [Test]
     public async Task Each_acknowledgement_leaves_after_the_fsync_of_its_commit()
     {
         using var directory = new TemporaryDirectory();
@@ -368,13 +387,13 @@ public sealed partial class StoreProgramTests
     private static Task<(ProgramRun Run, IPEndPoint Endpoint)> StartAsync(string directory, params string[] options) =>
         ProgramRun.ListeningAsync(ProgramRun.Start("Server", [.. Options(directory), "--port", "0", .. options]));
 
-    private static ProgramRun StartUnderStrace(string directory, string trace, string? inject, string output = "/dev/null") =>
+    private static ProgramRun StartUnderStrace(string directory, string trace, string? inject, string output, params string[] options) =>
         ProgramRun.StartFile(
             InstalledProgram.Find("strace"),
             [
                 "-D", "-f", "-y", "-qq", "--seccomp-bpf", "-s", "64", "-o", output, "-e", trace,
                 .. inject is null ? [] : new[] { "-e", inject },
-                Repository.Program("Server"), .. Options(directory), "--port", "0",
+                Repository.Program("Server"), .. Options(directory), "--port", "0", .. options,
             ]);
 
     /// <summary>Whether only SQLite's sync of the directory failed. SQLite ignores that, and the store syncs the directory again.</summary>

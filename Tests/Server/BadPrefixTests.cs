@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Tests.Harness;
@@ -70,6 +71,21 @@ public sealed class BadPrefixTests(TransportChoice transport)
         // The median, because a busy machine may delay any single close.
         Assert.That(times.Order().ElementAt(times.Count / 2), Is.LessThan(50), "milliseconds");
         server.AssertClosed(CloseReason.InvalidPrefix, times.Count);
+    }
+
+    [Test]
+    public async Task Length_below_its_own_field_closes_after_the_good_packets()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { Header = HeaderLayout.Parse("len:u16be-4") });
+        using Peer peer = await server.ConnectAsync();
+
+        await peer.SendAsync(new byte[] { 0, 6, 1, 2, 0, 1 }); // a payload of 2 bytes, then one of -3
+        await peer.ClosedByServerAsync();
+
+        Eventually.That(() => server.Counters.Closed(CloseReason.InvalidLength), Is.EqualTo(1));
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(1));
+        Assert.That(server.Log.Errors, Is.Empty);
     }
 
     [TestCase(1)]

@@ -1,8 +1,11 @@
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
+using DotNettyFraming.Server;
 using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Processing;
+using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
+using DotNettyFraming.Tests.Server.Storage;
 using Microsoft.Extensions.Time.Testing;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -95,6 +98,34 @@ public sealed class DeadlineTests(TransportChoice transport)
             Is.EqualTo(10));
         await PassAsync(Idle + TimeSpan.FromSeconds(0.5), server);
         server.AssertClosed(CloseReason.IdleTimeout);
+    }
+
+    [Test]
+    public async Task Peers_that_wait_for_a_slow_disk_are_paused_by_the_loop_and_do_not_time_out()
+    {
+        const int Peers = 100;
+        using var directory = new TemporaryDirectory();
+        using var disk = new ManualResetEventSlim();
+        using StoreWriter store = StoreRig.Open(directory.Path);
+        store.OnCommitted = () => disk.Wait(2 * Harness.Peer.Patience);
+        await using RunningServer server = await StartAsync(
+            configure: options => options with { MemoryBytes = 16 * 1024 * 1024 }, store: store); // 4 MiB may be pending
+        Peer[] peers = await Task.WhenAll(Enumerable.Range(0, Peers).Select(_ => server.ConnectAsync()));
+        byte[] packets = Repeat(OfLength(1000), 59); // 100 × 59,413 = 5.9 MB
+
+        await Task.WhenAll(peers.Select(peer => peer.SendAsync(packets)));
+        Eventually.That(() => server.Counters[Counter.PausedByLoop], Is.EqualTo(Peers));
+        await PassAsync(2 * Idle, server);
+
+        Assert.That(server.Counters.Open, Is.EqualTo(Peers));
+        int scheduled = transport == TransportChoice.Sockets ? Peers * 256 : 0; // reads of DotNetty's sockets from before the pause
+        Assert.That(server.Counters.BytesReceived, Is.InRange(3_500_000, 4_194_304 + 65_536 + scheduled));
+        Assert.That(server.Counters.PacketsProcessed, Is.Zero);
+
+        disk.Set();
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(Peers * 59));
+        Assert.That(server.Counters.Paused, Is.Zero);
+        Array.ForEach(peers, peer => peer.Dispose());
     }
 
     [Test]
@@ -225,8 +256,20 @@ public sealed class DeadlineTests(TransportChoice transport)
         server.AssertClosed(CloseReason.IdleTimeout);
     }
 
-    private Task<RunningServer> StartAsync(GatedProcessor? processor = null, TimeProvider? time = null) => RunningServer.StartAsync(
-        transport, processor, options => options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 }, time ?? _time);
+    private Task<RunningServer> StartAsync(
+        GatedProcessor? processor = null,
+        TimeProvider? time = null,
+        Func<ServerOptions, ServerOptions>? configure = null,
+        StoreWriter? store = null)
+    {
+        ServerOptions Configure(ServerOptions options)
+        {
+            options = options with { IdleTimeout = Idle, PacketTimeout = Packet, EventLoops = 1 };
+            return configure?.Invoke(options) ?? options;
+        }
+
+        return RunningServer.StartAsync(transport, processor, Configure, time ?? _time, store: store);
+    }
 
     /// <summary>Advances the time sweep by sweep and waits for each sweep.</summary>
     private async Task PassAsync(TimeSpan time, RunningServer server, FakeTimeProvider? clock = null)

@@ -1,6 +1,8 @@
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
+using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
+using DotNettyFraming.Tests.Server.Storage;
 using Microsoft.Extensions.Logging;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -72,6 +74,25 @@ public sealed class DrainTests(TransportChoice transport)
         Assert.That(async () => await sending.WaitAsync(Peer.Patience), Throws.InstanceOf<System.Net.Sockets.SocketException>());
         server.AssertClosed(CloseReason.ServerStopping);
         Assert.That(server.Counters.PacketsDropped, Is.Zero);
+    }
+
+    [Test]
+    public async Task Stop_commits_without_waiting_for_the_interval()
+    {
+        using var directory = new TemporaryDirectory();
+        using StoreWriter store = StoreRig.Open(directory.Path, rules => rules with { CommitInterval = TimeSpan.FromMinutes(10) });
+        await using RunningServer server = await RunningServer.StartAsync(
+            transport, configure: options => options with { DrainTimeout = TimeSpan.FromMinutes(10) }, store: store);
+        using Peer peer = await server.ConnectAsync();
+        await peer.SendAsync(OfLength(20_000)); // more than waits for the interval
+        Eventually.That(() => server.Counters.PacketsProcessed, Is.EqualTo(1));
+        await peer.SendAsync(Article);
+        Eventually.That(() => server.Counters.PacketsReceived, Is.EqualTo(2));
+
+        await server.StopAsync();
+
+        server.AssertClosed(CloseReason.ServerStopping);
+        Assert.That(server.Counters.PacketsProcessed, Is.EqualTo(2));
     }
 
     [Test]

@@ -45,6 +45,18 @@ public sealed class TestConnectionTests
     }
 
     [Test]
+    public void Reply_that_no_header_can_announce_throws_with_the_limit_and_sends_nothing()
+    {
+        var connection = new TestConnection(header: HeaderLayout.Parse("len:u8"));
+
+        Assert.That(
+            () => connection.Source.Reply(new OutgoingPacket(0, new byte[256])),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("the longest is 255 bytes"));
+        Assert.That(connection.Replies, Is.Empty);
+        Assert.That(connection.Source.Reply(new OutgoingPacket(0, new byte[255])), Is.True);
+    }
+
+    [Test]
     public async Task Processor_gets_the_source_and_a_batch_that_is_released_when_it_returns()
     {
         var peer = new IPEndPoint(IPAddress.Loopback, 1234);

@@ -19,6 +19,19 @@ internal sealed class StoreRig : IDisposable
 
     public StoreRig(string directory, Func<StoreRules, StoreRules>? change = null, TimeProvider? time = null)
     {
+        _writer = Open(directory, change, Counters, time, Logger);
+        _log = _writer.AddLoop(_tasks.Add, _ => { });
+        _writer.Start();
+    }
+
+    /// <summary>Opens a store of the default layout that commits as soon as the disk is free.</summary>
+    public static StoreWriter Open(
+        string directory,
+        Func<StoreRules, StoreRules>? change = null,
+        StoreCounters? counters = null,
+        TimeProvider? time = null,
+        RecordingLogger? logger = null)
+    {
         var rules = new StoreRules
         {
             Directory = directory,
@@ -26,9 +39,8 @@ internal sealed class StoreRig : IDisposable
             Header = "26 len:u16le time:u32le",
             CommitInterval = TimeSpan.Zero,
         };
-        _writer = StoreWriter.Open(change?.Invoke(rules) ?? rules, Counters, time ?? TimeProvider.System, Logger);
-        _log = _writer.AddLoop(_tasks.Add, _ => { });
-        _writer.Start();
+        return StoreWriter.Open(
+            change?.Invoke(rules) ?? rules, counters ?? new StoreCounters(), time ?? TimeProvider.System, logger ?? new RecordingLogger());
     }
 
     public StoreCounters Counters { get; } = new();

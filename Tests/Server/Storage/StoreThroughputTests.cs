@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
-using DotNettyFraming.Server.Metrics;
 using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
 
@@ -61,10 +60,9 @@ public sealed class StoreThroughputTests
         // Reads of 64 KiB, as the server makes them.
         byte[] packet = [0x26, 25, 0, 0, 1, 0, 0, .. "1234512345123451234512345"u8];
         byte[] read = [.. Enumerable.Repeat(packet, 2048).SelectMany(each => each)];
-        var rules = new StoreRules { Directory = directory, Node = "test", Header = "", CommitInterval = TimeSpan.Zero };
         using var turn = new SemaphoreSlim(0);
         var tasks = new System.Collections.Concurrent.ConcurrentQueue<Action>();
-        using StoreWriter writer = StoreWriter.Open(rules, new StoreCounters(), TimeProvider.System, new RecordingLogger());
+        using StoreWriter writer = StoreRig.Open(directory);
         LoopLog log = writer.AddLoop(task =>
         {
             tasks.Enqueue(task);

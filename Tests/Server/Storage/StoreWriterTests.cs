@@ -81,6 +81,27 @@ public sealed class StoreWriterTests
     }
 
     [Test]
+    public void Another_layout_starts_a_segment_and_export_reads_each_with_its_own()
+    {
+        using var directory = new TemporaryDirectory();
+        using (var rig = new StoreRig(directory.Path))
+        {
+            rig.Store(new StoredPeer(1), "old");
+        }
+
+        using (var rig = new StoreRig(directory.Path, rules => rules with { Header = "26 skip:6 len:u8" }))
+        {
+            rig.Store(new StoredPeer(2), "\u0003new"); // behind a default header's 7 bytes, its length
+        }
+
+        Assert.That(Directory.GetFiles(directory.Path, "*.db"), Has.Length.EqualTo(2));
+        Assert.That(
+            StoreRig.Export(directory.Path).Select(line => line[line.IndexOf("\"time\"", StringComparison.Ordinal)..]),
+            Is.EqualTo(new[] { "\"time\":256,\"payload\":\"old\"}", "\"time\":null,\"payload\":\"new\"}" }));
+        Assert.That(StoreRig.Verify(directory.Path).ExitCode, Is.Zero);
+    }
+
+    [Test]
     public void Segments_end_at_their_size_and_after_an_hour()
     {
         using var directory = new TemporaryDirectory();
