@@ -259,7 +259,9 @@ public sealed class HeaderLayout : IEquatable<HeaderLayout>
     private HeaderAlternative Require(int payloadLength, out uint field) =>
         Find(payloadLength, out field)
         ?? throw new ArgumentOutOfRangeException(
-            nameof(payloadLength), payloadLength, $"No header of the layout '{_text}' can announce a payload of this length; the longest is {MaxPayloadLength} bytes.");
+            nameof(payloadLength),
+            payloadLength,
+            $"No header of the layout '{_text}' can announce a payload of this length; the longest is {MaxPayloadLength} bytes.");
 
     /// <summary>Returns whether no earlier alternative can match the header that is written, whatever its time and payload.</summary>
     private bool IsReadAs(HeaderAlternative alternative, uint field)
