@@ -16,7 +16,7 @@ namespace DotNettyFraming.Tests.Programs;
 [Category("Slow")]
 [NonParallelizable]
 [CancelAfter(3_600_000)]
-public sealed partial class PowerCutTests
+public sealed class PowerCutTests
 {
     private const int Clients = 4;
 
@@ -88,29 +88,13 @@ public sealed partial class PowerCutTests
         await closed;
     }
 
-    private static void AssertStored(string directory, Dictionary<int, long> acknowledged, string what)
+    private static void AssertStored(string directory, Dictionary<string, long> acknowledged, string what)
     {
-        var stored = new Dictionary<int, long>();
-        foreach (string line in StoreRig.Export(directory))
-        {
-            Match payload = Payload().Match(line);
-            int port = int.Parse(payload.Groups["port"].Value);
-            long next = stored.GetValueOrDefault(port);
-            Assert.That(payload.Groups["number"].Value, Is.EqualTo($"{next}"), what);
-            stored[port] = next + 1;
-        }
-
-        foreach ((int port, long count) in acknowledged)
-        {
-            Assert.That(stored.GetValueOrDefault(port), Is.GreaterThanOrEqualTo(count), $"{what}: client {port}");
-        }
+        StoreRig.AssertSerials(directory, acknowledged, what);
 
         // A start keeps a copy of a torn transaction whose last page is complete: it looks like a damaged one.
         Assert.That(StoreRig.Verify(directory).Lines[..^1].Where(line => !line.EndsWith(" was set aside at a start")), Is.Empty, what);
     }
-
-    [GeneratedRegex("\"payload\":\"(?<port>[0-9]+)/(?<number>[0-9]+) *\"")]
-    private static partial Regex Payload();
 
     /// <summary>A disk, rebuilt from the system calls of one process as <c>strace -f -yy -xx</c> records them.</summary>
     private sealed partial class RecordedDisk(string folder)
@@ -122,7 +106,7 @@ public sealed partial class PowerCutTests
         private readonly List<Action<Dictionary<string, Inode>>> _unsyncedNames = [];
 
         /// <summary>The newest number acknowledged, per port of a client.</summary>
-        public Dictionary<int, long> Acknowledged { get; } = [];
+        public Dictionary<string, long> Acknowledged { get; } = [];
 
         /// <summary>Replays a line. A call counts when it returns, an acknowledgement when it starts.</summary>
         public void Replay(string line)
@@ -278,7 +262,7 @@ public sealed partial class PowerCutTests
             {
                 byte[] bytes = Bytes(sent.Groups["bytes"].Value);
                 Assert.That(bytes.Length % AcknowledgementBytes, Is.Zero, call);
-                Acknowledged[int.Parse(sent.Groups["port"].Value)] = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan()[^8..]);
+                Acknowledged[sent.Groups["port"].Value] = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan()[^8..]);
             }
         }
 

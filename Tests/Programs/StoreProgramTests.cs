@@ -327,21 +327,7 @@ public sealed partial class StoreProgramTests
     /// <summary>Asserts that each connection's packets are stored from the first to the last acknowledged one, each once.</summary>
     private static void AssertStored(string directory, Dictionary<string, long> acknowledged)
     {
-        var stored = new Dictionary<string, long>();
-        foreach (string line in StoreRig.Export(directory))
-        {
-            Match payload = Payload().Match(line);
-            string name = payload.Groups["name"].Value;
-            long next = stored.GetValueOrDefault(name);
-            Assert.That(payload.Groups["number"].Value, Is.EqualTo($"{next}"), line);
-            stored[name] = next + 1;
-        }
-
-        foreach ((string name, long count) in acknowledged)
-        {
-            Assert.That(stored.GetValueOrDefault(name), Is.GreaterThanOrEqualTo(count), name);
-        }
-
+        StoreRig.AssertSerials(directory, acknowledged);
         Assert.That(StoreRig.Verify(directory).Lines, Has.Exactly(1).Items);
     }
 
@@ -436,9 +422,6 @@ public sealed partial class StoreProgramTests
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, program);
     }
-
-    [GeneratedRegex("\"payload\":\"(?<name>[^/]*)/(?<number>[0-9]+) *\"")]
-    private static partial Regex Payload();
 
     [GeneratedRegex(@"sendto\(.*""&\\10\\0.*= 15$")]
     private static partial Regex Acknowledgement();

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using System.Text.RegularExpressions;
 using DotNetty.Buffers;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Metrics;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace DotNettyFraming.Tests.Server.Storage;
 
 /// <summary>A store without a server; the test's thread is its only event loop.</summary>
-internal sealed class StoreRig : IDisposable
+internal sealed partial class StoreRig : IDisposable
 {
     private readonly BlockingCollection<Action> _tasks = [];
     private readonly StoreWriter _writer;
@@ -105,6 +106,25 @@ internal sealed class StoreRig : IDisposable
         return Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
+    /// <summary>Asserts that packets with texts NAME/NUMBER are stored from 0 to the last acknowledged one of their name, each once.</summary>
+    public static void AssertSerials(string directory, Dictionary<string, long> acknowledged, string what = "")
+    {
+        var stored = new Dictionary<string, long>();
+        foreach (string line in Export(directory))
+        {
+            Match payload = Serial().Match(line);
+            string name = payload.Groups["name"].Value;
+            long next = stored.GetValueOrDefault(name);
+            Assert.That(payload.Groups["number"].Value, Is.EqualTo($"{next}"), $"{what} {line}");
+            stored[name] = next + 1;
+        }
+
+        foreach ((string name, long count) in acknowledged)
+        {
+            Assert.That(stored.GetValueOrDefault(name), Is.GreaterThanOrEqualTo(count), $"{what} {name}");
+        }
+    }
+
     public static (int ExitCode, string[] Lines) Verify(string directory)
     {
         using var output = new StringWriter();
@@ -117,6 +137,9 @@ internal sealed class StoreRig : IDisposable
         _writer.Dispose();
         _tasks.Dispose();
     }
+
+    [GeneratedRegex("\"payload\":\"(?<name>[^/]*)/(?<number>[0-9]+) *\"")]
+    private static partial Regex Serial();
 
     private static byte[] Packet(string payload) =>
         [0x26, (byte)payload.Length, (byte)(payload.Length >> 8), 0, 1, 0, 0, .. Encoding.ASCII.GetBytes(payload)];

@@ -124,6 +124,19 @@ public sealed class StoreWriterTests
     }
 
     [Test]
+    public void Draining_store_commits_without_waiting_for_the_interval()
+    {
+        using var directory = new TemporaryDirectory();
+        var peer = new StoredPeer(1);
+        using var rig = new StoreRig(directory.Path, rules => rules with { CommitInterval = TimeSpan.FromMinutes(10) });
+        rig.Store(peer, new string('x', 20_000)); // more than waits for the interval
+
+        rig.Writer.Drain();
+
+        rig.Store(peer, "a");
+    }
+
+    [Test]
     public void Old_segments_are_deleted_one_per_minute()
     {
         using var directory = new TemporaryDirectory();
