@@ -16,7 +16,7 @@ namespace DotNettyFraming.Tests.Programs;
 [Category("Slow")]
 [NonParallelizable]
 [CancelAfter(3_600_000)]
-public sealed class PowerCutTests
+public sealed partial class PowerCutTests
 {
     private const int Clients = 4;
 

@@ -106,7 +106,7 @@ internal sealed partial class StoreRig : IDisposable
         return Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>Asserts that packets with texts NAME/NUMBER are stored from 0 to the last acknowledged one of their name, each once.</summary>
+    /// <summary>Asserts that packets with texts NAME/NUMBER are stored up to those acknowledged, each once, without a gap.</summary>
     public static void AssertSerials(string directory, Dictionary<string, long> acknowledged, string what = "")
     {
         var stored = new Dictionary<string, long>();
