@@ -1,4 +1,8 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using DotNettyFraming.Benchmarks.Report;
 using DotNettyFraming.Benchmarks.Senders;
@@ -11,10 +15,11 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
 {
     private const int Connections = 100;
     private const int PacketsPerSecond = 10_000;
+    private const string Forwarded = "forwarded";
 
-    private static readonly string[] Levels = ["none", "processed", "stored"];
     private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
 
+    private string[] _levels = ["none", "processed", "stored", Forwarded];
     private readonly List<(string Level, double PerSecond, double? P99)> _runs = [];
 
     /// <summary>Measures each level in turn, in rounds, and returns the table.</summary>
@@ -23,19 +28,28 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
         for (int round = 1; round <= plan.Rounds; round++)
         {
             progress($"acknowledgements, round {round} of {plan.Rounds}");
-            foreach (string level in Levels)
+            foreach (string level in _levels)
             {
-                await MeasureAsync(level);
+                try
+                {
+                    await MeasureAsync(level);
+                }
+                catch (Win32Exception) when (level == Forwarded)
+                {
+                    progress($"{Forwarded} is left out: there is no `redis-server` on the path (Debian: apt-get install redis-server)");
+                    _levels = [.. _levels.Where(other => other != Forwarded)];
+                }
             }
         }
 
         return new ReportTable(
             "Acknowledgements",
             $"{Connections} connections, packets of 32 bytes, the load client at the other end. Packets per second as fast as the server "
-                + $"accepts; p99 from when a packet was due to its acknowledgement, at {PacketsPerSecond} packets per second. "
+                + "accepts, until the last acknowledgement; p99 from when a packet was due to its acknowledgement, at "
+                + $"{PacketsPerSecond} packets per second. Forwarded: to a Redis on this machine that fsyncs before it replies. "
                 + "Median (minimum–maximum) over the rounds.",
             ["Level", "packets per second", "p99 due → acknowledged"],
-            [.. Levels.Select(level => (IReadOnlyList<string>)
+            [.. _levels.Select(level => (IReadOnlyList<string>)
             [
                 level,
                 Quantity.Spread(Of(level, run => run.PerSecond), Quantity.Rate),
@@ -52,15 +66,17 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
         try
         {
             string[] acknowledge = level == "none" ? [] : ["--ack", level, "--ack-interval", "0"];
-            string[] keep = level == "stored" ? ["--store", store.FullName] : [];
+            string[] keep = level is "stored" or Forwarded ? ["--store", store.FullName] : [];
+            using Redis? redis = level == Forwarded ? await Redis.StartAsync(store.CreateSubdirectory("redis").FullName) : null;
+            string[] forward = redis is null ? [] : ["--forward", $"redis://127.0.0.1:{redis.Port}"];
             using ServerProcess server = await ServerProcess.StartAsync(
-                Contestants.Ours(level, "", [.. acknowledge, .. keep]));
+                Contestants.Ours(level, "", [.. acknowledge, .. keep, .. forward]));
             string[] read = level == "none" ? [] : ["--ack"];
             Report full = await SendAsync(server.Port, read);
             Report? paced = level == "none"
                 ? null
                 : await SendAsync(server.Port, [.. read, "--rate", PacketsPerSecond.ToString(CultureInfo.InvariantCulture)]);
-            _runs.Add((level, full.Packets.PerSecond, paced?.LatencyMicroseconds.Acknowledgement.P99));
+            _runs.Add((level, full.PerSecond, paced?.LatencyMicroseconds.Acknowledgement.P99));
             await server.StopAsync();
         }
         finally
@@ -93,11 +109,69 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
     }
 
     /// <summary>The fields read from the load client's <c>--json</c>.</summary>
-    private sealed record Report(PacketCounts Packets, Latencies LatencyMicroseconds);
+    private sealed record Report(PacketCounts Packets, Latencies LatencyMicroseconds, double ConnectSeconds, Sample[] Series)
+    {
+        /// <summary>Packets per second until the last acknowledgement; without acknowledgements, until the last packet.</summary>
+        public double PerSecond => Packets.Acknowledged is { } acknowledged
+            ? acknowledged / (Series[^1].AtSeconds - ConnectSeconds)
+            : Packets.PerSecond;
+    }
 
-    private sealed record PacketCounts(double PerSecond);
+    private sealed record PacketCounts(double PerSecond, long? Acknowledged);
 
     private sealed record Latencies(Latency Acknowledgement);
 
     private sealed record Latency(double P99);
+
+    private sealed record Sample(double AtSeconds);
+
+    /// <summary>A Redis server that fsyncs before it replies.</summary>
+    private sealed class Redis : IDisposable
+    {
+        private readonly Process _process;
+
+        private Redis(Process process, int port)
+        {
+            _process = process;
+            Port = port;
+        }
+
+        public int Port { get; }
+
+        /// <summary>Starts a server and waits until it is ready.</summary>
+        /// <exception cref="Win32Exception">It is not installed.</exception>
+        public static async Task<Redis> StartAsync(string folder)
+        {
+            int port;
+            using (var listener = new TcpListener(IPAddress.Loopback, 0))
+            {
+                listener.Start();
+                port = ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+
+            var start = new ProcessStartInfo("redis-server",
+            [
+                "--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+            ]) { RedirectStandardOutput = true };
+            var redis = new Redis(Process.Start(start)!, port);
+            while (await redis._process.StandardOutput.ReadLineAsync() is { } line)
+            {
+                if (line.Contains("Ready to accept connections", StringComparison.Ordinal))
+                {
+                    _ = redis._process.StandardOutput.ReadToEndAsync(); // it would block on a full pipe
+                    return redis;
+                }
+            }
+
+            redis.Dispose();
+            throw new StartupException("redis-server ended before it was ready");
+        }
+
+        public void Dispose()
+        {
+            _process.Kill();
+            _process.WaitForExit();
+            _process.Dispose();
+        }
+    }
 }

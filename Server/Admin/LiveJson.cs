@@ -86,6 +86,14 @@ internal sealed class LiveJson
         json.WriteNumber("collections", sample.Collections);
         json.WriteNumber("pauseSeconds", Math.Round(sample.CollectionPauses.TotalSeconds, 6));
         json.WriteEndObject();
+        if (sample.ForwardLag is var (bytes, time))
+        {
+            json.WriteStartObject("forward");
+            json.WriteNumber("lagBytes", bytes);
+            json.WriteNumber("lagSeconds", Math.Round(time.TotalSeconds, 3));
+            json.WriteEndObject();
+        }
+
         WriteList(json, "loops", sample.Loops, (loop, to) =>
         {
             if (loop is null)

@@ -13,12 +13,6 @@ namespace DotNettyFraming.Server.Forwarding;
 /// </remarks>
 internal sealed class Forwarder : IAsyncDisposable
 {
-    /// <summary>Bytes of packets that end a call: small chunks share one, and with <c>appendfsync always</c> an fsync.</summary>
-    private const int CallBytes = 512 * 1024;
-
-    /// <summary>Entries of a call at most; Redis serves nothing else while it appends them.</summary>
-    private const int CallEntries = 128;
-
     /// <summary>Bytes of packets in flight. Measured: 8 times 512 KiB reach 90 MB/s with <c>appendfsync always</c>.</summary>
     private const int WindowBytes = 8 * 1024 * 1024;
 
@@ -43,11 +37,9 @@ internal sealed class Forwarder : IAsyncDisposable
     /// <summary>The calls that are not confirmed, in order; the first <see cref="_appended"/> are appended.</summary>
     private readonly List<Call> _calls = [];
     private readonly string _key;
+    private readonly ChunkSource _chunks;
     private int _appended;
     private long _callBytes;
-    private StoreReader _reader;
-    private StoredChunk? _ahead;
-    private long _lastRead;
     private StreamId? _forwarded;
     private string _predecessor = "";
     private string? _savedCursor;
@@ -78,7 +70,8 @@ internal sealed class Forwarder : IAsyncDisposable
         _forwarded = StreamId.Parse(_savedCursor = store.ForwardCursor);
         store.Forwarded!.Advance(_forwarded?.Chunk ?? -1);
         store.OnCommitted = () => _wake.Writer.TryWrite(true);
-        _reader = ReadBehind(_forwarded?.Chunk ?? -1);
+        _chunks = new ChunkSource(_key, store, counters, logger);
+        ReadBehind(_forwarded?.Chunk ?? -1);
         _behindSince = _forwarded?.Time ?? Now;
         _counters.LagBytes = () => Math.Max(0, _stored.Bytes - Volatile.Read(ref _lagMark));
         _counters.Lag = () => _counters.LagBytes() == 0
@@ -111,7 +104,7 @@ internal sealed class Forwarder : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
-        _reader.Dispose();
+        _chunks.Dispose();
         _stop.Dispose();
     }
 
@@ -200,7 +193,7 @@ internal sealed class Forwarder : IAsyncDisposable
             lost = _forwarded is null ? null : 0;
             _forwarded = null;
         }
-        else if (last == _forwarded || IsOwn(last))
+        else if (last == _forwarded || _calls.Exists(call => call.Last == last) || _chunks.Has(last))
         {
             // Calls whose replies were lost are confirmed by the stream itself.
             int known = _calls.FindLastIndex(call => call.Last.CompareTo(last) <= 0) + 1;
@@ -221,17 +214,14 @@ internal sealed class Forwarder : IAsyncDisposable
         }
 
         _calls.Clear();
-        _ahead = null;
         _appended = 0;
         _callBytes = 0;
         _predecessor = text;
-        _reader.Dispose();
-        _reader = ReadBehind(behind);
-        _ahead = ReadChunk();
+        ReadBehind(behind);
         if (lost is { } first)
         {
             _store.Forwarded!.Rewind(behind);
-            long next = _ahead?.Id ?? _store.NextChunk;
+            long next = _chunks.Next;
             string missing = next > first ? $"chunks {first} to {next - 1} no longer exist" : "all of them still exist";
             _logger.StreamRewound(_key, text.Length > 0 ? text : "empty", next, missing);
             _counters.CountFailure();
@@ -240,18 +230,6 @@ internal sealed class Forwarder : IAsyncDisposable
         {
             _store.Forwarded!.Advance(behind);
         }
-    }
-
-    /// <summary>Whether an id is that of a chunk of this store.</summary>
-    private bool IsOwn(StreamId id)
-    {
-        if (_calls.Exists(call => call.Last == id))
-        {
-            return true;
-        }
-
-        using StoreReader reader = new StoreReader(_store.Path).StartBehind(id.Chunk - 1);
-        return reader.NextOfAny() is { } chunk && chunk.Id == id.Chunk && chunk.Closed == id.Time;
     }
 
     /// <summary>Forwards until an entry is not appended behind its predecessor, or an error is thrown.</summary>
@@ -351,7 +329,7 @@ internal sealed class Forwarder : IAsyncDisposable
     {
         while (_calls.Count < WindowCalls && _callBytes < WindowBytes)
         {
-            List<ChunkEntry> entries = ReadEntries();
+            List<ChunkEntry> entries = _chunks.Read(_predecessor);
             if (entries.Count == 0)
             {
                 return true;
@@ -364,62 +342,6 @@ internal sealed class Forwarder : IAsyncDisposable
         }
 
         return false;
-    }
-
-    private List<ChunkEntry> ReadEntries()
-    {
-        var entries = new List<ChunkEntry>();
-        for (int bytes = 0; bytes < CallBytes && entries.Count < CallEntries && ReadChunk() is { } chunk;)
-        {
-            var id = new StreamId(chunk.Closed, chunk.Id);
-            StreamId? last = entries.Count > 0 ? entries[^1].Id : StreamId.Parse(_predecessor);
-            if (last is { } predecessor && id.CompareTo(predecessor) <= 0)
-            {
-                _ahead = chunk;
-                throw new RefusedException(
-                    $"{_key} ends with {predecessor}, which is no chunk of this store, and the next chunk would be {id}: another server "
-                    + "has the same node name, or the clock was set back");
-            }
-
-            try
-            {
-                entries.Add(new ChunkEntry(chunk, _reader));
-                bytes += chunk.Bytes.Length;
-            }
-            catch (StoreException e) when (e.Fault == StoreFault.Damaged)
-            {
-                _counters.CountFailure();
-                _logger.ChunkNotForwarded(e.Message);
-            }
-        }
-
-        return entries;
-    }
-
-    private StoredChunk? ReadChunk()
-    {
-        if (_ahead is { } ahead)
-        {
-            _ahead = null;
-            return ahead;
-        }
-
-        while (_lastRead + 1 < _store.NextChunk)
-        {
-            try
-            {
-                StoredChunk? chunk = _reader.NextOfAny();
-                _lastRead = chunk?.Id ?? _lastRead;
-                return chunk;
-            }
-            catch (StoreException e) when (e.Fault == StoreFault.Damaged)
-            {
-                _counters.CountFailure();
-                _logger.ChunkNotForwarded($"{_reader.SegmentName}: {e.Message}"); // the next call goes on behind it
-            }
-        }
-
-        return null;
     }
 
     /// <summary>Counts the first calls as forwarded.</summary>
@@ -492,8 +414,8 @@ internal sealed class Forwarder : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns a reader behind a chunk, and measures how much there is.</summary>
-    private StoreReader ReadBehind(long chunk)
+    /// <summary>Continues behind a chunk, and measures how much there is.</summary>
+    private void ReadBehind(long chunk)
     {
         long behind = 0;
         try
@@ -506,8 +428,7 @@ internal sealed class Forwarder : IAsyncDisposable
         }
 
         Volatile.Write(ref _lagMark, _stored.Bytes - behind);
-        _lastRead = chunk;
-        return new StoreReader(_store.Path).StartBehind(chunk);
+        _chunks.StartBehind(chunk);
     }
 
     private void SaveCursor()
@@ -592,7 +513,4 @@ internal sealed class Forwarder : IAsyncDisposable
 
         public int Bytes { get; } = entries.Sum(entry => entry.Bytes);
     }
-
-    /// <summary>The stream belongs to another store: appending to it would need ids that are not higher.</summary>
-    private sealed class RefusedException(string message) : Exception(message);
 }

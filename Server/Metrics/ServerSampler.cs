@@ -132,6 +132,7 @@ internal sealed class ServerSampler : IDisposable
         Heap = GC.GetTotalMemory(forceFullCollection: false),
         Collections = GC.CollectionCount(0),
         CollectionPauses = GC.GetTotalPauseDuration(),
+        ForwardLag = _counters.Forward is { } forward ? (forward.LagBytes(), forward.Lag()) : null,
         Loops = [.. _probe.EventLoops.Select((loop, index) => SampleOf(loop.Load, before?.Loops[index], sinceLast))],
     };
 
@@ -192,6 +193,9 @@ internal sealed record ServerSample
 
     /// <summary>Time for which collections stopped all threads.</summary>
     public required TimeSpan CollectionPauses { get; init; }
+
+    /// <summary>Bytes stored and not forwarded now, and the time since there were none; null without forwarding.</summary>
+    public required (long Bytes, TimeSpan Time)? ForwardLag { get; init; }
 
     /// <summary>The event loops, in the order of <see cref="IServerProbe.EventLoops"/>; null if the load is unknown.</summary>
     public required LoopSample?[] Loops { get; init; }

@@ -34,6 +34,7 @@ public sealed class BenchmarksProgramTests
         Assert.That(
             results,
             Does.Contain("Packets per second").And.Contain("Acknowledgements").And.Contain("Connections").And.Contain("Resident memory"));
+        Assert.That(results, Does.Match(@"\| stored \| [0-9.]+ k \|").And.Match(@"\| forwarded \| [0-9.]+ k \|"));
         Assert.That(new FileInfo(Path.Combine(_folder, "RESULTS.png")).Length, Is.Positive);
     }
 

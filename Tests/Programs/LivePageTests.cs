@@ -5,6 +5,7 @@ using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using DotNettyFraming.Tests.Harness;
 using DotNettyFraming.Tests.LoadClient;
+using DotNettyFraming.Tests.Server.Storage;
 using Microsoft.Playwright;
 using static DotNettyFraming.Tests.Harness.Packets;
 
@@ -148,6 +149,24 @@ public sealed partial class LivePageTests
     }
 
     [Test]
+    public async Task Lag_of_forwarding_is_shown_in_bytes_and_seconds()
+    {
+        using var store = new TemporaryDirectory();
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(
+            "--store", store.Path, "--forward", $"redis://127.0.0.1:{Machine.FreePort()}"); // nothing listens there
+        using ProgramRun server = run;
+        await using BrowserPage page = await _browser!.OpenAsync(admin, width: 1280, height: 900);
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Not yet forwarded') === '0 B'");
+
+        using Peer peer = await Peer.ConnectAsync(endpoint);
+        await peer.SendAsync(Repeat(Article, 50));
+
+        await page.Page.WaitForFunctionAsync($"() => ({Headline})('Not yet forwarded') === '1.6 kB'");
+        await Assertions.Expect(page.Page.Locator("#headlines")).ToContainTextAsync(LagInSeconds());
+        Assert.That(page.Faults, Is.Empty);
+    }
+
+    [Test]
     public async Task Drain_is_shown()
     {
         (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--work", "1h", "--drain-timeout", "6s");
@@ -254,6 +273,9 @@ public sealed partial class LivePageTests
 
     private static Task<int> DrawnLinesAsync(BrowserPage page, string chart) => page.Page.EvaluateAsync<int>(
         "id => [...document.querySelectorAll(`#${id} .js-line`)].filter(line => line.getAttribute('d')?.includes('L')).length", chart);
+
+    [GeneratedRegex("Not yet forwarded1.6 kB[1-9][0-9]* s behind")]
+    private static partial Regex LagInSeconds();
 
     [GeneratedRegex("^No answer since [0-9]{2}:[0-9]{2}:[0-9]{2}")]
     private static partial Regex SinceWhen();

@@ -1,7 +1,7 @@
 // The headlines, and the charts with their lines. A line is { name, values, text, color, dash }: a value per second, and the current
 // one as text. Colours are numbers of page.css.
 
-import { bound, count, memory, percent, traffic, words } from './text.js';
+import { bound, count, memory, percent, span, traffic, words } from './text.js';
 
 const mebibyte = 1024 * 1024;
 const line = (name, values, text, color, more) => ({ name, values, text: text(values.at(-1)), color, ...more });
@@ -41,6 +41,7 @@ export function headlines(history) {
     ['Packet age, p99', age(history, history.agePercentile(0.99, 10)), 'of the last 10 s'],
     ['Resident memory', memory(last.memory.workingSet), `${memory(last.bytes.allocated)} for unfinished packets`],
     ['Busiest loop', percent(busiest?.busy), busiest ? `loop ${busiest.name}` : 'unknown with this transport'],
+    ...(last.forward ? [['Not yet forwarded', traffic(last.forward.lagBytes), `${span(last.forward.lagSeconds)} behind`]] : []),
   ];
 }
 

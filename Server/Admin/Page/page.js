@@ -98,6 +98,10 @@ function show(all = false) {
 
 function showHeadlines(items) {
   const list = by('headlines');
+  while (list.children.length > items.length) {
+    list.lastChild.remove(); // the server runs again, without forwarding
+  }
+
   items.forEach(([label, figure, more], i) => {
     const box = list.children[i] ?? list.appendChild(element('div', {}));
     if (!box.children.length) {
