@@ -257,7 +257,7 @@ internal sealed class StoreWriter : IDisposable
     /// <summary>Takes what is ready, from another loop first each time.</summary>
     private void Take()
     {
-        _lastTake = Time.GetTimestamp();
+        long now = Time.GetTimestamp();
         long bytes = 0;
         for (int i = 0; i < _loops.Count && bytes < MaxTransactionBytes; i++)
         {
@@ -270,6 +270,7 @@ internal sealed class StoreWriter : IDisposable
         }
 
         _nextLoop = (_nextLoop + 1) % _loops.Count;
+        _lastTake = _taken.Count > 0 ? now : _lastTake; // a loop may be filling the group that was ready
     }
 
     /// <summary>Commits what was taken, waiting for room if there is none.</summary>
