@@ -120,6 +120,15 @@ public sealed partial class ReleaseTests
     }
 
     [Test]
+    public async Task Checksums_are_those_of_archive_and_package()
+    {
+        string verified = await RunAsync("sh", "-c", $"cd {Release} && sha256sum --strict --check SHA256SUMS");
+
+        Assert.That(
+            verified, Does.Contain($"{Path.GetFileName(Archive)}: OK\n").And.Contain($"{Path.GetFileName(Package)}: OK\n"));
+    }
+
+    [Test]
     public async Task Package_has_no_errors() => await RunAsync(InstalledProgram.Find("lintian"), "--fail-on", "error", Package);
 
     [Test]
@@ -140,6 +149,7 @@ public sealed partial class ReleaseTests
                 string text = (await RunAsync("zcat", Path.Combine(extracted, "usr", "share", "man", "man1", $"{page}.1.gz")))
                     .Replace("\\-", "-", StringComparison.Ordinal);
                 Assert.That(text, Does.Contain(".SH OPTIONS"), page);
+                Assert.That(text.Contains("commands export and verify"), Is.EqualTo(page == "DotNettyFraming.Server"), page);
                 Assert.That(options.Where(option => !text.Contains($"\\fB{option}\\fR", StringComparison.Ordinal)), Is.Empty, page);
             }
         });

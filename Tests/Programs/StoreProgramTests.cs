@@ -259,6 +259,34 @@ public sealed partial class StoreProgramTests
         Assert.That(wrong.Errors, Has.Count.EqualTo(2));
     }
 
+    [Test]
+    public async Task Lines_of_the_manual_with_jq_and_sqlite3_read_a_store()
+    {
+        InstalledProgram.Find("jq");
+        InstalledProgram.Find("sqlite3");
+        using var directory = new TemporaryDirectory();
+        (ProgramRun server, IPEndPoint endpoint) = await StartAsync(directory.Path);
+        using ProgramRun run = server;
+        Assert.That(await SendUntilClosedAsync(endpoint, "0.0", most: 3), Is.EqualTo(3));
+
+        var outputs = new List<string>();
+        string manual = Path.Combine(Repository.Root, "docs", "operations.md");
+        foreach (string line in File.ReadLines(manual).Where(line => line.Contains("| jq ") || line.StartsWith("sqlite3 ")))
+        {
+            string command = line.Replace("DotNettyFraming.Server", Repository.Program("Server")).Replace("DIR/NUMBER", "DIR/*")
+                .Replace("DIR", directory.Path).Replace("192.0.2.1", "127.0.0.1").Replace("2026-11-28T20:00:00Z", "0");
+            ToolRun shell = await ToolRun.RunAsync("bash", ["-o", "pipefail", "-c", command]);
+            Assert.That((shell.ExitCode, shell.Errors), Is.EqualTo((0, "")), command);
+            outputs.Add(shell.Output.Trim());
+        }
+
+        Assert.That(outputs, Has.Count.EqualTo(4));
+        Assert.That(outputs[0], Is.EqualTo("0.0/0\n0.0/1\n0.0/2"));
+        Assert.That(outputs[1], Does.Match("^3 127.0.0.1:[0-9]+ 20..-..-..T..:..$"));
+        Assert.That(outputs[2], Does.Match(@"^0\|20..-..-.. ..:..:..\|[123]\|[0-9]+"));
+        Assert.That(outputs[3], Does.Match(@"^[0-9]+\|127.0.0.1:[0-9]+$"));
+    }
+
     /// <summary>Sends packets with serial texts, and returns the newest number acknowledged.</summary>
     private static async Task<long> SendUntilClosedAsync(
         IPEndPoint endpoint,
