@@ -20,8 +20,8 @@ internal static class ServerCommandLine
         ServerOptions none = defaults ?? original;
         var set = new OptionSet<ServerOptions>(
             "DotNettyFraming.Server",
-            "Receives packets of a binary protocol over TCP, and processes them. The commands export and verify read its store, each with its "
-            + "own --help.",
+            "Receives packets of a binary protocol over TCP, and processes them. The commands export and verify read its store, each with "
+            + "its own --help.",
             EnvironmentPrefix.Server,
             none,
             original);
