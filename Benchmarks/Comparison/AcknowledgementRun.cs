@@ -152,7 +152,10 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
             var start = new ProcessStartInfo("redis-server",
             [
                 "--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
-            ]) { RedirectStandardOutput = true };
+            ])
+            {
+                RedirectStandardOutput = true,
+            };
             var redis = new Redis(Process.Start(start)!, port);
             while (await redis._process.StandardOutput.ReadLineAsync() is { } line)
             {
