@@ -45,6 +45,8 @@ public sealed class PackageTests
               <fallbackPackageFolders><clear /><add key="others" value="{PackagesOfThisMachine()}" /></fallbackPackageFolders>
             </configuration>
             """);
+        await BuildProgramsAsync(
+            "Count and print", "Forward to an HTTP endpoint", "Request and answer", "Test a processor", "Configure it");
     }
 
     [OneTimeTearDown]
@@ -88,7 +90,7 @@ public sealed class PackageTests
     [Test]
     public async Task Ten_line_server_counts_prints_and_stops()
     {
-        string program = await BuildAsync("Count and print");
+        string program = ProgramOf("Count and print");
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync(program);
         using ProgramRun server = run;
 
@@ -107,7 +109,7 @@ public sealed class PackageTests
     [Test]
     public async Task Own_program_has_the_options_and_exit_codes_of_the_executable()
     {
-        string program = await BuildAsync("Count and print");
+        string program = ProgramOf("Count and print");
         using ProgramRun wrong = ProgramRun.StartFile(program, ["--port", "x", "--work", "1s"]);
         using ProgramRun help = ProgramRun.StartFile(program, ["--help"]);
         using var other = new TcpListener(IPAddress.IPv6Any, 0);
@@ -129,7 +131,7 @@ public sealed class PackageTests
     [Test]
     public async Task Http_forwarder_posts_every_packet_and_counts_what_was_accepted()
     {
-        string program = await BuildAsync("Forward to an HTTP endpoint");
+        string program = ProgramOf("Forward to an HTTP endpoint");
         using var endpoint = new StandInEndpoint();
         (ProgramRun run, IPEndPoint address) = await StartAsync(program, ("ENDPOINT", endpoint.Url));
         using ProgramRun server = run;
@@ -147,7 +149,7 @@ public sealed class PackageTests
     [Test]
     public async Task Http_forwarder_closes_the_connection_when_the_endpoint_refuses()
     {
-        string program = await BuildAsync("Forward to an HTTP endpoint");
+        string program = ProgramOf("Forward to an HTTP endpoint");
         using var endpoint = new StandInEndpoint { Status = "503 Service Unavailable" };
         (ProgramRun run, IPEndPoint address) = await StartAsync(program, ("ENDPOINT", endpoint.Url));
         using ProgramRun server = run;
@@ -163,7 +165,7 @@ public sealed class PackageTests
     [Test]
     public async Task Answering_server_answers_every_packet_in_order()
     {
-        string program = await BuildAsync("Request and answer");
+        string program = ProgramOf("Request and answer");
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync(program);
         using ProgramRun server = run;
         string[] names = [.. Enumerable.Range(0, 100).Select(number => $"device {number}")];
@@ -180,7 +182,7 @@ public sealed class PackageTests
     [Test]
     public async Task Processor_test_of_the_manual_passes()
     {
-        using ProgramRun test = ProgramRun.StartFile(await BuildAsync("Test a processor"), []);
+        using ProgramRun test = ProgramRun.StartFile(ProgramOf("Test a processor"), []);
 
         Assert.That(await test.ExitAsync(), Is.Zero, test.Everything);
         Assert.That(test.Output, Is.EqualTo(["passed"]));
@@ -189,7 +191,7 @@ public sealed class PackageTests
     [Test]
     public async Task Server_inside_another_program_starts_and_stops()
     {
-        using ProgramRun program = ProgramRun.StartFile(await BuildAsync("Configure it"), []);
+        using ProgramRun program = ProgramRun.StartFile(ProgramOf("Configure it"), []);
 
         Assert.That(await program.ExitAsync(), Is.Zero, program.Everything);
         Assert.That(program.Output, Has.Count.EqualTo(2));
@@ -224,17 +226,15 @@ public sealed class PackageTests
         ProgramRun.ListeningAsync(
             ProgramRun.StartFile(program, ["--port", "0", "--address", "127.0.0.1", "--log-directory", "none"], environment));
 
-    /// <summary>Builds the first program under a heading of docs/library.md, once; returns its executable.</summary>
-    private async Task<string> BuildAsync(string heading)
+    /// <summary>Builds the first program under each of these headings of docs/library.md, outside the solution.</summary>
+    private async Task BuildProgramsAsync(params string[] headings)
     {
-        string folder = Path.Combine(_folder, heading.Replace(" ", "", StringComparison.Ordinal));
-        string executable = Path.Combine(folder, "bin", "Release", "net10.0", "MyServer");
-        if (!File.Exists(executable))
+        string version = IdAndVersion(Directory.EnumerateFiles(Feed, "DotNettyFraming.Server.*.nupkg").Single()).Version;
+        foreach (string heading in headings)
         {
-            Directory.CreateDirectory(folder);
-            string version = IdAndVersion(Directory.EnumerateFiles(Feed, "DotNettyFraming.Server.*.nupkg").Single()).Version;
+            string folder = Directory.CreateDirectory(Path.Combine(_folder, NameOf(heading))).FullName;
             File.WriteAllText(Path.Combine(folder, "Program.cs"), ProgramUnder(heading));
-            File.WriteAllText(Path.Combine(folder, "MyServer.csproj"), $"""
+            File.WriteAllText(Path.Combine(folder, $"{NameOf(heading)}.csproj"), $"""
                 <Project Sdk="Microsoft.NET.Sdk">
                   <PropertyGroup>
                     <OutputType>Exe</OutputType>
@@ -247,11 +247,17 @@ public sealed class PackageTests
                   <ItemGroup><PackageReference Include="DotNettyFraming.Server" Version="{version}" /></ItemGroup>
                 </Project>
                 """);
-            await DotNetAsync(folder, "build", "-c", "Release", "-p:UseSharedCompilation=false", "-nodeReuse:false");
         }
 
-        return executable;
+        string projects = string.Concat(headings.Select(heading => $"<Project Path=\"{NameOf(heading)}/{NameOf(heading)}.csproj\" />"));
+        File.WriteAllText(Path.Combine(_folder, "Programs.slnx"), $"<Solution>{projects}</Solution>");
+        await DotNetAsync(_folder, "build", "Programs.slnx", "-c", "Release", "-p:UseSharedCompilation=false", "-nodeReuse:false");
     }
+
+    /// <summary>Returns the executable of the program under a heading.</summary>
+    private string ProgramOf(string heading) => Path.Combine(_folder, NameOf(heading), "bin", "Release", "net10.0", NameOf(heading));
+
+    private static string NameOf(string heading) => heading.Replace(" ", "", StringComparison.Ordinal);
 
     private static string ProgramUnder(string heading) => string.Join('\n', File
         .ReadLines(Path.Combine(Repository.Root, "docs", "library.md"))

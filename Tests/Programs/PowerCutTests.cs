@@ -14,7 +14,6 @@ namespace DotNettyFraming.Tests.Programs;
 /// calls may leave: all that was synced, and of the rest a random part.
 /// </remarks>
 [Category("Slow")]
-[NonParallelizable]
 [CancelAfter(3_600_000)]
 public sealed partial class PowerCutTests
 {

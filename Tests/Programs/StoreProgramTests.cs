@@ -14,7 +14,6 @@ namespace DotNettyFraming.Tests.Programs;
 
 /// <summary>FAULTS 34 to 38 with the server as a child process: nothing acknowledged is ever missing from the store.</summary>
 [Category("Slow")]
-[NonParallelizable]
 [CancelAfter(3_600_000)]
 public sealed partial class StoreProgramTests
 {
