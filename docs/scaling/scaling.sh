@@ -3,10 +3,11 @@
 # Needs haproxy, redis-server and a Release build.
 #   docs/scaling/scaling.sh start DIR    devices connect to port BASE (21000); the servers' admin ports are BASE+11 to BASE+13
 #   docs/scaling/scaling.sh server DIR N starts server N again
+#   docs/scaling/scaling.sh redis DIR N  starts Redis N again
 #   docs/scaling/scaling.sh haproxy DIR  starts HAProxy again
 #   docs/scaling/scaling.sh stop DIR     stops everything; the data stays in DIR
 set -euo pipefail
-command=${1:?start, server, haproxy or stop} directory=${2:?a directory} base=${BASE:-21000}
+command=${1:?start, server, redis, haproxy or stop} directory=${2:?a directory} base=${BASE:-21000}
 here=$(cd "$(dirname "$0")" && pwd)
 program=${PROGRAM:-$here/../../Server/bin/Release/net10.0/DotNettyFraming.Server}
 # With --store-retain, segments that are forwarded are deleted.
@@ -73,6 +74,7 @@ start)
     echo "ready: devices connect to 127.0.0.1:$base"
     ;;
 server) start_server "${3:?1, 2 or 3}" ;;
+redis) start_redis "${3:?1 to 6}" ;;
 haproxy) start_haproxy ;;
 stop)
     stop haproxy
