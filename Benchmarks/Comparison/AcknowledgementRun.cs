@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Text.Json;
 using DotNettyFraming.Benchmarks.Report;
 using DotNettyFraming.Benchmarks.Senders;
 using DotNettyFraming.Hosting;
@@ -17,7 +16,6 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
     private const int PacketsPerSecond = 10_000;
     private const string Forwarded = "forwarded";
 
-    private static readonly TimeSpan Overhead = TimeSpan.FromMinutes(1);
 
     private string[] _levels = ["none", "processed", "stored", Forwarded];
     private readonly List<(string Level, double PerSecond, double? P99)> _runs = [];
@@ -87,25 +85,11 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
 
     private async Task<Report> SendAsync(int port, string[] options)
     {
-        string file = Path.GetTempFileName();
-        try
-        {
-            ChildRun run = await ChildRun.RunAsync(
-                BuiltPrograms.LoadClient,
-                [
-                    "--port", $"{port}", "--connections", $"{Connections}", "--log-directory", "none", "--json", file,
-                    "--duration", ((int)(1000 * plan.Seconds)).ToString(CultureInfo.InvariantCulture) + "ms", .. options,
-                ],
-                TimeSpan.FromSeconds(plan.Seconds) + Overhead);
-            return run.ExitCode == ExitCode.Success
-                && JsonSerializer.Deserialize<Report>(await File.ReadAllBytesAsync(file), JsonSerializerOptions.Web) is { } report
-                    ? report
-                    : throw new StartupException($"the load client failed with exit code {run.ExitCode}: {run.Errors.Trim()}");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        (ChildRun run, Report? report) = await LoadClientProcess.RunAsync<Report>(
+            BuiltPrograms.LoadClient, port, Connections, TimeSpan.FromSeconds(plan.Seconds), options);
+        return run.ExitCode == ExitCode.Success && report is not null
+            ? report
+            : throw new StartupException($"the load client failed with exit code {run.ExitCode}: {run.Errors.Trim()}");
     }
 
     /// <summary>The fields read from the load client's <c>--json</c>.</summary>

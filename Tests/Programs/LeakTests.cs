@@ -17,6 +17,7 @@ public sealed partial class LeakTests(string transport)
     private static readonly int Connects = Scale.Of(gate: 20_000, full: 100_000);
     private static readonly int PeersPerKind = Scale.Of(gate: 1_000, full: 12_500);
 
+    private static readonly int KindsAtATime = Scale.Of(gate: 4, full: 1);
     private static readonly int AttackSeconds = Scale.Of(gate: 1, full: 3);
 
     private static readonly string[] Kinds =
@@ -51,7 +52,7 @@ public sealed partial class LeakTests(string transport)
             Scale.RequireFull("takes a minute");
         }
 
-        Machine.RequireConnections(PeersPerKind);
+        Machine.RequireConnections(KindsAtATime * PeersPerKind);
         int connections = Kinds.Length * PeersPerKind;
         (ProgramRun run, IPEndPoint endpoint) = await StartAsync(
             "--packet-timeout", "1s", "--max-payload", "65534", "--max-buffered", "64MiB");
@@ -100,23 +101,33 @@ public sealed partial class LeakTests(string transport)
             }
         })));
 
-    /// <summary>Runs the load client's hostile peers, one kind after another, next to a little ordinary load.</summary>
+    /// <summary>Runs the load client's hostile peers of every kind, until they have made this number of connections.</summary>
     private static async Task AttackAsync(IPEndPoint server, int connections)
     {
-        for (int made = 0, run = 0; made < connections || run % Kinds.Length != 0; run++)
+        int made = 0;
+        do
         {
-            using ProgramRun client = ProgramRun.Start(
-                "LoadClient",
-                [
-                    "--port", $"{server.Port}", "--log-directory", "none",
-                    "--connections", "10", "--rate", "1000", "--duration", $"{AttackSeconds}s",
-                    "--source", "127.0.0.1,127.0.0.2,127.0.0.3",
-                    "--abuse", Kinds[run % Kinds.Length], "--abuse-connections", $"{PeersPerKind}",
-                ]);
-            Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
-            made += client.Output.Select(line => PeersMade().Match(line))
-                .Where(match => match.Success).Sum(match => int.Parse(match.Groups[1].Value));
+            foreach (string[] kinds in Kinds.Chunk(KindsAtATime))
+            {
+                made += (await Task.WhenAll(kinds.Select(kind => AttackAsync(server, kind)))).Sum();
+            }
         }
+        while (made < connections);
+    }
+
+    /// <summary>Runs hostile peers of one kind next to a little ordinary load; returns the number of their connections.</summary>
+    private static async Task<int> AttackAsync(IPEndPoint server, string kind)
+    {
+        using ProgramRun client = ProgramRun.Start(
+            "LoadClient",
+            [
+                "--port", $"{server.Port}", "--log-directory", "none",
+                "--connections", "10", "--rate", "1000", "--duration", $"{AttackSeconds}s",
+                "--source", "127.0.0.1,127.0.0.2,127.0.0.3", "--abuse", kind, "--abuse-connections", $"{PeersPerKind}",
+            ]);
+        Assert.That(await client.ExitAsync(RunPatience), Is.Zero, client.Everything);
+        return client.Output.Select(line => PeersMade().Match(line)).Where(match => match.Success)
+            .Sum(match => int.Parse(match.Groups[1].Value));
     }
 
     [GeneratedRegex("^[a-z-]+ +([0-9]+) peers")]
