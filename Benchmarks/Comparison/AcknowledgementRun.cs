@@ -16,7 +16,6 @@ internal sealed class AcknowledgementRun(ComparisonPlan plan, Action<string> pro
     private const int PacketsPerSecond = 10_000;
     private const string Forwarded = "forwarded";
 
-
     private string[] _levels = ["none", "processed", "stored", Forwarded];
     private readonly List<(string Level, double PerSecond, double? P99)> _runs = [];
 

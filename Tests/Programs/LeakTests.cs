@@ -16,7 +16,6 @@ public sealed partial class LeakTests(string transport)
 
     private static readonly int Connects = Scale.Of(gate: 20_000, full: 100_000);
     private static readonly int PeersPerKind = Scale.Of(gate: 1_000, full: 12_500);
-
     private static readonly int KindsAtATime = Scale.Of(gate: 4, full: 1);
     private static readonly int AttackSeconds = Scale.Of(gate: 1, full: 3);
 
