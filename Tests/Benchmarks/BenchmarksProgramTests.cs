@@ -34,7 +34,10 @@ public sealed class BenchmarksProgramTests
         Assert.That(
             results,
             Does.Contain("Packets per second").And.Contain("Acknowledgements").And.Contain("Connections").And.Contain("Resident memory"));
-        Assert.That(results, Does.Match(@"\| stored \| [0-9.]+ k \|").And.Match(@"\| forwarded \| [0-9.]+ k \|"));
+        Assert.That(results, Does.Match(@"\| stored \| [0-9.]+[ kM]* \|"));
+        Assert.That(
+            results + run.Everything(),
+            Does.Match(@"\| forwarded \| [0-9.]+[ kM]* \|").Or.Contain("forwarded is left out: there is no `redis-server`"));
         Assert.That(new FileInfo(Path.Combine(_folder, "RESULTS.png")).Length, Is.Positive);
     }
 

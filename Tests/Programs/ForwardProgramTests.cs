@@ -326,8 +326,11 @@ public sealed class ForwardProgramTests
         }
 
         // Returns the number of the Redis server that has the stream of server n1.
-        int PrimaryOfFirst(ConnectionMultiplexer cluster, int asked) => ((IPEndPoint)cluster
-            .GetServer(IPAddress.Loopback, basePort + 20 + asked).ClusterNodes()!.GetBySlot("framing:{n1}")!.EndPoint!).Port - basePort - 20;
+        int PrimaryOfFirst(ConnectionMultiplexer cluster, int asked)
+        {
+            IServer server = cluster.GetServer(IPAddress.Loopback, basePort + 20 + asked);
+            return ((IPEndPoint)server.ClusterNodes()!.GetBySlot("framing:{n1}")!.EndPoint!).Port - basePort - 20;
+        }
 
         void Kill(string name)
         {
