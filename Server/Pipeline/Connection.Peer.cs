@@ -114,17 +114,9 @@ internal sealed partial class Connection
     private long MarkBeforePackets => AwaitedProxyHeader is not null ? 0 : Tls?.HeldMark ?? -1;
 
     /// <summary>Returns a number that changes with each byte of the waiting output that the kernel takes; −1 when none waits.</summary>
-    private long UnsentMark()
-    {
-        if (_output is null && Tls is null)
-        {
-            return -1; // nothing was ever written; the objects below would be four cache misses per sweep
-        }
-
-        return _channel.Unsafe.OutboundBuffer?.Current is { } next
-            ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
-            : -1;
-    }
+    private long UnsentMark() => _channel.Unsafe.OutboundBuffer?.Current is { } next
+        ? ((long)RuntimeHelpers.GetHashCode(next) << 32) | (uint)((next as IByteBuffer)?.ReadableBytes ?? 0)
+        : -1;
 
     /// <summary>Whether it is older than the limit ±10 %, so that connections made together do not close together.</summary>
     private bool IsTooOld(TimeSpan max)
