@@ -9,8 +9,8 @@ namespace DotNettyFraming.LoadClient.Sending;
 /// through the pipeline. Only the kernel's socket buffer queues packets, so their number is exact.</para>
 /// <para>A packet's number gives its place on the tape, so a packet can be written again without keeping its bytes:</para>
 /// <code>
-/// packet 0 ... acknowledged ... Next ... Sent ... Begun
-///                               Next = Begun, except after <see cref="Rewind"/>: then the packets up to Begun are written again
+/// packet 0 ... acknowledged ... Next ... Sent ... Started
+///                               Next = Started, except after <see cref="Rewind"/>: then the packets up to Started are written again
 /// </code>
 /// </remarks>
 internal sealed class PacketWriter
@@ -47,9 +47,9 @@ internal sealed class PacketWriter
         _cutter = new PieceCutter(loop.Split, loop.Packets.Tape, loop.Seed, connection);
     }
 
-    public long Begun { get; private set; } // packets whose first write has started
+    public long Started { get; private set; } // packets whose first write has started
     public long Sent { get; private set; } // packets that the kernel has taken to the last byte, each counted once
-    public bool MustResend => _next < Begun;
+    public bool MustResend => _next < Started;
     public bool IsWriting => _copy is not null;
     public bool IsStuck => _written is not null; // the kernel had no room; call Settle when the write is complete
     public bool CanSettle => _written is { IsCompleted: true };
@@ -70,9 +70,9 @@ internal sealed class PacketWriter
         _copy = _loop.Packets.At(_loop.Clock.UnixSecond);
         _copy.Begin();
         _first = _packet = tape.IndexOf(_connection, _next);
-        _packets = (int)Math.Min(tape.PacketsPerWrite, _isResend ? Begun - _next : most);
+        _packets = (int)Math.Min(tape.PacketsPerWrite, _isResend ? Started - _next : most);
         _next += _packets;
-        Begun = Math.Max(Begun, _next);
+        Started = Math.Max(Started, _next);
         _taken = tape.Offsets[_first];
         _end = tape.Offsets[_first + _packets];
         _due = due;

@@ -60,7 +60,7 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
     public long WritesLeft => PacketsLeft == 0 ? 0 : ((PacketsLeft - 1) / _loop.Packets.Tape.PacketsPerWrite) + 1;
     public AckLine Line => new(_ledger?.Acknowledged ?? 0, _writer.Sent);
 
-    private long PacketsLeft => _share == PacketShares.Endless ? _share : _share - _writer.Begun;
+    private long PacketsLeft => _share == PacketShares.Endless ? _share : _share - _writer.Started;
 
     /// <summary>Prepares for a new channel. Any thread, while the connection is down.</summary>
     public void Prepare() => _established = NewEstablished();
@@ -131,11 +131,11 @@ internal sealed class SendingHandler : ChannelHandlerAdapter, IRunnable
                     return WriteOutcome.Nothing;
                 }
 
-                long begun = _writer.Begun;
+                long started = _writer.Started;
                 _writer.Begin(PacketsLeft, due);
-                if (_writer.Begun > begun)
+                if (_writer.Started > started)
                 {
-                    _ledger?.Begin(_writer.Begun, due);
+                    _ledger?.Begin(_writer.Started, due);
                 }
             }
 

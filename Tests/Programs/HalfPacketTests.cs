@@ -17,11 +17,6 @@ public sealed class HalfPacketTests(string transport)
     [Test]
     public async Task Ten_thousand_half_packets_are_bounded_and_memory_is_released()
     {
-        if (transport == "sockets")
-        {
-            Scale.RequireFull("takes 20 s");
-        }
-
         Machine.RequireConnections(10_000);
         (ProgramRun run, IPEndPoint endpoint) = await ProgramRun.StartServerAsync(
             "--transport", transport, "--max-buffered", $"{Budget}MiB", "--packet-timeout", "4s", "--report-every", "1");

@@ -86,11 +86,7 @@ public sealed partial class MetricsTests
     [Test]
     public async Task Sockets_transport_has_no_loop_or_accept_metrics()
     {
-        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--transport", "sockets");
-        using ProgramRun server = run;
-        await SendAsync(endpoint);
-
-        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
+        Dictionary<string, double> metrics = await ServeAsync("--transport", "sockets");
 
         Assert.That(metrics["framing_packets_received_total"], Is.EqualTo(12));
         Assert.That(metrics.Keys, Has.None.StartsWith("framing_event_loop").And.None.StartsWith("framing_accept_errors"));
@@ -99,11 +95,7 @@ public sealed partial class MetricsTests
     [Test]
     public async Task Layout_without_a_time_has_no_age_metrics()
     {
-        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync("--header", "26 len:u16le skip:4");
-        using ProgramRun server = run;
-        await SendAsync(endpoint);
-
-        Dictionary<string, double> metrics = await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
+        Dictionary<string, double> metrics = await ServeAsync("--header", "26 len:u16le skip:4");
 
         Assert.That(metrics["framing_packets_received_total"], Is.EqualTo(12));
         Assert.That(metrics["framing_read_packets_count"], Is.EqualTo(3));
@@ -224,6 +216,15 @@ public sealed partial class MetricsTests
         }
 
         Assert.That(received.ToString(), Does.StartWith("POST /v1/metrics HTTP/1.1").And.Contain("DotNettyFraming.Server"));
+    }
+
+    /// <summary>Returns the metrics of a server with these options, to which <see cref="SendAsync"/> has sent.</summary>
+    private static async Task<Dictionary<string, double>> ServeAsync(params string[] options)
+    {
+        (ProgramRun run, IPEndPoint endpoint, Uri admin) = await ProgramRun.StartWithAdminAsync(options);
+        using ProgramRun server = run;
+        await SendAsync(endpoint);
+        return await ScrapeAsync(admin, "framing_connections_closed_total{reason=\"InvalidPrefix\"}", 1);
     }
 
     /// <summary>Sends three reads: ten packets of 2019, one from the future, one of now followed by a bad prefix.</summary>

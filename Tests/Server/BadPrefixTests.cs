@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Hosting.Options;
 using DotNettyFraming.Server.Metrics;
@@ -69,7 +70,7 @@ public sealed class BadPrefixTests(TransportChoice transport)
         }
 
         // The median, because a busy machine may delay any single close.
-        Assert.That(Median.Of(times), Is.LessThan(50), "milliseconds");
+        Assert.That(Statistics.Of(times)!.Median, Is.LessThan(50), "milliseconds");
         server.AssertClosed(CloseReason.InvalidPrefix, times.Count);
     }
 

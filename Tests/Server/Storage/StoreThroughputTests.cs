@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using DotNetty.Buffers;
+using DotNettyFraming.Benchmarks.Comparison;
 using DotNettyFraming.Codec;
 using DotNettyFraming.Server.Storage;
 using DotNettyFraming.Tests.Harness;
@@ -18,18 +19,16 @@ public sealed class StoreThroughputTests
         using var directory = new TemporaryDirectory();
         CProgram bare = await CProgram.CompileAsync(BareCommits, directory.Path);
         var ratios = new List<double>();
-        double fastest = 0;
         for (int round = 0; round < 5; round++)
         {
             double floor = (await bare.RunAsync(Path.Combine(directory.Path, "bare"), $"{1 << 20}", "256"))[0];
             double store = Bulk(Path.Combine(directory.Path, $"store{round}"), 256L << 20);
             await TestContext.Out.WriteLineAsync($"{store:F0} MB/s, bare {floor:F0} MB/s");
             ratios.Add(store / floor);
-            fastest = Math.Max(fastest, store);
         }
 
-        // The ratio depends on the disk: 0.8 at 200 MB/s, 0.25 at 700 MB/s, where system calls (4 per 4 KiB) are the limit.
-        Assert.That(Median.Of(ratios) >= 0.35 || fastest >= 120, $"{fastest:F0} MB/s");
+        // The ratio depends on the disk. Measured: 0.8 at 111 MB/s, 0.25 at 700 MB/s, where system calls (4 per 4 KiB) are the limit.
+        Assert.That(Statistics.Of(ratios)!.Median, Is.GreaterThanOrEqualTo(0.35));
     }
 
     [Test]
@@ -49,7 +48,7 @@ public sealed class StoreThroughputTests
             took.Add(Stopwatch.GetElapsedTime(start).TotalMicroseconds);
         }
 
-        double median = Median.Of(took);
+        double median = Statistics.Of(took)!.Median;
         await TestContext.Out.WriteLineAsync($"{median:F0} us, bare {floor:F0} us");
         Assert.That(median, Is.LessThanOrEqualTo(3 * floor));
     }
