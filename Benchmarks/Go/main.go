@@ -29,11 +29,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT) // before the line below: a signal may follow it immediately
 	go accept(listener)
 	fmt.Printf("listening on %s\n", listener.Addr())
-
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
 	<-stop
 	fmt.Printf("stopped: packets.processed=%d\n", atomic.LoadUint64(&packets))
 }

@@ -124,7 +124,8 @@ public sealed class ReplyOnTheWireTests(TransportChoice transport)
     {
         await using RunningServer server = await RunningServer.StartAsync(transport, new EchoProcessor());
         using Peer peer = await server.ConnectAsync();
-        await peer.SendAsync(Repeat(OfLength(1000), 500));
+        // Without a half-close, input that arrives after the close resets the connection: there all of it fits the receive window.
+        await peer.SendAsync(Repeat(OfLength(1000), transport == TransportChoice.Epoll ? 500 : 50));
         Eventually.That(() => server.Counters.BytesReceived, Is.Positive);
 
         Task stop = server.StopAsync();
